@@ -1,0 +1,2 @@
+//! The `origin` binary.
+fn main() {}

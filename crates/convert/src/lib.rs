@@ -1,0 +1,1 @@
+//! Derives packet lanes from frame lanes and back, once per rendition and only while someone reads.

@@ -1,0 +1,1 @@
+//! FLV tags and files, with the enhanced (FourCC) audio and video headers.

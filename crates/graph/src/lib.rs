@@ -1,0 +1,1 @@
+//! The stream graph: hub, stream, track, rendition, lane, cursor, bell and demand.

@@ -1,0 +1,137 @@
+//! Every limit that a peer can run into: one table, each with a name, a default, a unit and a count of hits.
+//!
+//! Code that enforces a limit reads it with [`Limit::get`] and calls [`Limit::hit`] when it refuses something;
+//! the configuration may set other values at start; metrics and the reference page are made from [`TABLE`].
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// A bound on what one peer, or all together, may make the server do.
+#[derive(Debug)]
+pub struct Limit {
+    /// Its name in the configuration, in metrics and in errors.
+    pub name: &'static str,
+    /// The value where the configuration does not say.
+    pub default: u64,
+    /// What it counts.
+    pub unit: &'static str,
+    /// What it bounds, in one sentence.
+    pub what: &'static str,
+    value: AtomicU64,
+    hits: AtomicU64,
+}
+
+impl Limit {
+    const fn new(name: &'static str, default: u64, unit: &'static str, what: &'static str) -> Limit {
+        Limit { name, default, unit, what, value: AtomicU64::new(default), hits: AtomicU64::new(0) }
+    }
+
+    /// The value in force.
+    pub fn get(&self) -> u64 {
+        self.value.load(Relaxed)
+    }
+
+    /// The value in force as a size or count in memory.
+    pub fn get_usize(&self) -> usize {
+        usize::try_from(self.get()).unwrap_or(usize::MAX)
+    }
+
+    /// The value in force as a time; for limits counted in milliseconds.
+    pub fn get_duration(&self) -> Duration {
+        Duration::from_millis(self.get())
+    }
+
+    /// Sets another value, for the whole process.
+    pub fn set(&self, value: u64) {
+        self.value.store(value, Relaxed);
+    }
+
+    /// Counts that something was refused because of it.
+    pub fn hit(&self) {
+        self.hits.fetch_add(1, Relaxed);
+    }
+
+    /// How often it was hit since the process started.
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Relaxed)
+    }
+}
+
+macro_rules! limits {
+    ($($(#[$meta:meta])* $ident:ident = $default:expr, $unit:literal, $what:literal;)*) => {
+        $(
+            #[doc = $what]
+            pub static $ident: Limit = Limit::new(stringify!($ident), $default, $unit, $what);
+        )*
+
+        /// All limits, in the order of the reference page. Names are upper case here and lower case in the configuration.
+        pub static TABLE: &[&Limit] = &[$(&$ident),*];
+    };
+}
+
+limits! {
+    CONNECTIONS = 16_000, "connections", "TCP connections open at once, over all listeners.";
+    CONNECTIONS_PER_ADDRESS = 1_024, "connections", "TCP connections open at once from one address (IPv6: one /64); loopback is exempt.";
+    STREAMS = 10_000, "streams", "Streams live at once.";
+    STREAM_WINDOW_BYTES = 32 << 20, "bytes", "Media that one lane of a stream keeps for late joiners and slow viewers.";
+    STREAM_WINDOW_MS = 10_000, "milliseconds", "Media time that one lane of a stream keeps.";
+    STREAM_TRACKS = 16, "tracks", "Tracks of one stream.";
+    FRAME_BYTES = 16 << 20, "bytes", "One coded frame (an AV1 or VP9 temporal unit included).";
+    NAL_UNIT_BYTES = 8 << 20, "bytes", "One NAL unit of H.264 or H.265.";
+    PICTURE_SIDE = 8_192, "pixels", "Width or height of a picture that a sequence header may announce.";
+    VIEWER_LAG_BYTES = 4 << 20, "bytes", "How far a viewer may fall behind before it skips to the newest group.";
+    VIEWER_LAG_MS = 2_000, "milliseconds", "How far in media time a viewer may fall behind before it skips to the newest group.";
+    TLS_HANDSHAKE_MS = 5_000, "milliseconds", "Time for a TLS handshake.";
+    HTTP_HEADER_MS = 10_000, "milliseconds", "Time for an HTTP request's head.";
+    HTTP_HEADER_BYTES = 16 << 10, "bytes", "An HTTP request's head.";
+    HTTP_BODY_BYTES = 1 << 20, "bytes", "An HTTP request's body.";
+    RTMP_HANDSHAKE_MS = 5_000, "milliseconds", "Time for an RTMP handshake.";
+    RTMP_CONNECT_MS = 10_000, "milliseconds", "Time from an RTMP handshake to the connect command.";
+    RTMP_START_MS = 10_000, "milliseconds", "Time from an RTMP connect to publish or play.";
+    RTMP_SILENCE_MS = 10_000, "milliseconds", "Silence of an RTMP publisher before its connection is closed.";
+    RTMP_WRITE_MS = 10_000, "milliseconds", "Time that an RTMP or HTTP-FLV viewer may take none of what is sent to it before its connection is closed.";
+    RTMP_MEDIA_MESSAGE_BYTES = 8 << 20, "bytes", "One RTMP audio, video or data message.";
+    RTMP_COMMAND_BYTES = 64 << 10, "bytes", "One RTMP command or control message.";
+    RTMP_CHUNK_STREAMS = 64, "chunk streams", "Chunk streams of one RTMP connection.";
+    RTMP_PARTIAL_BYTES = 16 << 20, "bytes", "Messages begun and not ended on one RTMP connection.";
+    RTMP_TINY_CHUNKS = 100_000, "chunks", "Chunks of less than 64 bytes that one RTMP connection may send in a second.";
+    AMF_DEPTH = 16, "levels", "Nesting of an AMF value.";
+    AMF_ELEMENTS = 1_024, "elements", "Elements of all objects and arrays of one AMF message.";
+    AMF_STRING_BYTES = 64 << 10, "bytes", "One AMF string.";
+    FLV_MOD_EX = 8, "headers", "ModEx headers before one enhanced RTMP packet.";
+    SDP_BYTES = 64 << 10, "bytes", "An SDP offer or answer.";
+    SDP_LINES = 4_096, "lines", "Lines of an SDP.";
+    SDP_MEDIA = 32, "m-lines", "Media sections of an SDP.";
+    SDP_PAYLOAD_TYPES = 128, "payload types", "Payload types of one media section.";
+    SDP_CANDIDATES = 64, "candidates", "ICE candidates that a session takes.";
+    SDP_FINGERPRINTS = 4, "fingerprints", "Certificate fingerprints of an SDP.";
+    WEBRTC_PENDING = 1_000, "sessions", "WebRTC sessions that have not yet finished ICE and DTLS.";
+    WEBRTC_PENDING_PER_ADDRESS = 100, "sessions", "The same from one address; loopback is exempt.";
+    WEBRTC_FIRST_CHECK_MS = 10_000, "milliseconds", "Time from a WHEP answer to the first valid ICE check and the end of the DTLS handshake.";
+    WEBRTC_CONSENT_MS = 30_000, "milliseconds", "Silence of a WebRTC peer before its session ends (RFC 7675).";
+    WEBRTC_VIEWERS_PER_SHARD = 20_000, "viewers", "WebRTC viewers of one shard.";
+    WEBRTC_DATAGRAM_BYTES = 1_500, "bytes", "One datagram, or one framed packet of ICE-TCP.";
+    WEBRTC_PATCHES_PER_SECOND = 20, "requests", "PATCH requests of one WHEP session in a second.";
+    KEY_FRAME_INTERVAL_MS = 500, "milliseconds", "Shortest time between two key-frame requests to one source, whatever the number of viewers.";
+    EVENTS_QUEUED = 1_024, "events", "Stream events kept for one slow subscriber before the oldest are dropped.";
+}
+
+/// The limit with this name in the configuration (lower case).
+pub fn find(name: &str) -> Option<&'static Limit> {
+    TABLE.iter().copied().find(|limit| limit.name.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_is_found_by_its_name_and_counts_its_hits() {
+        for limit in TABLE {
+            assert!(std::ptr::eq(find(&limit.name.to_lowercase()).unwrap(), *limit));
+        }
+        let before = SDP_BYTES.hits();
+        SDP_BYTES.hit();
+        assert_eq!(SDP_BYTES.hits(), before + 1);
+    }
+}

@@ -1,0 +1,1 @@
+//! RTMP, enhanced RTMP, RTMPS and HTTP-FLV: wire formats, server and client.

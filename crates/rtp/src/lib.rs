@@ -1,0 +1,1 @@
+//! RTP payload formats: packetize and depacketize, and a header view.

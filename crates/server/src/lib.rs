@@ -1,0 +1,1 @@
+//! Composition: configuration, the one list of protocols, start and stop.

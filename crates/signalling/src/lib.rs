@@ -1,0 +1,1 @@
+//! Signalling over HTTP: WHEP and its rules.

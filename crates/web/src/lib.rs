@@ -1,0 +1,1 @@
+//! Embedded pages: the stream list and the player.

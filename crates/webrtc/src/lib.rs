@@ -1,0 +1,1 @@
+//! WebRTC sessions on sharded threads over str0m.
