@@ -1,2 +1,48 @@
-//! Project automation.
-fn main() {}
+//! The project's automation: everything that CI or a developer runs, as `cargo xtask`.
+//!
+//! It builds with a Rust toolchain and a linker alone, because it is what brings the other tools.
+#![allow(
+    clippy::print_stdout,
+    reason = "its output is for the person at the terminal"
+)]
+
+mod bench;
+mod demo;
+mod docs;
+mod machine;
+mod shell;
+mod test;
+mod tools;
+
+use clap::{Parser, Subcommand};
+
+/// Headwater's automation.
+#[derive(Parser)]
+#[command(name = "cargo xtask", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the server and run it with a built-in moving picture to watch.
+    Demo(demo::Options),
+    /// Install what the tests need, then run all of them.
+    Test(test::Options),
+    /// What continuous integration runs: the same as `test`.
+    Ci(test::Options),
+    /// Write the generated pages of docs/reference anew.
+    Docs(docs::Options),
+    /// Run the benchmarks; arguments after `--` go to them.
+    Bench(bench::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().task {
+        Task::Demo(options) => demo::run(&options),
+        Task::Test(options) | Task::Ci(options) => test::run(&options),
+        Task::Docs(options) => docs::run(&options),
+        Task::Bench(options) => bench::run(&options),
+    }
+}

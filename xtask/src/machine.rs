@@ -1,0 +1,200 @@
+//! What has to be installed on the machine, and bringing it by apt where there is apt.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::shell;
+
+/// Something that a task needs from the operating system.
+pub(crate) struct Need {
+    /// What people call it.
+    pub(crate) name: &'static str,
+    /// The Debian package that brings it.
+    pub(crate) package: &'static str,
+    present: fn() -> bool,
+}
+
+/// What building the codecs takes besides Rust.
+pub(crate) const BUILD: &[Need] = &[
+    Need {
+        name: "a C++ compiler",
+        package: "g++",
+        present: || shell::has("c++") || shell::has("g++"),
+    },
+    Need {
+        name: "cmake",
+        package: "cmake",
+        present: || shell::has("cmake"),
+    },
+    Need {
+        name: "nasm",
+        package: "nasm",
+        present: || shell::has("nasm"),
+    },
+];
+
+/// The programs and fonts that the end-to-end tests play and publish with.
+pub(crate) const TESTS: &[Need] = &[
+    Need {
+        name: "ffmpeg",
+        package: "ffmpeg",
+        present: || shell::has("ffmpeg") && shell::has("ffprobe"),
+    },
+    Need {
+        name: "Chromium",
+        package: "chromium",
+        present: || shell::has("chromium"),
+    },
+    Need {
+        name: "the DejaVu fonts",
+        package: "fonts-dejavu-core",
+        present: has_fonts,
+    },
+    Need {
+        name: "rtmpdump",
+        package: "rtmpdump",
+        present: || shell::has("rtmpdump"),
+    },
+    Need {
+        name: "mpv",
+        package: "mpv",
+        present: || shell::has("mpv"),
+    },
+    Need {
+        name: "curl",
+        package: "curl",
+        present: || shell::has("curl"),
+    },
+    Need {
+        name: "Node.js",
+        package: "nodejs",
+        present: || shell::has("node"),
+    },
+    Need {
+        name: "npm",
+        package: "npm",
+        present: || shell::has("npm"),
+    },
+    Need {
+        name: "Python with venv",
+        package: "python3-venv",
+        present: has_venv,
+    },
+];
+
+fn has_fonts() -> bool {
+    Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").exists()
+}
+
+fn has_venv() -> bool {
+    shell::succeeds(&mut shell::program(
+        "python3",
+        ["-c", "import ensurepip, venv"],
+    ))
+}
+
+/// Makes sure that all of these are there.
+///
+/// # Errors
+/// When something is missing and apt is not there, or cannot bring it; the message says what to install.
+pub(crate) fn provide(needs: &[&'static [Need]]) -> Result<()> {
+    let missing: Vec<&Need> = needs
+        .iter()
+        .copied()
+        .flatten()
+        .filter(|need| !(need.present)())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = |of: fn(&Need) -> &'static str, missing: &[&Need]| {
+        missing.iter().map(|need| of(need)).collect::<Vec<_>>()
+    };
+    let names = list(|need| need.name, &missing).join(", ");
+    let packages = list(|need| need.package, &missing);
+    println!("Missing: {names}.");
+    install(&packages)?;
+    let still: Vec<&Need> = missing
+        .into_iter()
+        .filter(|need| !(need.present)())
+        .collect();
+    if !still.is_empty() {
+        bail!(
+            "still missing after installing: {}",
+            list(|need| need.name, &still).join(", ")
+        );
+    }
+    Ok(())
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    let packages_in_words = packages.join(" ");
+    if !shell::has("apt-get") {
+        bail!(
+            "please install these with your system's package manager and run the command again \
+             (names as in Debian): {packages_in_words}"
+        );
+    }
+    if !is_root() && !shell::has("sudo") {
+        bail!(
+            "please run this as root, then the command again: apt-get install {packages_in_words}"
+        );
+    }
+    println!("Installing by apt: {packages_in_words}");
+    let wanted = ["install", "--yes", "--no-install-recommends"]
+        .iter()
+        .chain(packages);
+    let wanted: Vec<&str> = wanted.copied().collect();
+    let first = shell::run(&mut apt(&wanted));
+    if first.is_ok() {
+        return Ok(());
+    }
+    println!("The package lists may be missing or old: fetching them, then once more.");
+    shell::run(&mut apt(&["update"]))?;
+    shell::run(&mut apt(&wanted))
+}
+
+/// An `apt-get` command that waits its turn and asks no questions.
+fn apt(arguments: &[&str]) -> Command {
+    let fixed = [
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "-q",
+        "-o",
+        "DPkg::Lock::Timeout=300",
+    ];
+    let words = fixed.iter().chain(arguments).copied();
+    if is_root() {
+        shell::program("env", words)
+    } else {
+        shell::program("sudo", ["env"].into_iter().chain(words))
+    }
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output();
+    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+/// Makes sure that the toolchain has the parts that the checks need.
+///
+/// # Errors
+/// When a part is missing and rustup is not there or cannot bring it.
+pub(crate) fn provide_rust_components() -> Result<()> {
+    for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        if shell::succeeds(&mut shell::cargo([subcommand, "--version"])) {
+            continue;
+        }
+        if !shell::has("rustup") {
+            bail!("please install the Rust component `{component}` and run the command again");
+        }
+        println!("Missing: the Rust component {component}.");
+        shell::run(&mut shell::program(
+            "rustup",
+            ["component", "add", component],
+        ))?;
+    }
+    Ok(())
+}

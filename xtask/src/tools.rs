@@ -1,0 +1,76 @@
+//! Test programs that do not come from Debian; they live in `target/test-tools` and nowhere else.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::shell;
+
+/// PyPI packages: the newest ffmpeg, for enhanced RTMP.
+const PYTHON: &[&str] = &["imageio-ffmpeg==0.8.1"];
+/// npm packages: the driver of Chromium.
+const NODE: &[&str] = &["playwright-core@1.65.1"];
+
+/// The folder of the test programs.
+pub(crate) fn folder() -> PathBuf {
+    shell::target().join("test-tools")
+}
+
+/// Brings the programs that are not there yet.
+///
+/// # Errors
+/// When PyPI or npm cannot be reached, or a package cannot be installed.
+pub(crate) fn provide() -> Result<()> {
+    std::fs::create_dir_all(folder()).context("could not make the folder for the test tools")?;
+    python()?;
+    node()
+}
+
+fn python() -> Result<()> {
+    let venv = folder().join("venv");
+    let done = venv.join("installed.txt");
+    if !is_done(&done, PYTHON) {
+        println!("Fetching from PyPI: {}", PYTHON.join(" "));
+        shell::run(shell::program("python3", ["-m", "venv", "--clear"]).arg(&venv))?;
+        let pip = [
+            "-m",
+            "pip",
+            "install",
+            "--no-cache-dir",
+            "--disable-pip-version-check",
+        ];
+        shell::run(&mut shell::program(
+            venv.join("bin/python"),
+            pip.iter().chain(PYTHON),
+        ))?;
+        std::fs::write(&done, PYTHON.join("\n"))?;
+    }
+    Ok(())
+}
+
+fn node() -> Result<()> {
+    let project = folder().join("node");
+    let done = project.join("installed.txt");
+    if !is_done(&done, NODE) {
+        println!("Fetching from npm: {}", NODE.join(" "));
+        std::fs::create_dir_all(&project)?;
+        std::fs::write(project.join("package.json"), "{ \"private\": true }\n")?;
+        let install = [
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--no-update-notifier",
+            "--loglevel=warn",
+        ];
+        let mut npm = shell::program("npm", install.iter().chain(NODE));
+        npm.current_dir(&project)
+            .env("npm_config_cache", project.join("cache"));
+        shell::run(&mut npm)?;
+        std::fs::write(&done, NODE.join("\n"))?;
+    }
+    Ok(())
+}
+
+fn is_done(marker: &PathBuf, packages: &[&str]) -> bool {
+    std::fs::read_to_string(marker).is_ok_and(|text| text == packages.join("\n"))
+}
