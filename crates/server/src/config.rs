@@ -1,0 +1,114 @@
+//! The configuration: sections with typed keys, read from a TOML file, the environment and the command line.
+//!
+//! Every key is declared once, in the section that it belongs to; its doc comment is what
+//! `--print-default-config` and the reference page show. A protocol brings its own sections.
+
+mod check;
+mod general;
+mod limits;
+mod load;
+mod print;
+mod problem;
+pub(crate) mod section;
+pub(crate) mod setting;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use crate::protocols::{self, Protocol};
+
+pub(crate) use check::{Complaint, Listener, Transport};
+pub use general::{Demo, Http, Listen, Log, LogFormat, Process, Streams};
+pub use limits::Limits;
+pub use load::Sources;
+pub use problem::{ConfigError, Place, Problem};
+pub use section::{Key, RawValue, Section};
+
+/// All that the server can be told before it starts.
+#[derive(Default)]
+#[non_exhaustive]
+pub struct Config {
+    /// `[listen]`
+    pub listen: Listen,
+    /// `[process]`
+    pub process: Process,
+    /// `[http]`
+    pub http: Http,
+    /// `[streams]`
+    pub streams: Streams,
+    /// `[demo]`
+    pub demo: Demo,
+    /// `[log]`
+    pub log: Log,
+    /// `[limits]`
+    pub limits: Limits,
+    pub(crate) protocols: Protocols,
+    places: BTreeMap<(&'static str, &'static str), Place>,
+}
+
+/// The protocols with their sections; a type of its own only for its default.
+pub(crate) struct Protocols(pub(crate) Vec<Box<dyn Protocol>>);
+
+impl Default for Protocols {
+    fn default() -> Protocols {
+        Protocols(protocols::all())
+    }
+}
+
+impl Config {
+    /// All sections in the order in which they are shown.
+    pub fn sections(&self) -> Vec<&dyn Section> {
+        let mut sections: Vec<&dyn Section> = vec![&self.listen, &self.http];
+        sections.extend(
+            self.protocols
+                .0
+                .iter()
+                .flat_map(|protocol| protocol.sections()),
+        );
+        sections.extend([&self.streams, &self.demo, &self.process, &self.log] as [&dyn Section; 4]);
+        sections.push(&self.limits);
+        sections
+    }
+
+    /// The value in force of `[section] key`, as TOML.
+    pub fn get(&self, section: &str, key: &str) -> Option<String> {
+        self.sections()
+            .into_iter()
+            .find(|found| found.name() == section)?
+            .get(key)
+    }
+
+    /// Who set `[section] key`.
+    pub fn place(&self, section: &str, key: &str) -> Place {
+        let set = self
+            .places
+            .iter()
+            .find(|((s, k), _)| *s == section && *k == key);
+        set.map_or(Place::Default, |(_, place)| place.clone())
+    }
+
+    /// The address of the web server.
+    pub fn http_address(&self) -> IpAddr {
+        self.http.address.unwrap_or(self.listen.address)
+    }
+
+    fn sections_mut(&mut self) -> Vec<&mut dyn Section> {
+        let mut sections: Vec<&mut dyn Section> = vec![&mut self.listen, &mut self.http];
+        sections.extend(
+            self.protocols
+                .0
+                .iter_mut()
+                .flat_map(|protocol| protocol.sections_mut()),
+        );
+        sections.extend([
+            &mut self.streams as &mut dyn Section,
+            &mut self.demo,
+            &mut self.process,
+            &mut self.log,
+            &mut self.limits,
+        ]);
+        sections
+    }
+}

@@ -1,0 +1,94 @@
+//! The sections that belong to no protocol.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{section::section, setting::Setting, setting::quote, value::Value};
+
+section! {
+    /// Where the server listens. Every listener uses this address unless its own section names another.
+    pub struct Listen, "listen" {
+        /// The address of all listeners. The default is reachable from this machine only; "0.0.0.0" is reachable from everywhere.
+        address: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        /// Must be true for any address other than loopback, because everybody who reaches the server may then publish, watch and stop streams.
+        insecure: bool = false;
+    }
+}
+
+section! {
+    /// The web server: pages, WHEP, HTTP-FLV, REST, metrics and health, all on every port.
+    pub struct Http, "http" {
+        /// The address of the web server, if it differs from [listen].
+        address: Option<IpAddr> = None;
+        /// The ports of the web server; the first one stands in the links that are printed.
+        ports: Vec<u16> = vec![8080, 8081, 8082];
+        /// Further host names by which browsers and proxies reach this server, such as "media.example.org".
+        hosts: Vec<String> = Vec::new();
+    }
+}
+
+section! {
+    /// What holds for every stream.
+    pub struct Streams, "streams" {
+        /// How long a stream whose publisher vanished waits for it to come back before it ends, in milliseconds.
+        grace_ms: u64 = 5_000, in 0..=600_000;
+    }
+}
+
+section! {
+    /// The process.
+    pub struct Process, "process" {
+        /// How long sessions have to end when the server is told to stop, in milliseconds.
+        stop_ms: u64 = 5_000, in 0..=600_000;
+    }
+}
+
+section! {
+    /// A built-in test picture with a clock and a tone, for a first look without any encoder.
+    pub struct Demo, "demo" {
+        /// Whether it is published. The option --demo sets this.
+        enabled: bool = false;
+        /// The name of its stream.
+        name: String = "demo".into();
+    }
+}
+
+section! {
+    /// The log, on standard error.
+    pub struct Log, "log" {
+        /// The least important messages to write: "error", "warn", "info", "debug" or "trace", also by module as in "info,headwater_rtmp=debug".
+        level: String = "info".into();
+        /// "text" for people, "json" for programs.
+        format: LogFormat = LogFormat::Text;
+    }
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+impl Setting for LogFormat {
+    fn read(value: &Value) -> Option<LogFormat> {
+        match value {
+            Value::Text(text) if text == "text" => Some(LogFormat::Text),
+            Value::Text(text) if text == "json" => Some(LogFormat::Json),
+            _ => None,
+        }
+    }
+
+    fn expects() -> String {
+        "\"text\" or \"json\"".into()
+    }
+
+    fn write(&self) -> String {
+        quote(match self {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        })
+    }
+}

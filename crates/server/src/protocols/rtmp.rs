@@ -1,0 +1,99 @@
+//! RTMP, RTMPS and HTTP-FLV.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
+
+use super::Protocol;
+use crate::config::{Complaint, Listener, Section, Transport, section::section};
+
+section! {
+    /// RTMP: what OBS, ffmpeg and most encoders send, and what many players take.
+    pub(crate) struct RtmpSection, "rtmp" {
+        /// Whether RTMP is served.
+        enabled: bool = true;
+        /// The address for RTMP, if it differs from [listen].
+        address: Option<IpAddr> = None;
+        /// The TCP port for RTMP.
+        port: u16 = 1935;
+        /// The size of the chunks that the server sends, in bytes.
+        chunk_bytes: u64 = 65_536, in 128..=16_777_215;
+        /// How long media for RTMP and HTTP-FLV viewers is gathered before it is written, in milliseconds; 0 sends each frame at once, 100 to 350 costs that much latency and much less CPU.
+        merge_window_ms: u64 = 0, in 0..=2_000;
+    }
+}
+
+section! {
+    /// RTMP over TLS.
+    pub(crate) struct RtmpsSection, "rtmps" {
+        /// Whether RTMPS is served.
+        enabled: bool = true;
+        /// The address for RTMPS, if it differs from [listen].
+        address: Option<IpAddr> = None;
+        /// The TCP port for RTMPS.
+        port: u16 = 1936;
+        /// A file with the certificate chain in PEM; without one, the server makes a self-signed certificate at each start.
+        certificate: Option<PathBuf> = None;
+        /// A file with the private key of the certificate in PEM.
+        key: Option<PathBuf> = None;
+    }
+}
+
+section! {
+    /// HTTP-FLV: `http://HOST:8080/NAME.flv` on the ports of the web server.
+    pub(crate) struct FlvSection, "http_flv" {
+        /// Whether HTTP-FLV is served.
+        enabled: bool = true;
+    }
+}
+
+/// The `rtmp` crate in the server.
+#[derive(Default)]
+pub(super) struct Rtmp {
+    rtmp: RtmpSection,
+    rtmps: RtmpsSection,
+    flv: FlvSection,
+}
+
+impl Protocol for Rtmp {
+    fn sections(&self) -> Vec<&dyn Section> {
+        vec![&self.rtmp, &self.rtmps, &self.flv]
+    }
+
+    fn sections_mut(&mut self) -> Vec<&mut dyn Section> {
+        vec![&mut self.rtmp, &mut self.rtmps, &mut self.flv]
+    }
+
+    fn listeners(&self, address: IpAddr) -> Vec<Listener> {
+        let plain = self.rtmp.enabled.then(|| Listener {
+            what: "RTMP",
+            address: SocketAddr::new(self.rtmp.address.unwrap_or(address), self.rtmp.port),
+            transport: Transport::Tcp,
+            section: "rtmp",
+            key: "port",
+        });
+        let tls = self.rtmps.enabled.then(|| Listener {
+            what: "RTMPS",
+            address: SocketAddr::new(self.rtmps.address.unwrap_or(address), self.rtmps.port),
+            transport: Transport::Tcp,
+            section: "rtmps",
+            key: "port",
+        });
+        plain.into_iter().chain(tls).collect()
+    }
+
+    fn complaints(&self) -> Vec<Complaint> {
+        let (key, missing) = match (&self.rtmps.certificate, &self.rtmps.key) {
+            (Some(_), None) => ("certificate", "key"),
+            (None, Some(_)) => ("key", "certificate"),
+            _ => return Vec::new(),
+        };
+        vec![Complaint {
+            section: "rtmps",
+            key,
+            message: format!("is set, but {missing} is not"),
+            remedy: "Set both, or neither for a self-signed certificate.".into(),
+        }]
+    }
+}
