@@ -1,0 +1,318 @@
+//! A UDP socket that receives and sends in batches.
+
+use std::{
+    io::{self, IoSliceMut},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+};
+
+use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
+
+use crate::Burst;
+
+/// Buffers of received datagrams handed over by one call.
+const RECEIVE_CALLS: usize = 4;
+/// Bytes of one such buffer: the largest run that receive offload joins.
+const RECEIVE_BYTES: usize = 65_535;
+/// Kernel buffers asked for; the kernel gives what it allows.
+const SOCKET_BUFFER_BYTES: usize = 8 << 20;
+
+/// A UDP socket that receives and sends in batches, with segmentation offload where the kernel has it.
+#[derive(Debug)]
+pub struct UdpSocket {
+    io: tokio::net::UdpSocket,
+    state: UdpSocketState,
+    dual_stack: bool,
+}
+
+/// What became of a burst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// The kernel took all of it.
+    All,
+    /// The socket's send buffer is full (`EAGAIN`): nothing was taken; wait for [`UdpSocket::writable`].
+    Blocked,
+}
+
+/// One received datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct Datagram<'a> {
+    /// Who sent it.
+    pub source: SocketAddr,
+    /// The local address it was sent to, where the kernel says.
+    pub destination: Option<IpAddr>,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+impl UdpSocket {
+    /// Binds a socket. An IPv6 wildcard address takes IPv4 as well.
+    ///
+    /// # Errors
+    /// What the kernel says, above all that the address is in use. Has to run on a tokio runtime.
+    pub fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::DGRAM,
+            Some(Protocol::UDP),
+        )?;
+        let dual_stack = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        if address.is_ipv6() {
+            socket.set_only_v6(!dual_stack)?;
+        }
+        // Smaller buffers than asked for are no reason not to start.
+        let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+        let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        let state = UdpSocketState::new((&socket).into())?;
+        let io = tokio::net::UdpSocket::from_std(socket.into())?;
+        Ok(UdpSocket {
+            io,
+            state,
+            dual_stack,
+        })
+    }
+
+    /// The address it is bound to.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.io.local_addr()
+    }
+
+    /// How many datagrams one system call may send; 1 where offload is missing or has been given up.
+    pub fn burst_max(&self) -> usize {
+        self.state.max_gso_segments()
+    }
+
+    /// Waits for datagrams and takes as many as are there, up to the size of the buffer.
+    ///
+    /// # Errors
+    /// What the kernel says. An ICMP error of an earlier datagram is not one: it is passed over.
+    pub async fn receive(&self, buffer: &mut ReceiveBuffer) -> io::Result<()> {
+        loop {
+            let result = self
+                .io
+                .async_io(Interest::READABLE, || self.receive_now(buffer))
+                .await;
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                other => return other,
+            }
+        }
+    }
+
+    fn receive_now(&self, buffer: &mut ReceiveBuffer) -> io::Result<()> {
+        buffer.filled = 0;
+        let mut slices = buffer.bytes.each_mut().map(|bytes| IoSliceMut::new(bytes));
+        buffer.filled = self
+            .state
+            .recv((&self.io).into(), &mut slices, &mut buffer.meta)?;
+        Ok(())
+    }
+
+    /// Sends a burst. Where the kernel refuses offload for it (`EIO`, `EINVAL`), each datagram is sent by itself.
+    ///
+    /// # Errors
+    /// What the kernel says of this destination; the socket stays usable.
+    pub fn send(&self, burst: &Burst) -> io::Result<Sent> {
+        if burst.is_empty() {
+            return Ok(Sent::All);
+        }
+        if burst.count() > self.burst_max() {
+            return self.send_one_by_one(burst);
+        }
+        match self.transmit(burst, burst.bytes(), Some(burst.segment())) {
+            Err(error) if burst.count() > 1 && self.burst_max() == 1 => {
+                tracing::info!(%error, "the network refuses segmentation offload: sending datagram by datagram");
+                self.send_one_by_one(burst)
+            }
+            other => blocked(other),
+        }
+    }
+
+    fn send_one_by_one(&self, burst: &Burst) -> io::Result<Sent> {
+        for (index, datagram) in burst.datagrams().enumerate() {
+            match blocked(self.transmit(burst, datagram, None))? {
+                Sent::Blocked if index == 0 => return Ok(Sent::Blocked),
+                // Part of it has left: sending the rest later would repeat that part, so the rest is lost.
+                Sent::Blocked => return Ok(Sent::All),
+                Sent::All => {}
+            }
+        }
+        Ok(Sent::All)
+    }
+
+    fn transmit(
+        &self,
+        burst: &Burst,
+        contents: &[u8],
+        segment_size: Option<usize>,
+    ) -> io::Result<()> {
+        let transmit = Transmit {
+            destination: self.to_wire(burst.destination()),
+            ecn: None,
+            contents,
+            segment_size,
+            src_ip: burst
+                .source()
+                .map(|ip| self.to_wire(SocketAddr::new(ip, 0)).ip()),
+        };
+        let result = self.state.try_send((&self.io).into(), &transmit);
+        if result
+            .as_ref()
+            .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        {
+            // Tells the runtime too, so that `writable` really waits.
+            let _ = self.io.try_io(Interest::WRITABLE, || {
+                Err::<(), _>(io::ErrorKind::WouldBlock.into())
+            });
+        }
+        result
+    }
+
+    /// A dual-stack socket knows IPv4 peers by their mapped addresses (RFC 4291 §2.5.5.2).
+    fn to_wire(&self, address: SocketAddr) -> SocketAddr {
+        match address.ip() {
+            IpAddr::V4(ip) if self.dual_stack => {
+                SocketAddr::new(ip.to_ipv6_mapped().into(), address.port())
+            }
+            _ => address,
+        }
+    }
+
+    /// Waits until the send buffer has room again.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.io.writable().await
+    }
+}
+
+fn blocked(result: io::Result<()>) -> io::Result<Sent> {
+    match result {
+        Ok(()) => Ok(Sent::All),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Sent::Blocked),
+        Err(error) => Err(error),
+    }
+}
+
+/// Memory for received datagrams.
+#[derive(Debug)]
+pub struct ReceiveBuffer {
+    bytes: [Box<[u8]>; RECEIVE_CALLS],
+    meta: [RecvMeta; RECEIVE_CALLS],
+    filled: usize,
+}
+
+impl ReceiveBuffer {
+    /// An empty buffer of a quarter of a mebibyte.
+    pub fn new() -> ReceiveBuffer {
+        ReceiveBuffer {
+            bytes: std::array::from_fn(|_| vec![0; RECEIVE_BYTES].into_boxed_slice()),
+            meta: [RecvMeta::default(); RECEIVE_CALLS],
+            filled: 0,
+        }
+    }
+
+    /// The datagrams of the last [`UdpSocket::receive`], in order of arrival.
+    ///
+    /// Those from port 0 are left out: nobody could be answered there, and trying makes the kernel refuse the call
+    /// in the same way as it refuses segmentation offload.
+    pub fn datagrams(&self) -> impl Iterator<Item = Datagram<'_>> {
+        let calls = self.meta.iter().zip(&self.bytes).take(self.filled);
+        calls
+            .filter(|(meta, _)| meta.addr.port() != 0)
+            .flat_map(|(meta, bytes)| {
+                let bytes = bytes.get(..meta.len).unwrap_or_default();
+                let source = SocketAddr::new(meta.addr.ip().to_canonical(), meta.addr.port());
+                let destination = meta.dst_ip.map(|ip| ip.to_canonical());
+                let datagrams = bytes.chunks(meta.stride.max(1));
+                datagrams.map(move |bytes| Datagram {
+                    source,
+                    destination,
+                    bytes,
+                })
+            })
+    }
+}
+
+impl Default for ReceiveBuffer {
+    fn default() -> ReceiveBuffer {
+        ReceiveBuffer::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn exchange(receiver: &str, target: Option<&str>) {
+        let receiver = UdpSocket::bind(receiver.parse().unwrap()).unwrap();
+        let port = receiver.local_address().unwrap().port();
+        let target = match target {
+            Some(ip) => SocketAddr::new(ip.parse().unwrap(), port),
+            None => receiver.local_address().unwrap(),
+        };
+        let any = if target.is_ipv4() {
+            "127.0.0.1:0"
+        } else {
+            "[::1]:0"
+        };
+        let sender = UdpSocket::bind(any.parse().unwrap()).unwrap();
+        let mut burst = Burst::new(target, None);
+        for value in 0..7u8 {
+            let size = if value == 6 { 300 } else { 1_200 };
+            assert!(burst.push(&vec![value; size]));
+        }
+        assert_eq!(sender.send(&burst).unwrap(), Sent::All);
+
+        let mut buffer = ReceiveBuffer::new();
+        let mut seen = Vec::new();
+        while seen.len() < 7 {
+            receiver.receive(&mut buffer).await.unwrap();
+            for datagram in buffer.datagrams() {
+                assert_eq!(datagram.source, sender.local_address().unwrap());
+                assert_eq!(datagram.destination, Some(target.ip()));
+                seen.push((datagram.bytes[0], datagram.bytes.len()));
+            }
+        }
+        let expected: Vec<_> = (0..7u8)
+            .map(|value| (value, if value == 6 { 300 } else { 1_200 }))
+            .collect();
+        assert_eq!(seen, expected);
+
+        let mut answer = Burst::new(sender.local_address().unwrap(), Some(target.ip()));
+        assert!(answer.push(b"hello"));
+        assert_eq!(receiver.send(&answer).unwrap(), Sent::All);
+        sender.receive(&mut buffer).await.unwrap();
+        assert_eq!(buffer.datagrams().next().unwrap().bytes, b"hello");
+        assert_eq!(buffer.datagrams().next().unwrap().source, target);
+    }
+
+    #[tokio::test]
+    async fn a_burst_arrives_as_the_datagrams_it_was_made_of() {
+        exchange("127.0.0.1:0", None).await;
+    }
+
+    #[tokio::test]
+    async fn an_ipv6_wildcard_serves_both_families() {
+        exchange("[::]:0", Some("127.0.0.1")).await;
+        exchange("[::]:0", Some("::1")).await;
+    }
+
+    #[tokio::test]
+    async fn a_bad_destination_is_an_error_and_the_socket_lives_on() {
+        let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut bad = Burst::new("[2001:db8::1]:9".parse().unwrap(), None);
+        assert!(bad.push(&[0; 10]));
+        assert!(socket.send(&bad).is_err());
+        let mut own = Burst::new(socket.local_address().unwrap(), None);
+        assert!(own.push(b"still here"));
+        assert_eq!(socket.send(&own).unwrap(), Sent::All);
+    }
+}
