@@ -1,0 +1,248 @@
+//! The one shared map of a node: names to streams.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use futures_util::{FutureExt, future::Shared};
+use headwater_media::{StreamName, limits};
+use parking_lot::Mutex;
+use tokio::sync::broadcast;
+
+use crate::{
+    conversion::{Converters, NoConverters},
+    environment::{BoxFuture, Environment},
+    error::{PublishError, SubscribeError},
+    events::{Event, Events},
+    lane::LaneOptions,
+    peer::Peer,
+    publication::Publication,
+    stream::{Stream, StreamState},
+    subscription::Subscription,
+};
+
+/// How a hub treats its streams.
+#[derive(Clone, Debug)]
+pub struct HubOptions {
+    /// How long a stream waits for its publisher to come back; zero ends it at once.
+    pub grace: Duration,
+    /// The window of every lane.
+    pub lane: LaneOptions,
+}
+
+impl Default for HubOptions {
+    fn default() -> HubOptions {
+        HubOptions {
+            grace: Duration::from_secs(5),
+            lane: LaneOptions::default(),
+        }
+    }
+}
+
+/// Starts a source under a name that nobody publishes: a CDN route, a camera, a file.
+pub trait Resolver: Send + Sync + 'static {
+    /// Takes a name up, or not. The future ends when the stream has been published, or with what went wrong.
+    fn resolve(
+        &self,
+        hub: &Hub,
+        name: &StreamName,
+    ) -> Option<BoxFuture<'static, Result<(), String>>>;
+}
+
+/// What streams need of the hub that they belong to.
+pub(crate) struct Services {
+    pub(crate) environment: Arc<dyn Environment>,
+    pub(crate) converters: ArcSwap<Box<dyn Converters>>,
+    pub(crate) options: HubOptions,
+    events: broadcast::Sender<Event>,
+    hub: Weak<Inner>,
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The one shared map of a node: names to streams. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+struct Inner {
+    streams: Mutex<HashMap<StreamName, Arc<Stream>>>,
+    resolvers: Mutex<Vec<Arc<dyn Resolver>>>,
+    resolving: Mutex<HashMap<StreamName, Shared<BoxFuture<'static, Result<(), String>>>>>,
+    services: Arc<Services>,
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub")
+            .field("streams", &self.0.streams.lock().len())
+            .finish()
+    }
+}
+
+impl Services {
+    pub(crate) fn tell(&self, event: Event) {
+        // Nobody listening is no error.
+        let _ = self.events.send(event);
+    }
+
+    /// Frees the name of a stream that has ended.
+    pub(crate) fn forget(&self, stream: &Arc<Stream>, reason: &str) {
+        if let Some(hub) = self.hub.upgrade() {
+            let mut streams = hub.streams.lock();
+            if streams
+                .get(stream.name())
+                .is_some_and(|known| Arc::ptr_eq(known, stream))
+            {
+                streams.remove(stream.name());
+            }
+        }
+        self.tell(Event::Unpublished {
+            stream: stream.name().clone(),
+            reason: reason.to_owned(),
+        });
+    }
+}
+
+impl Hub {
+    /// A hub without streams.
+    pub fn new(environment: Arc<dyn Environment>, options: HubOptions) -> Hub {
+        let events = broadcast::Sender::new(limits::EVENTS_QUEUED.get_usize().max(1));
+        let converters: Box<dyn Converters> = Box::new(NoConverters);
+        Hub(Arc::new_cyclic(|hub| Inner {
+            streams: Mutex::new(HashMap::new()),
+            resolvers: Mutex::new(Vec::new()),
+            resolving: Mutex::new(HashMap::new()),
+            services: Arc::new(Services {
+                environment,
+                converters: ArcSwap::from_pointee(converters),
+                options,
+                events,
+                hub: hub.clone(),
+            }),
+        }))
+    }
+
+    /// Says which conversions there are. Those at work go on as they are.
+    pub fn set_converters(&self, converters: Box<dyn Converters>) {
+        self.0.services.converters.store(Arc::new(converters));
+    }
+
+    /// Adds a way to start streams on demand; earlier ones are asked first.
+    pub fn add_resolver(&self, resolver: Arc<dyn Resolver>) {
+        self.0.resolvers.lock().push(resolver);
+    }
+
+    /// The executor and clock.
+    pub fn environment(&self) -> &Arc<dyn Environment> {
+        &self.0.services.environment
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> Events {
+        Events {
+            receiver: self.0.services.events.subscribe(),
+            dropped: 0,
+        }
+    }
+
+    /// Takes a name for a publisher, or resumes a paused stream of that name.
+    ///
+    /// # Errors
+    /// Someone publishes under that name, or there are too many streams.
+    pub fn publish(&self, name: StreamName, peer: Peer) -> Result<Publication, PublishError> {
+        let mut streams = self.0.streams.lock();
+        if let Some(stream) = streams.get(&name) {
+            return match stream.state() {
+                StreamState::Paused => {
+                    let start = stream.now();
+                    let publisher = stream.take_over(peer);
+                    Ok(Publication::new(stream.clone(), publisher, start))
+                }
+                _ => Err(PublishError::NameTaken {
+                    protocol: stream.source().protocol,
+                    name,
+                }),
+            };
+        }
+        let limit = limits::STREAMS.get();
+        if streams.len() as u64 >= limit {
+            limits::STREAMS.hit();
+            return Err(PublishError::TooManyStreams { limit });
+        }
+        let stream = Stream::new(name.clone(), peer, self.0.services.clone());
+        streams.insert(name, stream.clone());
+        Ok(Publication::new(stream, 0, Duration::ZERO))
+    }
+
+    /// Joins a stream, starting it if a resolver can, and waits until its tracks are known.
+    ///
+    /// # Errors
+    /// There is no such stream, or it could not be started.
+    pub async fn subscribe(
+        &self,
+        name: &StreamName,
+        peer: Peer,
+    ) -> Result<Subscription, SubscribeError> {
+        let stream = match self.find(name) {
+            Some(stream) => stream,
+            None => self.resolve(name).await?,
+        };
+        let mut state = stream.watch_state();
+        let settled = state
+            .wait_for(|state| *state != StreamState::Starting || stream.publisher() > 0)
+            .await;
+        match settled.map(|state| *state) {
+            Ok(StreamState::Ended) | Err(_) => Err(SubscribeError::NotFound { name: name.clone() }),
+            Ok(_) => Ok(Subscription::new(stream.clone(), peer)),
+        }
+    }
+
+    /// The stream of that name.
+    pub fn find(&self, name: &StreamName) -> Option<Arc<Stream>> {
+        self.0.streams.lock().get(name).cloned()
+    }
+
+    /// All streams.
+    pub fn streams(&self) -> Vec<Arc<Stream>> {
+        self.0.streams.lock().values().cloned().collect()
+    }
+
+    /// Starts a stream that nobody publishes; many who ask at once wait for one start.
+    async fn resolve(&self, name: &StreamName) -> Result<Arc<Stream>, SubscribeError> {
+        let not_found = || SubscribeError::NotFound { name: name.clone() };
+        let starting = self.starting(name).ok_or_else(not_found)?;
+        let result = starting.await;
+        self.0.resolving.lock().remove(name);
+        result.map_err(|reason| SubscribeError::NotStarted {
+            name: name.clone(),
+            reason,
+        })?;
+        self.find(name).ok_or_else(not_found)
+    }
+
+    fn starting(
+        &self,
+        name: &StreamName,
+    ) -> Option<Shared<BoxFuture<'static, Result<(), String>>>> {
+        let mut resolving = self.0.resolving.lock();
+        if let Some(starting) = resolving.get(name) {
+            return Some(starting.clone());
+        }
+        let resolvers = self.0.resolvers.lock().clone();
+        let starting = resolvers
+            .iter()
+            .find_map(|resolver| resolver.resolve(self, name))?
+            .shared();
+        resolving.insert(name.clone(), starting.clone());
+        Some(starting)
+    }
+}

@@ -1,0 +1,213 @@
+//! One medium of a stream, with the renditions that there are of it.
+
+use std::sync::{Arc, Weak};
+
+use headwater_media::{Codec, Frame, Packet, TrackKind, TrackParameters};
+use parking_lot::Mutex;
+
+use crate::{
+    conversion::{Conversion, Running},
+    error::ConvertError,
+    hub::Services,
+    lane::{Bell, Cursor, Join, LaneWriter},
+    rendition::{Form, Rendition},
+};
+
+/// Audio or video of a stream.
+#[derive(Debug)]
+pub struct Track {
+    id: u32,
+    kind: TrackKind,
+    native: Arc<Rendition>,
+    /// Renditions converted from the native one, one for each codec that someone needs now.
+    converted: Mutex<Vec<(Codec, Arc<Rendition>)>>,
+    services: Arc<Services>,
+}
+
+impl Track {
+    pub(crate) fn new(id: u32, kind: TrackKind, form: Form, services: Arc<Services>) -> Arc<Track> {
+        let native = Rendition::new(kind, form, None, None, services.clone());
+        Arc::new(Track {
+            id,
+            kind,
+            native,
+            converted: Mutex::new(Vec::new()),
+            services,
+        })
+    }
+
+    /// Its number in the stream, from zero.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Audio or video.
+    pub fn kind(&self) -> TrackKind {
+        self.kind
+    }
+
+    /// What the source sends.
+    pub fn native(&self) -> &Arc<Rendition> {
+        &self.native
+    }
+
+    /// What the source sends, and what is being converted from it now.
+    pub fn renditions(&self) -> Vec<Arc<Rendition>> {
+        let converted = self.converted.lock();
+        std::iter::once(&self.native)
+            .chain(converted.iter().map(|(_, r)| r))
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn frames(
+        self: &Arc<Self>,
+        accept: &[Codec],
+        bell: &Bell,
+        join: Join,
+    ) -> Result<Cursor<Frame>, ConvertError> {
+        self.with_rendition(accept, |rendition| rendition.frames(bell, join))
+    }
+
+    pub(crate) fn packets(
+        self: &Arc<Self>,
+        accept: &[Codec],
+        bell: &Bell,
+        join: Join,
+    ) -> Result<Cursor<Packet>, ConvertError> {
+        self.with_rendition(accept, |rendition| rendition.packets(bell, join))
+    }
+
+    /// Reads the native rendition if its codec is accepted, else the first that it can be converted to.
+    ///
+    /// The list of converted renditions stays locked until the reader is counted, so that none is taken away
+    /// between being found and being read.
+    fn with_rendition<T>(
+        self: &Arc<Self>,
+        accept: &[Codec],
+        read: impl Fn(&Arc<Rendition>) -> Result<T, ConvertError>,
+    ) -> Result<T, ConvertError> {
+        let parameters = self
+            .native
+            .parameters()
+            .ok_or(ConvertError::NotBegun { kind: self.kind })?;
+        if accept.contains(&parameters.codec) {
+            return read(&self.native);
+        }
+        let mut converted = self.converted.lock();
+        if let Some((_, rendition)) = converted.iter().find(|(codec, _)| accept.contains(codec)) {
+            return read(rendition);
+        }
+        for &codec in accept {
+            let Some((result, conversion)) = self
+                .services
+                .converters
+                .load()
+                .transcoder(&parameters, codec)
+            else {
+                continue;
+            };
+            let (rendition, running) =
+                self.converted_rendition(&parameters, codec, result, conversion)?;
+            let reader = read(&rendition)?;
+            converted.push((codec, rendition));
+            drop(converted);
+            tracing::info!(kind = %self.kind, from = %parameters.codec, to = %codec, "a conversion begins: a viewer needs it");
+            self.services.environment.spawn(Box::pin(running.run()));
+            return Ok(reader);
+        }
+        Err(ConvertError::NoConversion {
+            kind: self.kind,
+            from: parameters.codec,
+            to: accept
+                .iter()
+                .map(|codec| codec.name())
+                .collect::<Vec<_>>()
+                .join(" or "),
+        })
+    }
+
+    fn converted_rendition(
+        self: &Arc<Self>,
+        source: &TrackParameters,
+        codec: Codec,
+        result: TrackParameters,
+        conversion: Box<dyn Conversion<Frame, Frame>>,
+    ) -> Result<(Arc<Rendition>, Running<Frame, Frame>), ConvertError> {
+        let bell = Bell::new();
+        let services = self.services.clone();
+        let rendition = Rendition::new(
+            self.kind,
+            Form::Frames,
+            Some(source.codec),
+            Some(bell.clone()),
+            services.clone(),
+        );
+        let mut output = rendition
+            .frame_writer()
+            .ok_or(ConvertError::NotBegun { kind: self.kind })?;
+        output.set_parameters(result);
+        let input = self.native.frames(&bell, Join::NewestGroup)?;
+        let make = move |input: &TrackParameters| -> Option<Box<dyn Conversion<Frame, Frame>>> {
+            if input.codec == codec {
+                return Some(Box::new(Unchanged));
+            }
+            services
+                .converters
+                .load()
+                .transcoder(input, codec)
+                .map(|(_, conversion)| conversion)
+        };
+        let running = Running {
+            input,
+            output,
+            bell,
+            conversion: (source.codec, conversion),
+            make: Box::new(make),
+            retire: retire(Arc::downgrade(self), Arc::downgrade(&rendition)),
+        };
+        Ok((rendition, running))
+    }
+
+    pub(crate) fn end(&self) {
+        self.native.end();
+    }
+}
+
+fn retire(track: Weak<Track>, rendition: Weak<Rendition>) -> Box<dyn Fn(bool) -> bool + Send> {
+    Box::new(move |over| {
+        let (track, rendition) = (track.upgrade(), rendition.upgrade());
+        let Some(rendition) = rendition else {
+            return true;
+        };
+        if let Some(track) = track {
+            let mut converted = track.converted.lock();
+            if !over && rendition.native_readers() > 0 {
+                return false;
+            }
+            converted.retain(|(_, known)| !Arc::ptr_eq(known, &rendition));
+            if !over {
+                tracing::info!(kind = %track.kind, "a conversion ends: no viewer needs it any more");
+            }
+        }
+        rendition.end();
+        true
+    })
+}
+
+/// For a source that has changed to the codec that its viewers wanted.
+struct Unchanged;
+
+impl Conversion<Frame, Frame> for Unchanged {
+    fn parameters(&mut self, parameters: &Arc<TrackParameters>, out: &mut LaneWriter<Frame>) {
+        out.share_parameters(parameters);
+    }
+
+    fn item(&mut self, item: &Frame, out: &mut LaneWriter<Frame>) {
+        out.push(item.clone());
+    }
+
+    fn discontinuity(&mut self, out: &mut LaneWriter<Frame>) {
+        out.discontinuity();
+    }
+}
