@@ -1,1 +1,75 @@
 //! Embedded pages: the stream list and the player.
+//!
+//! | address | what it is |
+//! |---|---|
+//! | `/` | the live streams, and how to send one |
+//! | `/play/NAME` | the player of one stream |
+//! | `/assets/FILE` | what the pages load: ES modules, style sheets, pictures |
+//!
+//! The pages are static: what they show comes from the REST API and by WHEP, asked for by the scripts.
+//! So this crate knows no stream, no session and no clock, and needs no build step.
+
+mod assets;
+mod page;
+
+#[cfg(test)]
+mod tests;
+
+use axum::{
+    Router,
+    extract::{Path, rejection::PathRejection},
+    http::HeaderMap,
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use headwater_media::StreamName;
+
+/// The routes of the pages and of what they load.
+///
+/// It has no fallback, so it can be merged with the other routers of a server.
+pub fn router() -> Router {
+    Router::new()
+        .route("/", get(streams))
+        .route("/play", get(to_streams))
+        .route("/play/", get(to_streams))
+        .route("/play/{*name}", get(player))
+        .route("/assets/{*file}", get(asset))
+}
+
+/// A page that says, in words, that nothing is here; for the fallback of a server that serves these pages.
+pub fn not_found() -> Response {
+    page::missing("There is no page at this address.")
+}
+
+async fn streams(headers: HeaderMap) -> Response {
+    page::serve("streams.html", &headers)
+}
+
+async fn to_streams() -> Redirect {
+    Redirect::to("/")
+}
+
+async fn player(name: Result<Path<String>, PathRejection>, headers: HeaderMap) -> Response {
+    let Ok(Path(name)) = name else {
+        return page::missing("The name in the address is not readable text.");
+    };
+    match StreamName::new(&name) {
+        Ok(_) => page::serve("player.html", &headers),
+        Err(reason) => page::missing(&sentence(&reason.to_string())),
+    }
+}
+
+async fn asset(file: Result<Path<String>, PathRejection>, headers: HeaderMap) -> Response {
+    match file {
+        Ok(Path(file)) => assets::serve(&file, &headers),
+        Err(rejection) => rejection.into_response(),
+    }
+}
+
+/// An error text as a sentence: first letter upper case, full stop at the end.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        format!("{}{}.", first.to_uppercase(), letters.as_str())
+    })
+}

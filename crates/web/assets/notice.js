@@ -1,0 +1,89 @@
+/**
+ * What the player says when it is not simply playing.
+ */
+import * as format from './format.js';
+
+/**
+ * @typedef {object} Notice
+ * @property {string} title
+ * @property {string} text
+ * @property {boolean} [busy]   something goes on by itself
+ * @property {boolean} [again]  the viewer may try again
+ */
+
+/**
+ * The words for the present state; null when the picture speaks for itself.
+ * @param {import('./playback.js').Playback} playback
+ * @returns {Notice|null}
+ */
+export function notice(playback) {
+  const { name } = playback;
+  switch (playback.state) {
+    case 'connecting':
+      return { title: 'Connecting…', text: '', busy: true };
+    case 'waiting':
+      return {
+        title: `“${name}” is not live`,
+        text: 'Keep this page open: it starts to play as soon as the stream does.',
+        busy: true,
+      };
+    case 'stalled':
+      return { title: 'The picture has paused', text: 'Nothing arrives from the publisher just now. Waiting for it to come back…', busy: true };
+    case 'reconnecting':
+      return { ...trouble(playback), busy: true, again: playback.attempts > 2 };
+    case 'error':
+      return { ...failure(playback), again: true };
+    case 'playing':
+      return playback.kinds.includes('video') ? null : { title: 'Sound only', text: 'This stream has no picture to show here.' };
+    case 'stopped':
+    case 'idle':
+      return null;
+  }
+}
+
+/** @param {import('./playback.js').Playback} playback */
+function trouble({ error, attempts }) {
+  const text = attempts > 1 ? `Trying again, attempt ${attempts}.` : 'Trying again…';
+  switch (error?.kind) {
+    case 'blocked':
+      return {
+        title: 'The media does not get through',
+        text: `The server answers, but its media port cannot be reached from here. A firewall may be in the way. ${text}`,
+      };
+    case 'busy':
+      return { title: 'The server is full', text: `${said(error)} ${text}`.trim() };
+    case 'server':
+      return error.status
+        ? { title: 'The server has a problem', text: `${said(error)} ${text}`.trim() }
+        : { title: 'Connection lost', text };
+    default:
+      return attempts > 1 ? { title: 'The server cannot be reached', text } : { title: 'Connection lost', text };
+  }
+}
+
+/** @param {import('./playback.js').Playback} playback */
+function failure({ error, stream }) {
+  switch (error?.kind) {
+    case 'codec': {
+      const parts = [format.codec(stream?.videoCodec), format.codec(stream?.audioCodec)].filter(Boolean);
+      const what = parts.length ? `It is published as ${parts.join(' with ')}.` : '';
+      return { title: 'This browser cannot play this stream', text: [what, said(error)].filter(Boolean).join(' ') };
+    }
+    case 'refused':
+      return { title: 'You may not watch this stream', text: said(error) };
+    case 'unsupported':
+      return { title: 'This browser has no WebRTC', text: 'A current version of Chrome, Edge, Firefox or Safari plays it.' };
+    default:
+      return { title: 'Something went wrong', text: said(error) };
+  }
+}
+
+/**
+ * The error's own words as a sentence.
+ * @param {Error|null} error
+ */
+function said(error) {
+  const words = error?.message.trim() ?? '';
+  if (!words) return '';
+  return `${words[0].toUpperCase()}${words.slice(1)}${/[.!?…]$/.test(words) ? '' : '.'}`;
+}

@@ -1,0 +1,222 @@
+/**
+ * The player page: puts a `Playback` on the screen and under the viewer's hands.
+ *
+ * For tests: `window.headwater` has `{page, name, state, error, warning, stats, latency, latencyMs, muted, attempts,
+ * sessions, stream}`, read at the moment of asking; `body[data-state]` follows the state, `body[data-muted]` is
+ * `true` or `false`, `body[data-error]` is the kind of the last error or absent; every change of state is a
+ * `headwater:state` event of the window.
+ */
+import { nameFromAddress } from './api.js';
+import { byId, recall, remember, setIcon, setPairs, setText } from './dom.js';
+import * as format from './format.js';
+import { notice } from './notice.js';
+import { facts, showStatistics } from './panel.js';
+import { Playback } from './playback.js';
+
+const HIDE_CONTROLS_MS = 2800;
+const VOLUME_STEP = 0.05;
+
+const name = nameFromAddress();
+const video = /** @type {HTMLVideoElement} */ (byId('video'));
+const stage = byId('stage');
+const panel = byId('statistics');
+const volume = /** @type {HTMLInputElement} */ (byId('volume'));
+const playback = new Playback(video, name);
+let soundBlocked = false;
+
+Object.defineProperty(window, 'headwater', {
+  value: {
+    page: 'player',
+    name,
+    get state() {
+      return playback.state;
+    },
+    get error() {
+      const { error } = playback;
+      return error && { kind: error.kind, message: error.message, status: error.status };
+    },
+    get warning() {
+      return playback.warning;
+    },
+    get stats() {
+      return playback.stats;
+    },
+    get latency() {
+      return playback.latency;
+    },
+    get latencyMs() {
+      return playback.latency?.ms ?? null;
+    },
+    get muted() {
+      return video.muted;
+    },
+    get attempts() {
+      return playback.attempts;
+    },
+    get sessions() {
+      return playback.sessions;
+    },
+    get stream() {
+      return playback.stream;
+    },
+  },
+});
+
+function showState() {
+  const { state, error, warning } = playback;
+  document.body.dataset.state = state;
+  if (error) document.body.dataset.error = error.kind;
+  else delete document.body.dataset.error;
+
+  const running = state !== 'stopped' && state !== 'idle' && state !== 'error';
+  setIcon(byId('toggle'), running ? 'stop' : 'play', running ? 'Stop' : 'Play');
+  const words = notice(playback);
+  byId('notice').hidden = words === null;
+  byId('notice').dataset.busy = String(Boolean(words?.busy));
+  setText(byId('notice-title'), words?.title ?? '');
+  setText(byId('notice-text'), words?.text ?? '');
+  byId('again').hidden = !words?.again;
+  setText(byId('warning'), warning);
+  byId('warning').hidden = warning === '';
+  showSound();
+  wake();
+  dispatchEvent(new Event('headwater:state'));
+}
+
+function showSound() {
+  const silent = video.muted || video.volume === 0;
+  document.body.dataset.muted = String(silent);
+  setIcon(byId('mute'), silent ? 'muted' : 'sound', silent ? 'Sound on' : 'Mute');
+  volume.value = String(Math.round((video.muted ? 0 : video.volume) * 100));
+  volume.style.setProperty('--level', `${volume.value}%`);
+  byId('tap').hidden = !(soundBlocked && video.muted && playback.state === 'playing' && playback.kinds.includes('audio'));
+}
+
+function showStats() {
+  setPairs(byId('facts'), facts(playback));
+  if (!panel.hidden) showStatistics(byId('statistics-groups'), playback);
+  const { latency } = playback;
+  const chip = byId('latency-chip');
+  chip.hidden = latency === null;
+  if (latency) {
+    setText(chip, `${latency.measured ? '' : '≈ '}${format.milliseconds(Math.round(latency.ms))}`);
+    chip.title = latency.measured ? 'Delay from glass to glass, read from the picture' : 'Delay from the server to your screen, estimated';
+  }
+}
+
+/** @param {number} level */
+function setVolume(level) {
+  video.volume = Math.min(1, Math.max(0, level));
+  video.muted = video.volume === 0;
+  remember('volume', String(video.volume));
+}
+
+function toggleSound() {
+  if (video.muted || video.volume === 0) {
+    if (video.volume === 0) setVolume(1);
+    video.muted = false;
+    soundBlocked = false;
+    video.play().catch(() => {});
+  } else {
+    video.muted = true;
+  }
+}
+
+function togglePlay() {
+  if (playback.state === 'stopped' || playback.state === 'idle' || playback.state === 'error') playback.start();
+  else playback.stop();
+}
+
+async function toggleFullScreen() {
+  try {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else if (stage.requestFullscreen) await stage.requestFullscreen();
+    else /** @type {any} */ (video).webkitEnterFullscreen?.(); // an iPhone gives the screen to the video alone
+  } catch {
+    // the browser does not allow it here
+  }
+}
+
+function toggleStatistics() {
+  panel.hidden = !panel.hidden;
+  byId('statistics-button').setAttribute('aria-expanded', String(!panel.hidden));
+  document.body.toggleAttribute('data-statistics', !panel.hidden);
+  remember('statistics', String(!panel.hidden));
+  showStats();
+}
+
+/** @type {ReturnType<typeof setTimeout>|undefined} */
+let sleepTimer;
+/** Shows the controls; they leave by themselves while the stream plays and nobody needs them. */
+function wake() {
+  clearTimeout(sleepTimer);
+  stage.dataset.controls = 'shown';
+  if (playback.state !== 'playing') return;
+  sleepTimer = setTimeout(() => {
+    if (byId('controls').matches(':focus-within, :hover')) wake();
+    else stage.dataset.controls = 'hidden';
+  }, HIDE_CONTROLS_MS);
+}
+
+/** @type {Record<string, () => void>} */
+const KEYS = {
+  ' ': togglePlay,
+  k: togglePlay,
+  m: toggleSound,
+  f: toggleFullScreen,
+  s: toggleStatistics,
+  ArrowUp: () => setVolume(video.volume + VOLUME_STEP),
+  ArrowDown: () => setVolume(video.volume - VOLUME_STEP),
+};
+
+/** @param {KeyboardEvent} event */
+function keyPressed(event) {
+  wake();
+  const target = /** @type {HTMLElement} */ (event.target);
+  const own = event.key === ' ' ? target.closest('button, a, input') : target.closest('input');
+  const action = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (!action || own || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key.startsWith('Arrow') && !stage.contains(target)) return; // arrows scroll the page elsewhere
+  event.preventDefault();
+  action();
+}
+
+function listen() {
+  playback.addEventListener('state', () => (showState(), showStats()));
+  playback.addEventListener('stats', showStats);
+  playback.addEventListener('blocked', () => {
+    soundBlocked = true;
+    showSound();
+  });
+  video.addEventListener('volumechange', showSound);
+  video.addEventListener('resize', () => {
+    if (video.videoWidth) stage.style.setProperty('--ratio', `${video.videoWidth} / ${video.videoHeight}`);
+  });
+  byId('toggle').addEventListener('click', togglePlay);
+  byId('again').addEventListener('click', () => playback.start());
+  byId('mute').addEventListener('click', toggleSound);
+  byId('tap').addEventListener('click', toggleSound);
+  byId('fullscreen').addEventListener('click', toggleFullScreen);
+  byId('statistics-button').addEventListener('click', toggleStatistics);
+  volume.addEventListener('input', () => setVolume(Number(volume.value) / 100));
+  document.addEventListener('fullscreenchange', () => {
+    const full = document.fullscreenElement !== null;
+    setIcon(byId('fullscreen'), full ? 'shrink' : 'expand', full ? 'Leave full screen' : 'Full screen');
+  });
+  document.addEventListener('keydown', keyPressed);
+  stage.addEventListener('pointermove', wake);
+  stage.addEventListener('focusin', wake);
+  video.addEventListener('pointerup', ({ pointerType }) => {
+    if (pointerType !== 'mouse' && stage.dataset.controls === 'shown' && playback.state === 'playing') stage.dataset.controls = 'hidden';
+    else wake();
+  });
+  video.addEventListener('dblclick', toggleFullScreen);
+}
+
+setText(byId('name'), name);
+document.title = `${name} – Headwater`;
+const kept = Number(recall('volume') ?? 1);
+video.volume = kept > 0 && kept <= 1 ? kept : 1;
+listen();
+if (recall('statistics') === 'true') toggleStatistics();
+playback.start();

@@ -1,0 +1,141 @@
+/**
+ * The list of live streams, kept fresh.
+ *
+ * For tests: `window.headwater` is `{page, state, streams, error}`, and `body[data-state]` is one of
+ * `loading`, `empty`, `live`, `unreachable`.
+ */
+import { liveStreams, playerAddress } from './api.js';
+import { byId, element, setText } from './dom.js';
+import * as format from './format.js';
+import { showWays } from './send.js';
+
+const REFRESH_MS = 2000;
+const REFRESH_HIDDEN_MS = 15_000;
+
+/** @type {{page: 'streams', state: string, streams: import('./api.js').LiveStream[], error: string|null}} */
+const shared = { page: 'streams', state: 'loading', streams: [], error: null };
+Object.assign(window, { headwater: shared });
+
+/** @type {Map<string, HTMLElement>} */
+const rows = new Map();
+
+/** @param {string} state */
+function setState(state) {
+  const before = shared.state;
+  shared.state = state;
+  document.body.dataset.state = state;
+  if (state !== before && state !== 'unreachable') {
+    /** @type {HTMLDetailsElement} */ (byId('send')).open = state === 'empty';
+  }
+}
+
+async function refresh() {
+  try {
+    shared.streams = await liveStreams();
+    shared.error = null;
+    show(shared.streams);
+    setState(shared.streams.length ? 'live' : 'empty');
+  } catch (error) {
+    shared.error = error instanceof TypeError ? 'the connection failed' : String(/** @type {Error} */ (error).message);
+    setState('unreachable');
+  }
+  const trouble = byId('trouble');
+  trouble.hidden = shared.error === null;
+  if (shared.error) {
+    setText(trouble, `The server cannot be asked what is live: ${shared.error}. Trying again…`);
+    if (rows.size === 0) setText(byId('summary'), '');
+  }
+  plan();
+}
+
+/** @type {ReturnType<typeof setTimeout>|undefined} */
+let timer;
+function plan() {
+  clearTimeout(timer);
+  timer = setTimeout(refresh, document.hidden ? REFRESH_HIDDEN_MS : REFRESH_MS);
+}
+
+/** @param {import('./api.js').LiveStream[]} streams */
+function show(streams) {
+  const names = new Set(streams.map((stream) => stream.name));
+  for (const [name, row] of rows) {
+    if (!names.has(name)) {
+      row.remove();
+      rows.delete(name);
+    }
+  }
+  const body = byId('rows');
+  streams.forEach((stream, index) => {
+    let row = rows.get(stream.name);
+    if (!row) {
+      row = newRow(stream.name);
+      rows.set(stream.name, row);
+    }
+    if (body.children[index] !== row) body.insertBefore(row, body.children[index] ?? null);
+    fill(row, stream);
+  });
+  byId('table').hidden = streams.length === 0;
+  byId('empty').hidden = streams.length > 0;
+  const viewers = streams.reduce((sum, stream) => sum + stream.viewers, 0);
+  setText(byId('summary'), streams.length === 0 ? '' : `${format.number(streams.length)} live, ${format.count(viewers, 'viewer', 'viewers')}`);
+}
+
+/** @param {string} name */
+function newRow(name) {
+  const link = element('a', { href: playerAddress(name), class: 'stream-link' }, name);
+  const cell = (/** @type {string} */ part, /** @type {string} */ label, /** @type {(Node|string)[]} */ ...children) =>
+    element('td', { role: 'cell', 'data-part': part, 'data-label': label }, ...children);
+  return element(
+    'tr',
+    { role: 'row', 'data-name': name },
+    element('th', { role: 'rowheader', scope: 'row' }, link, element('span', { class: 'badges' })),
+    cell('picture', 'Picture'),
+    cell('sound', 'Sound'),
+    cell('bitrate', 'Bitrate'),
+    cell('viewers', 'Viewers'),
+    cell('uptime', 'Live for'),
+  );
+}
+
+/**
+ * @param {HTMLElement} row
+ * @param {import('./api.js').LiveStream} stream
+ */
+function fill(row, stream) {
+  const picture = [format.codec(stream.videoCodec), format.size(stream.width, stream.height), format.frameRate(stream.fps)];
+  const sound = [format.codec(stream.audioCodec), format.soundFormat(stream.audioCodec)];
+  const texts = {
+    picture: stream.hasVideo ? picture.filter(Boolean).join('  ') : 'none',
+    sound: stream.hasAudio ? sound.filter(Boolean).join('  ') : 'none',
+    bitrate: format.bitrate(stream.bitrate) || '–',
+    viewers: format.number(stream.viewers),
+    uptime: stream.since ? format.duration((Date.now() - stream.since) / 1000) : '–',
+  };
+  for (const [part, text] of Object.entries(texts)) {
+    const cell = row.querySelector(`[data-part="${part}"]`);
+    if (cell) setText(cell, text);
+  }
+  fillBadges(/** @type {HTMLElement} */ (row.querySelector('.badges')), stream);
+}
+
+/**
+ * @param {HTMLElement} place
+ * @param {import('./api.js').LiveStream} stream
+ */
+function fillBadges(place, stream) {
+  /** @type {[string, string, string][]} */
+  const badges = [];
+  if (stream.paused) badges.push(['Paused', 'warn', 'The publisher is away; viewers wait for it to come back']);
+  if (stream.source) badges.push([stream.source, '', `It comes in by ${stream.source}`]);
+  if (stream.bFrames) badges.push(['B-frames', 'warn', 'Pictures come out of order, which costs delay in a browser; set B-frames to 0 in the encoder']);
+  const wanted = badges.map(([text]) => text).join('|');
+  if (place.dataset.shown === wanted) return;
+  place.dataset.shown = wanted;
+  place.replaceChildren(...badges.map(([text, kind, title]) => element('span', { class: `badge ${kind}`.trim(), title }, text)));
+}
+
+showWays(byId('ways'));
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden) refresh();
+});
+refresh();
