@@ -14,7 +14,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::{Connections, Permit};
+use crate::{Permit, Quota};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1_024;
@@ -25,7 +25,7 @@ const EXHAUSTED_REST: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Listener {
     io: TcpListener,
-    connections: Connections,
+    connections: Quota,
 }
 
 impl Listener {
@@ -33,7 +33,7 @@ impl Listener {
     ///
     /// # Errors
     /// What the kernel says, above all that the address is in use. Has to run on a tokio runtime.
-    pub fn bind(address: SocketAddr, connections: &Connections) -> io::Result<Listener> {
+    pub fn bind(address: SocketAddr, connections: &Quota) -> io::Result<Listener> {
         let socket = Socket::new(
             Domain::for_address(address),
             Type::STREAM,
@@ -169,7 +169,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_counts_while_it_lives() {
-        let connections = Connections::new();
+        let connections = Quota::connections();
         let listener = Listener::bind("[::]:0".parse().unwrap(), &connections).unwrap();
         let port = listener.local_address().unwrap().port();
         let (client, accepted) =

@@ -1,6 +1,6 @@
 use super::*;
 
-use crate::{Connections, Listener};
+use crate::{Listener, Quota};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -25,7 +25,7 @@ async fn a_client_that_trusts_the_certificate_talks_within_tls() {
         TlsAcceptor::new(&Identity::Files { certificate, key }, &[b"h2", b"http/1.1"]).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
 
-    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &Connections::new()).unwrap();
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &Quota::connections()).unwrap();
     let address = listener.local_address().unwrap();
     let mut roots = RootCertStore::empty();
     roots.add(made.cert.der().clone()).unwrap();
@@ -57,7 +57,7 @@ async fn a_client_that_trusts_the_certificate_talks_within_tls() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_says_nothing_is_given_up() {
     let acceptor = TlsAcceptor::new(&self_signed(), &[]).unwrap();
-    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &Connections::new()).unwrap();
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &Quota::connections()).unwrap();
     let address = listener.local_address().unwrap();
     let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
     let _client = client.unwrap();

@@ -1,4 +1,4 @@
-//! How many TCP connections are open, for all and for each address.
+//! How much is open at once, for all and for each address.
 
 use std::{
     collections::HashMap,
@@ -6,12 +6,20 @@ use std::{
     sync::Arc,
 };
 
-use headwater_media::limits;
+use headwater_media::limits::{self, Limit};
 use parking_lot::Mutex;
 
-/// The count of open connections that several listeners share.
-#[derive(Clone, Debug, Default)]
-pub struct Connections(Arc<Mutex<Counts>>);
+/// A count of what is open at once, such as connections or sessions, under one limit for all and one for each
+/// address. Clones share the count.
+#[derive(Clone, Debug)]
+pub struct Quota(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    total: &'static Limit,
+    per_address: &'static Limit,
+    counts: Mutex<Counts>,
+}
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -19,26 +27,35 @@ struct Counts {
     by_address: HashMap<IpAddr, u64>,
 }
 
-/// Why a connection was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why something more is not admitted.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
 pub enum Refused {
-    /// [`limits::CONNECTIONS`] are open.
-    #[error("too many connections are open")]
-    Total,
-    /// [`limits::CONNECTIONS_PER_ADDRESS`] are open from this address.
-    #[error("too many connections are open from this address")]
-    Address,
+    /// The limit for all is reached.
+    #[error("the server has reached its limit of {} {}", .0.get(), .0.unit)]
+    Total(&'static Limit),
+    /// The limit for this address is reached.
+    #[error("this address has reached its limit of {} {}", .0.get(), .0.unit)]
+    Address(&'static Limit),
 }
 
-impl Connections {
-    /// A count of its own.
-    pub fn new() -> Connections {
-        Connections::default()
+impl Quota {
+    /// A count under these two limits.
+    pub fn new(total: &'static Limit, per_address: &'static Limit) -> Quota {
+        Quota(Arc::new(Inner {
+            total,
+            per_address,
+            counts: Mutex::default(),
+        }))
+    }
+
+    /// A count of TCP connections: [`limits::CONNECTIONS`], [`limits::CONNECTIONS_PER_ADDRESS`].
+    pub fn connections() -> Quota {
+        Quota::new(&limits::CONNECTIONS, &limits::CONNECTIONS_PER_ADDRESS)
     }
 
     /// How many are open now.
     pub fn open(&self) -> u64 {
-        self.0.lock().total
+        self.0.counts.lock().total
     }
 
     /// Counts one more from `address`, until the permit is dropped. Loopback counts for all, not for its address.
@@ -47,22 +64,22 @@ impl Connections {
     /// Says which limit is reached, having counted the hit.
     pub fn admit(&self, address: IpAddr) -> Result<Permit, Refused> {
         let key = subscriber(address);
-        let mut counts = self.0.lock();
-        if counts.total >= limits::CONNECTIONS.get() {
-            limits::CONNECTIONS.hit();
-            return Err(Refused::Total);
+        let mut counts = self.0.counts.lock();
+        if counts.total >= self.0.total.get() {
+            self.0.total.hit();
+            return Err(Refused::Total(self.0.total));
         }
         if let Some(key) = key {
             let of_address = counts.by_address.entry(key).or_insert(0);
-            if *of_address >= limits::CONNECTIONS_PER_ADDRESS.get() {
-                limits::CONNECTIONS_PER_ADDRESS.hit();
-                return Err(Refused::Address);
+            if *of_address >= self.0.per_address.get() {
+                self.0.per_address.hit();
+                return Err(Refused::Address(self.0.per_address));
             }
             *of_address += 1;
         }
         counts.total += 1;
         Ok(Permit {
-            connections: self.clone(),
+            quota: self.clone(),
             key,
         })
     }
@@ -79,16 +96,16 @@ fn subscriber(address: IpAddr) -> Option<IpAddr> {
     }
 }
 
-/// The right to one open connection; dropping it gives the place back.
+/// The right to one more; dropping it gives the place back.
 #[derive(Debug)]
 pub struct Permit {
-    connections: Connections,
+    quota: Quota,
     key: Option<IpAddr>,
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut counts = self.connections.0.lock();
+        let mut counts = self.quota.0.counts.lock();
         counts.total = counts.total.saturating_sub(1);
         let Some(key) = self.key else { return };
         if let Some(of_address) = counts.by_address.get_mut(&key) {
@@ -106,7 +123,7 @@ mod tests {
 
     #[test]
     fn one_address_has_its_own_limit_and_an_ipv6_network_counts_as_one() {
-        let connections = Connections::new();
+        let connections = Quota::connections();
         let limit = limits::CONNECTIONS_PER_ADDRESS.get();
         let mut permits: Vec<Permit> = (0..limit)
             .map(|host| {
@@ -115,10 +132,8 @@ mod tests {
             })
             .collect();
         let same_network = "2001:db8::ffff:1".parse().unwrap();
-        assert_eq!(
-            connections.admit(same_network).unwrap_err(),
-            Refused::Address
-        );
+        let refused = connections.admit(same_network).unwrap_err();
+        assert!(matches!(refused, Refused::Address(_)), "{refused}");
         assert!(
             connections
                 .admit("2001:db8:0:1::1".parse().unwrap())
@@ -131,14 +146,14 @@ mod tests {
         drop(permits);
         assert_eq!(connections.open(), 0);
         assert!(
-            connections.0.lock().by_address.is_empty(),
+            connections.0.counts.lock().by_address.is_empty(),
             "nothing is kept of who has left"
         );
     }
 
     #[test]
     fn loopback_has_no_limit_of_its_own() {
-        let connections = Connections::new();
+        let connections = Quota::connections();
         let permits: Vec<Permit> = (0..limits::CONNECTIONS_PER_ADDRESS.get() + 1)
             .map(|_| {
                 connections
