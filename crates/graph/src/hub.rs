@@ -69,6 +69,9 @@ impl std::fmt::Debug for Services {
     }
 }
 
+/// A resolver at work, waited for by everyone who asks for the name.
+type Starting = Shared<BoxFuture<'static, Result<(), String>>>;
+
 /// The one shared map of a node: names to streams. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Hub(Arc<Inner>);
@@ -76,7 +79,7 @@ pub struct Hub(Arc<Inner>);
 struct Inner {
     streams: Mutex<HashMap<StreamName, Arc<Stream>>>,
     resolvers: Mutex<Vec<Arc<dyn Resolver>>>,
-    resolving: Mutex<HashMap<StreamName, Shared<BoxFuture<'static, Result<(), String>>>>>,
+    resolving: Mutex<HashMap<StreamName, Starting>>,
     services: Arc<Services>,
 }
 
@@ -229,10 +232,7 @@ impl Hub {
         self.find(name).ok_or_else(not_found)
     }
 
-    fn starting(
-        &self,
-        name: &StreamName,
-    ) -> Option<Shared<BoxFuture<'static, Result<(), String>>>> {
+    fn starting(&self, name: &StreamName) -> Option<Starting> {
         let mut resolving = self.0.resolving.lock();
         if let Some(starting) = resolving.get(name) {
             return Some(starting.clone());

@@ -25,3 +25,6 @@ pub use item::LaneItem;
 pub use writer::{Lane, LaneOptions, LaneWriter, lane};
 
 pub(crate) use writer::Facts;
+
+#[cfg(all(test, loom))]
+mod model;

@@ -24,7 +24,7 @@ pub enum Join {
 }
 
 /// What a cursor finds.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub enum Next<'a, T> {
     /// What a decoder must know from here on; the first thing that a cursor yields, and then at each change.
     Parameters(&'a Arc<TrackParameters>),
@@ -109,6 +109,7 @@ impl<T: LaneItem> Cursor<T> {
 
     /// Yields what comes next.
     #[inline]
+    #[allow(clippy::should_implement_trait)] // what it yields borrows from the cursor
     pub fn next(&mut self) -> Next<'_, T> {
         match self.advance() {
             Step::Item => {

@@ -281,7 +281,8 @@ impl<T: LaneItem> Shared<T> {
 
     fn set_parameters(&self, generation: u64, parameters: &Arc<TrackParameters>) {
         let mut writing = self.writing.lock();
-        if writing.generation != generation || writing.parameters.as_ref() == Some(parameters) {
+        if writing.generation != generation || writing.parameters.as_deref() == Some(&**parameters)
+        {
             return;
         }
         writing.make_room(self, 0);
