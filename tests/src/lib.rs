@@ -1,1 +1,55 @@
-//! Placeholder.
+//! What the end-to-end tests are made of: the real server, real encoders, players and browsers as processes, and
+//! readers of their own for what those receive.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+pub mod browser;
+pub mod flv;
+pub mod http;
+pub mod noise;
+pub mod origin;
+pub mod players;
+pub mod program;
+pub mod source;
+pub mod tools;
+
+/// The right to load the machine: one end-to-end test at a time, since each runs several programs and some measure.
+pub fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A file of this test run's own, below the build folder.
+///
+/// # Errors
+/// When its folder cannot be made.
+pub fn scratch(name: &str) -> Result<PathBuf> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let folder = tools::target().join("test-scratch");
+    std::fs::create_dir_all(&folder).context("could not make the folder for recordings")?;
+    Ok(folder.join(format!(
+        "{}-{}-{name}",
+        std::process::id(),
+        NEXT.fetch_add(1, Relaxed)
+    )))
+}
+
+/// How long a test plays: the short time in the ordinary run, ten minutes in the long one.
+pub fn playing_time(short: Duration) -> Duration {
+    if std::env::var_os("HEADWATER_TEST_LONG").is_some() {
+        Duration::from_secs(600)
+    } else {
+        short
+    }
+}
+
+/// Tells a measured figure; the test runner shows it.
+#[allow(clippy::print_stdout, reason = "this is how a test tells its reader")]
+pub fn report(figure: &str) {
+    println!("measured: {figure}");
+}

@@ -1,0 +1,67 @@
+// Watches one page in headless Chromium and tells what it sees, one JSON object a line, until its input ends.
+//
+// Argument: {"url": page to open, "whep": WHEP address to play with our own client, or absent to watch the page's own
+// video element, "screenshot": file to write at the end, "width", "height", "dark": how the window looks}.
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const request = JSON.parse(process.argv[2]);
+const load = createRequire(join(process.env.HEADWATER_TEST_TOOLS, "node", "package.json"));
+const { chromium } = load("playwright-core");
+
+const say = (object) => process.stdout.write(JSON.stringify(object) + "\n");
+const flags = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--autoplay-policy=no-user-gesture-required",
+];
+
+const browser = await chromium.launch({ executablePath: request.chromium, args: flags, headless: true });
+const context = await browser.newContext({
+  bypassCSP: true,
+  viewport: { width: request.width ?? 960, height: request.height ?? 640 },
+  colorScheme: request.dark ? "dark" : "light",
+});
+const page = await context.newPage();
+page.on("console", (message) => message.type() === "error" && say({ console: message.text() }));
+page.on("pageerror", (error) => say({ error: String(error) }));
+page.on("request", (sent) => {
+  const host = new URL(sent.url()).host;
+  if (/^https?:/.test(sent.url()) && host !== new URL(request.url).host) say({ foreign: sent.url() });
+});
+
+try {
+  await page.goto(request.url, { waitUntil: "load" });
+  await page.addScriptTag({ content: readFileSync(new URL("observe.js", import.meta.url), "utf8") });
+  await page.evaluate((whep) => window.observe(whep), request.whep ?? null);
+} catch (error) {
+  say({ error: String(error) });
+}
+
+const timer = setInterval(async () => {
+  try {
+    say({ sample: await page.evaluate(() => window.observed()) });
+  } catch (error) {
+    say({ error: String(error) });
+  }
+}, 500);
+
+process.stdin.resume();
+process.stdin.on("end", async () => {
+  clearInterval(timer);
+  try {
+    const text = await page.evaluate(() => document.body.innerText);
+    say({ final: await page.evaluate(() => window.observed()), text });
+    if (request.screenshot) await page.screenshot({ path: request.screenshot });
+    await page.evaluate(() => window.leave());
+  } catch (error) {
+    say({ error: String(error) });
+  }
+  await browser.close();
+  process.exit(0);
+});

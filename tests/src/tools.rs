@@ -1,0 +1,85 @@
+//! Finding the programs that the tests run; a missing one fails the test and says how to get it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+
+/// A program on the search path.
+///
+/// # Errors
+/// When it is not there.
+pub fn on_path(name: &str) -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(name))
+        .find(|file| file.is_file())
+        .ok_or_else(|| missing(name))
+}
+
+/// ffmpeg of the newest release, which speaks enhanced RTMP; Debian's does not.
+///
+/// # Errors
+/// When it is not there.
+pub fn newest_ffmpeg() -> Result<PathBuf> {
+    let libraries = folder().join("venv/lib");
+    let find = || -> Option<PathBuf> {
+        let python = entry(&libraries, "python3")?;
+        entry(
+            &python.join("site-packages/imageio_ffmpeg/binaries"),
+            "ffmpeg-",
+        )
+    };
+    find().ok_or_else(|| missing("ffmpeg 9 (PyPI imageio-ffmpeg)"))
+}
+
+/// The folder of the tools that come from PyPI and npm.
+pub fn folder() -> PathBuf {
+    match std::env::var_os("HEADWATER_TEST_TOOLS") {
+        Some(folder) => folder.into(),
+        None => target().join("test-tools"),
+    }
+}
+
+/// Where cargo put this test, and the server under test beside it.
+pub fn target() -> PathBuf {
+    let test = std::env::current_exe().unwrap_or_default();
+    let profile = test.ancestors().nth(2).unwrap_or(Path::new("target/debug"));
+    profile.parent().unwrap_or(profile).to_owned()
+}
+
+/// The package of the tests.
+pub fn package() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The server under test, built by the same cargo in the same profile as this test.
+///
+/// # Errors
+/// When it was not built.
+pub fn origin() -> Result<PathBuf> {
+    let test = std::env::current_exe().context("the test does not know its own path")?;
+    let origin = test
+        .ancestors()
+        .nth(2)
+        .unwrap_or(Path::new(""))
+        .join("origin");
+    if !origin.is_file() {
+        return Err(anyhow!(
+            "{} is not there: run `cargo build --bin origin` first",
+            origin.display()
+        ));
+    }
+    Ok(origin)
+}
+
+fn entry(folder: &Path, prefix: &str) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?;
+    let mut names = entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
+    names.next().map(|entry| entry.path())
+}
+
+fn missing(name: &str) -> anyhow::Error {
+    anyhow!("{name} is not installed: `cargo xtask test` installs what the tests need")
+}

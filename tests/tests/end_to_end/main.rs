@@ -1,0 +1,11 @@
+//! The real server with real encoders, players and browsers. `cargo xtask test --only e2e` brings what it needs.
+
+mod browser_playback;
+mod enhanced_rtmp;
+mod hostile_peers;
+mod leaving;
+mod long_play;
+mod operation;
+mod pages;
+mod rtmp_players;
+mod whep_requests;
