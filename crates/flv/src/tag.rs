@@ -134,7 +134,6 @@ impl TagReader {
         Ok(true)
     }
 
-    #[expect(clippy::type_complexity, reason = "private, and read in one place")]
     fn peek_tag(&self) -> Result<Option<(Option<TagKind>, usize, u32)>, FlvError> {
         let Some([kind, a, b, c, x, y, z, high, ..]) = self.data.first_chunk::<TAG_HEADER_BYTES>()
         else {

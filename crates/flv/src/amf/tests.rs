@@ -121,10 +121,7 @@ fn nesting_stops_at_its_limit() {
         amf3(&b"\x09\x03\x01".repeat(1_000_000)),
         Err(FlvError::Limit(_))
     ));
-    assert!(matches!(
-        amf0(&b"\x11\x09\x03\x01\x11".repeat(1_000)),
-        Err(_)
-    ));
+    assert!(amf0(&b"\x11\x09\x03\x01\x11".repeat(1_000)).is_err());
     assert!(limits::AMF_DEPTH.hits() >= before + 4);
 }
 
