@@ -6,6 +6,9 @@ mod config;
 pub use adts::AdtsHeader;
 pub use config::AudioSpecificConfig;
 
+/// Samples of the core coder in a frame of nearly every stream.
+pub const FRAME_SAMPLES: u32 = 1_024;
+
 /// Sampling frequencies by index (ISO/IEC 14496-3 table 1.18).
 pub(crate) const SAMPLE_RATES: [u32; 13] = [
     96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000,

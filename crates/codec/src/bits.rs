@@ -1,4 +1,4 @@
-//! Reads bits, most significant first, as the video and audio specifications write them.
+//! Reads and writes bits, most significant first, as the video and audio specifications write them.
 
 use std::io::{Cursor, ErrorKind};
 
@@ -103,5 +103,40 @@ impl<'a> Bits<'a> {
             ErrorKind::UnexpectedEof => CodecError::Truncated { what: self.what },
             _ => CodecError::malformed(self.what, "a bit field cannot be read"),
         }
+    }
+}
+
+/// Collects bits, most significant first.
+#[derive(Default)]
+pub(crate) struct BitSink {
+    bytes: Vec<u8>,
+    used: u32,
+}
+
+impl BitSink {
+    pub(crate) fn put(&mut self, value: u32, bits: u32) {
+        for shift in (0..bits).rev() {
+            if self.used.is_multiple_of(8) {
+                self.bytes.push(0);
+                self.used = 0;
+            }
+            if let Some(last) = self.bytes.last_mut() {
+                *last |= (((value >> shift) & 1) as u8) << (7 - self.used);
+            }
+            self.used += 1;
+        }
+    }
+
+    /// Exp-Golomb code of an unsigned number.
+    pub(crate) fn put_ue(&mut self, value: u32) {
+        let code = value.saturating_add(1);
+        let bits = u32::BITS - code.leading_zeros();
+        self.put(0, bits - 1);
+        self.put(code, bits);
+    }
+
+    /// The bytes, the last filled up with zeros.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 }

@@ -1,10 +1,18 @@
 //! H.264: parameter sets, their record, NAL units and slices (ITU-T H.264, ISO/IEC 14496-15).
 
 mod config;
+mod rewrite;
 mod sps;
+mod unit;
+mod vui;
 
 pub use config::AvcConfig;
+pub use rewrite::without_reordering;
 pub use sps::Sps;
+pub use unit::{
+    SliceType, has_parameter_sets, is_disposable, is_parameter_set, is_random_access, is_slice,
+    recovery_point, ref_idc, slice_type, unit_type,
+};
 
 /// Types of NAL units (ITU-T H.264 table 7-1).
 pub mod nal_type {

@@ -1,7 +1,10 @@
 //! VP9: frame header and configuration record.
 
 use bytes::Bytes;
+use headwater_media::limits;
 
+use crate::bits::Bits;
+use crate::error::check;
 use crate::{CodecError, Reader};
 
 /// `VPCodecConfigurationRecord` in its full box, as MP4 and enhanced RTMP carry it
@@ -66,4 +69,68 @@ impl VpConfig {
             0,
         ])
     }
+}
+
+/// What the uncompressed header of a frame says (VP9 bitstream specification §6.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// VP9 profile, 0 to 3.
+    pub profile: u8,
+    /// Width and height in pixels, for a key frame.
+    pub key_frame_size: Option<(u32, u32)>,
+}
+
+impl FrameHeader {
+    /// Reads the header at the front of a frame or superframe.
+    ///
+    /// # Errors
+    /// When it ends early, breaks the syntax, or the picture is beyond [`limits::PICTURE_SIDE`].
+    pub fn parse(frame: &[u8]) -> Result<FrameHeader, CodecError> {
+        const WHAT: &str = "VP9 frame header";
+        const SYNC_CODE: u32 = 0x49_83_42;
+        let bits = &mut Bits::new(WHAT, frame);
+        if bits.u(2)? != 2 {
+            return Err(CodecError::malformed(WHAT, "its marker is wrong"));
+        }
+        let profile = bits.u8(1)? | (bits.u8(1)? << 1);
+        if profile == 3 {
+            bits.skip(1)?;
+        }
+        let shows_existing = bits.flag()?;
+        if shows_existing || bits.flag()? {
+            return Ok(FrameHeader {
+                profile,
+                key_frame_size: None,
+            });
+        }
+        bits.skip(2)?; // show_frame, error_resilient_mode
+        if bits.u(24)? != SYNC_CODE {
+            return Err(CodecError::malformed(WHAT, "a key frame has no sync code"));
+        }
+        skip_colour(bits, profile)?;
+        let (width, height) = (bits.u(16)? + 1, bits.u(16)? + 1);
+        check("VP9 picture width", u64::from(width), &limits::PICTURE_SIDE)?;
+        check(
+            "VP9 picture height",
+            u64::from(height),
+            &limits::PICTURE_SIDE,
+        )?;
+        Ok(FrameHeader {
+            profile,
+            key_frame_size: Some((width, height)),
+        })
+    }
+}
+
+/// `color_config()`.
+fn skip_colour(bits: &mut Bits<'_>, profile: u8) -> Result<(), CodecError> {
+    const RGB: u32 = 7;
+    let has_subsampling = profile & 1 == 1;
+    if profile >= 2 {
+        bits.skip(1)?; // ten_or_twelve_bit
+    }
+    if bits.u(3)? == RGB {
+        return bits.skip(u32::from(has_subsampling));
+    }
+    bits.skip(if has_subsampling { 4 } else { 1 })
 }

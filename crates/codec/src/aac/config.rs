@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::CodecError;
-use crate::bits::Bits;
+use crate::bits::{BitSink, Bits};
 
 use super::{CHANNELS, SAMPLE_RATES};
 
@@ -125,21 +125,21 @@ impl AudioSpecificConfig {
             .unwrap_or(2);
         match self.sbr_sample_rate {
             Some(rate) => {
-                bits.put_object_type(if self.parametric_stereo { PS } else { SBR });
-                bits.put_sample_rate(self.core_sample_rate);
+                put_object_type(&mut bits, if self.parametric_stereo { PS } else { SBR });
+                put_sample_rate(&mut bits, self.core_sample_rate);
                 bits.put(channels as u32, 4);
-                bits.put_sample_rate(rate);
-                bits.put_object_type(self.object_type);
+                put_sample_rate(&mut bits, rate);
+                put_object_type(&mut bits, self.object_type);
             }
             None => {
-                bits.put_object_type(self.object_type);
-                bits.put_sample_rate(self.core_sample_rate);
+                put_object_type(&mut bits, self.object_type);
+                put_sample_rate(&mut bits, self.core_sample_rate);
                 bits.put(channels as u32, 4);
             }
         }
         bits.put(u32::from(self.core_frame_samples == 960), 1);
         bits.put(0, 2); // no core coder, no extension
-        bits.finish()
+        bits.into_bytes().into()
     }
 }
 
@@ -205,47 +205,22 @@ fn read_sync_extension(bits: &mut Bits<'_>) -> Option<(Option<u32>, bool)> {
     Some((Some(rate), stereo))
 }
 
-/// Collects bits, most significant first.
-#[derive(Default)]
-struct BitSink {
-    bytes: Vec<u8>,
-    used: u32,
+fn put_object_type(out: &mut BitSink, object_type: u8) {
+    match object_type.checked_sub(32) {
+        Some(rest) => {
+            out.put(31, 5);
+            out.put(u32::from(rest), 6);
+        }
+        None => out.put(u32::from(object_type), 5),
+    }
 }
 
-impl BitSink {
-    fn put(&mut self, value: u32, bits: u32) {
-        for shift in (0..bits).rev() {
-            if self.used.is_multiple_of(8) {
-                self.bytes.push(0);
-            }
-            if let Some(last) = self.bytes.last_mut() {
-                *last |= (((value >> shift) & 1) as u8) << (7 - self.used % 8);
-            }
-            self.used += 1;
+fn put_sample_rate(out: &mut BitSink, rate: u32) {
+    match SAMPLE_RATES.iter().position(|&r| r == rate) {
+        Some(index) => out.put(index as u32, 4),
+        None => {
+            out.put(15, 4);
+            out.put(rate, 24);
         }
-    }
-
-    fn put_object_type(&mut self, object_type: u8) {
-        match object_type.checked_sub(32) {
-            Some(rest) => {
-                self.put(31, 5);
-                self.put(u32::from(rest), 6);
-            }
-            None => self.put(u32::from(object_type), 5),
-        }
-    }
-
-    fn put_sample_rate(&mut self, rate: u32) {
-        match SAMPLE_RATES.iter().position(|&r| r == rate) {
-            Some(index) => self.put(index as u32, 4),
-            None => {
-                self.put(15, 4);
-                self.put(rate, 24);
-            }
-        }
-    }
-
-    fn finish(self) -> Bytes {
-        self.bytes.into()
     }
 }

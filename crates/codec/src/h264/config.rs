@@ -94,6 +94,12 @@ impl AvcConfig {
         })
     }
 
+    /// `profile-level-id` as SDP and codec strings have it, in six hexadecimal digits (RFC 6184 §8.1).
+    pub fn profile_level_id(&self) -> String {
+        let [profile, constraints, level] = self.profile_level;
+        format!("{profile:02x}{constraints:02x}{level:02x}")
+    }
+
     /// The bytes of the record.
     pub fn write(&self) -> Bytes {
         let sets: usize = self
