@@ -1,1 +1,95 @@
 //! The control plane: REST API, metrics, health.
+//!
+//! | address | what it is |
+//! |---|---|
+//! | `/rest-api/stream/find_all`, `/find`, `/terminate` | streams and viewers, as in WCS 5.2 |
+//! | `/metrics` | OpenMetrics 1.0, as Prometheus reads it |
+//! | `/healthz`, `/readyz` | whether the process lives, whether it wants work |
+//!
+//! It reads the hub and the counters that others keep; it opens no socket.
+
+mod accounts;
+mod error;
+mod filter;
+mod guard;
+mod health;
+mod metrics;
+mod reference;
+mod rest;
+mod stream_object;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use headwater_graph::Hub;
+
+pub use guard::{LocalAddress, guard_host};
+pub use health::Readiness;
+pub use metrics::{Metric, MetricKind, Metrics, Record, Source};
+pub use reference::rest as rest_reference;
+
+use accounts::Accounts;
+
+/// The control plane of one server.
+#[derive(Clone)]
+pub struct Control {
+    hub: Hub,
+    accounts: Arc<Accounts>,
+    metrics: Metrics,
+    readiness: Readiness,
+}
+
+impl Control {
+    /// The control plane of the streams of a hub, with further sources of figures.
+    pub fn new(hub: Hub, readiness: Readiness, sources: Vec<Arc<dyn Source>>) -> Control {
+        let accounts = Arc::new(Accounts::default());
+        let graph = metrics::GraphSource {
+            hub: hub.clone(),
+            accounts: accounts.clone(),
+        };
+        let mut all: Vec<Arc<dyn Source>> = vec![
+            Arc::new(graph),
+            Arc::new(metrics::LimitsSource),
+            Arc::new(metrics::ProcessSource),
+        ];
+        all.extend(sources);
+        Control {
+            hub,
+            accounts,
+            metrics: Metrics::new(all),
+            readiness,
+        }
+    }
+
+    /// Keeps totals and rates up to date; runs until it is dropped.
+    pub async fn run(&self) {
+        self.accounts.keep(&self.hub).await;
+    }
+
+    /// All that is measured.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The routes of REST, metrics and health.
+    pub fn router(&self) -> Router {
+        let api = rest::Api {
+            hub: self.hub.clone(),
+            accounts: self.accounts.clone(),
+        };
+        rest::router(api)
+            .merge(metrics::router(self.metrics.clone()))
+            .merge(health::router(self.readiness.clone()))
+    }
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control")
+            .field("readiness", &self.readiness)
+            .finish_non_exhaustive()
+    }
+}
