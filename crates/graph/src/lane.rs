@@ -14,17 +14,23 @@
 mod bell;
 mod cursor;
 mod demand;
+mod facts;
 mod item;
+mod next;
 mod segment;
+mod shared;
+mod window;
 mod writer;
 
 pub use bell::Bell;
-pub use cursor::{Cursor, Join, Lag, Next};
+pub use cursor::Cursor;
 pub use demand::Demand;
 pub use item::LaneItem;
+pub use next::{Join, Lag, Next};
 pub use writer::{Lane, LaneOptions, LaneWriter, lane};
 
-pub(crate) use writer::Facts;
+#[cfg(not(loom))]
+pub(crate) use facts::Facts;
 
 #[cfg(all(test, loom))]
 mod model;
