@@ -1,0 +1,47 @@
+//! The transcoder as a conversion of the stream graph.
+
+use std::sync::Arc;
+
+use headwater_graph::{Conversion, LaneWriter};
+use headwater_media::{Codec, Frame, TrackParameters};
+
+use crate::{AudioTranscoder, Output};
+
+/// A conversion of a track into another codec, and what comes out of it.
+///
+/// `None` where this build has no coder for one of the two, or the track's configuration is not usable.
+pub fn transcoder(
+    input: &TrackParameters,
+    to: Codec,
+) -> Option<(TrackParameters, Box<dyn Conversion<Frame, Frame>>)> {
+    match AudioTranscoder::new(input, to) {
+        Ok(transcoder) => Some((transcoder.parameters().clone(), Box::new(transcoder))),
+        Err(error) => {
+            tracing::debug!(%error, from = %input.codec, %to, "no conversion");
+            None
+        }
+    }
+}
+
+impl Conversion<Frame, Frame> for AudioTranscoder {
+    fn parameters(&mut self, parameters: &Arc<TrackParameters>, out: &mut LaneWriter<Frame>) {
+        self.set_input(parameters);
+        out.set_parameters(AudioTranscoder::parameters(self).clone());
+    }
+
+    fn item(&mut self, frame: &Frame, out: &mut LaneWriter<Frame>) {
+        self.push(frame, &mut |output| write(output, out));
+    }
+
+    fn discontinuity(&mut self, out: &mut LaneWriter<Frame>) {
+        AudioTranscoder::discontinuity(self, &mut |output| write(output, out));
+    }
+}
+
+fn write(output: Output, out: &mut LaneWriter<Frame>) {
+    match output {
+        Output::Parameters(parameters) => out.set_parameters(parameters),
+        Output::Discontinuity => out.discontinuity(),
+        Output::Frame(frame) => out.push(frame),
+    }
+}
