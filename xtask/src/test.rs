@@ -118,7 +118,7 @@ fn loom(options: &Options) -> Command {
     ]);
     command
         .arg(shell::target().join("loom"))
-        .args(["--", "loom"])
+        .arg("--")
         .args(&options.arguments);
     command.env("RUSTFLAGS", "--cfg loom");
     command
