@@ -97,6 +97,7 @@ limits! {
     HTTP_HEADER_MS = 10_000, "milliseconds", "Time for an HTTP request's head.";
     HTTP_HEADER_BYTES = 16 << 10, "bytes", "An HTTP request's head.";
     HTTP_BODY_BYTES = 1 << 20, "bytes", "An HTTP request's body.";
+    HTTP_BODY_MS = 10_000, "milliseconds", "Time between two parts of an HTTP request's body.";
     RTMP_HANDSHAKE_MS = 5_000, "milliseconds", "Time for an RTMP handshake.";
     RTMP_CONNECT_MS = 10_000, "milliseconds", "Time from an RTMP handshake to the connect command.";
     RTMP_START_MS = 10_000, "milliseconds", "Time from an RTMP connect to publish or play.";
@@ -126,6 +127,7 @@ limits! {
     WEBRTC_PATCHES_PER_SECOND = 20, "requests", "PATCH requests of one WHEP session in a second.";
     KEY_FRAME_INTERVAL_MS = 500, "milliseconds", "Shortest time between two key-frame requests to one source, whatever the number of viewers.";
     EVENTS_QUEUED = 1_024, "events", "Stream events kept for one slow subscriber before the oldest are dropped.";
+    LOG_LINES_PER_SECOND = 1_000, "lines", "Log lines written in a second; more are dropped and their number is told.";
 }
 
 /// The limit with this name in the configuration (lower case).
