@@ -222,8 +222,8 @@ fn thousand_cursors_of_one_task_wake_it_once_a_burst() {
         .map(|_| lane.cursor(&bell, Join::NewestGroup))
         .collect();
     let waker = std::sync::Arc::new(CountingWaker::default());
-    let mut context_waker = std::task::Waker::from(waker.clone());
-    let mut context = std::task::Context::from_waker(&mut context_waker);
+    let context_waker = std::task::Waker::from(waker.clone());
+    let mut context = std::task::Context::from_waker(&context_waker);
     for burst in 0..5 {
         assert!(bell.poll_rung(&mut context).is_pending());
         push(&mut writer, burst * 7, burst * 7 + 7, 7);
