@@ -27,8 +27,10 @@ const context = await browser.newContext({
   viewport: { width: request.width ?? 960, height: request.height ?? 640 },
   colorScheme: request.dark ? "dark" : "light",
 });
+// The page that our own client runs in is none of the server's, so it has no icon to fetch.
+if (request.whep) await context.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
 const page = await context.newPage();
-page.on("console", (message) => message.type() === "error" && say({ console: message.text() }));
+page.on("console", (message) => message.type() === "error" && say({ console: `${message.text()} ${message.location().url}` }));
 page.on("pageerror", (error) => say({ error: String(error) }));
 page.on("request", (sent) => {
   const host = new URL(sent.url()).host;
