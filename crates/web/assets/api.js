@@ -17,6 +17,8 @@
  * @property {number} viewers
  * @property {number|null} since     when it began, in ms since 1970
  * @property {boolean} bFrames       pictures come out of order, which WebRTC pays for with delay
+ * @property {{from: string, to: string, reason: string}[]} conversions  what is converted for viewers just now
+ * @property {string[]} remarks      what an operator should know, in sentences
  */
 
 const ENDED = new Set(['UNPUBLISHED', 'STOPPED', 'FAILED', 'PLAYBACK_PROBLEM', 'ENDED', 'DISCONNECTED']);
@@ -48,7 +50,7 @@ export function nameFromAddress(path = location.pathname) {
  * @returns {Promise<LiveStream[]>}
  */
 export async function liveStreams(signal) {
-  return summarise(await find('find_all', {}, signal));
+  return summarise(await find({ published: true }, signal));
 }
 
 /**
@@ -59,23 +61,23 @@ export async function liveStreams(signal) {
  */
 export async function liveStream(name, signal) {
   try {
-    return summarise(await find('find', { name }, signal)).find((stream) => stream.name === name) ?? null;
+    return summarise(await find({ name, published: true }, signal)).find((stream) => stream.name === name) ?? null;
   } catch {
     return undefined;
   }
 }
 
 /**
- * @param {string} call
- * @param {object} body
+ * The API lists every viewer beside the publishers; thousands of them are asked for only if they are wanted.
+ * @param {object} wanted
  * @param {AbortSignal} [signal]
  * @returns {Promise<any[]>}
  */
-async function find(call, body, signal) {
-  const response = await fetch(`/rest-api/stream/${call}`, {
+async function find(wanted, signal) {
+  const response = await fetch('/rest-api/stream/find', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+    body: JSON.stringify(wanted),
     signal: signal ?? AbortSignal.timeout(8000),
   });
   if (response.status === 404) return []; // the API's way to say "none"
@@ -125,7 +127,9 @@ function describe(entry, watching) {
     bitrate: Number(entry.bitrate) || null,
     viewers: Number(entry.viewers ?? watching) || 0,
     since: instant(entry.createDate),
-    bFrames: Boolean(entry.bFrames ?? entry.hasBFrames),
+    bFrames: Boolean(entry.bFrames),
+    conversions: Array.isArray(entry.conversions) ? entry.conversions : [],
+    remarks: Array.isArray(entry.remarks) ? entry.remarks.map(String) : [],
   };
 }
 

@@ -8,7 +8,7 @@ import * as format from './format.js';
  * @property {string} title
  * @property {string} text
  * @property {boolean} [busy]   something goes on by itself
- * @property {boolean} [again]  the viewer may try again
+ * @property {string} [action]  what the viewer may do: the label of a button that starts anew
  */
 
 /**
@@ -22,20 +22,19 @@ export function notice(playback) {
     case 'connecting':
       return { title: 'Connecting…', text: '', busy: true };
     case 'waiting':
-      return {
-        title: `“${name}” is not live`,
-        text: 'Keep this page open: it starts to play as soon as the stream does.',
-        busy: true,
-      };
+      return playback.sessions
+        ? { title: 'The stream has ended', text: 'Keep this page open: it plays on if the stream comes back.', busy: true }
+        : { title: 'Not live yet', text: `Nobody sends “${name}” just now. Keep this page open: it plays as soon as someone does.`, busy: true };
     case 'stalled':
       return { title: 'The picture has paused', text: 'Nothing arrives from the publisher just now. Waiting for it to come back…', busy: true };
     case 'reconnecting':
-      return { ...trouble(playback), busy: true, again: playback.attempts > 2 };
+      return { ...trouble(playback), busy: true, action: playback.attempts > 2 ? 'Try now' : undefined };
     case 'error':
-      return { ...failure(playback), again: true };
+      return { ...failure(playback), action: 'Try again' };
     case 'playing':
       return playback.kinds.includes('video') ? null : { title: 'Sound only', text: 'This stream has no picture to show here.' };
     case 'stopped':
+      return { title: 'Stopped', text: '', action: 'Play' };
     case 'idle':
       return null;
   }

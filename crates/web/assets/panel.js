@@ -10,7 +10,7 @@ import * as format from './format.js';
  * @returns {[string, string][]}
  */
 export function facts(playback) {
-  const { stats, stream, latency } = playback;
+  const { stats, latency } = playback;
   const video = stats?.video;
   const audio = stats?.audio;
   const picture = [format.codec(video?.codec), format.size(video?.width, video?.height), format.frameRate(round(video?.fps))];
@@ -19,8 +19,7 @@ export function facts(playback) {
     ['Sound', audio?.packetsReceived ? format.codec(audio.codec) : ''],
     ['Bitrate', format.bitrate(sum(video?.bitrate, audio?.bitrate))],
     [latency?.measured ? 'Delay, measured' : 'Delay, estimated', latency ? format.milliseconds(Math.round(latency.ms)) : ''],
-    ['Path', stats?.connection?.transport ?? ''],
-    ['Viewers', stream && stats ? format.number(stream.viewers) : ''],
+    ['Transport', stats?.connection?.transport ?? ''],
   ];
 }
 
@@ -32,8 +31,6 @@ export function facts(playback) {
 function groups(playback) {
   const { stats, stream, latency } = playback;
   return {
-    Picture: video(stats?.video),
-    Sound: audio(stats?.audio),
     Delay: [
       ['Glass to glass, now', latency?.measured ? format.milliseconds(latency.ms) : ''],
       ['Glass to glass, median', latency?.measured ? format.milliseconds(latency.p50) : ''],
@@ -41,6 +38,8 @@ function groups(playback) {
       ['Server to screen, estimated', format.milliseconds(stats?.estimatedLatencyMs)],
       ['Round trip', format.milliseconds(stats?.connection?.rttMs)],
     ],
+    Picture: video(stats?.video),
+    Sound: audio(stats?.audio),
     Connection: [
       ['Transport', stats?.connection?.transport ?? ''],
       ['Server', stats?.connection?.remote ?? ''],
@@ -50,8 +49,10 @@ function groups(playback) {
     Source: stream
       ? [
           ['Comes in by', stream.source],
+          ['Viewers', format.number(stream.viewers)],
           ['Picture', [format.codec(stream.videoCodec), stream.bFrames ? 'with B-frames' : ''].filter(Boolean).join(', ')],
           ['Sound', [format.codec(stream.audioCodec), format.soundFormat(stream.audioCodec)].filter(Boolean).join(', ')],
+          ['Converted', stream.conversions.map(({ from, to }) => `${format.codec(from)} to ${format.codec(to)}`).join(', ')],
         ]
       : [],
   };

@@ -151,7 +151,7 @@ export class Playback extends EventTarget {
     this.#clock.start();
     this.#statsTimer = setInterval(() => this.#measure(), STATS_MS);
     this.#play();
-    this.#askWhatItIs();
+    if (media.getTracks().length < 2) this.askWhatItIs();
   }
 
   /** With sound if the browser lets us, else without, until the viewer taps. */
@@ -251,8 +251,8 @@ export class Playback extends EventTarget {
     this.#warn(`The picture arrives, but this browser cannot decode it (${video.codec.split('/')[0] || 'unknown codec'}).`);
   }
 
-  /** Learns what is published, to show it and to say what of it does not come. */
-  async #askWhatItIs() {
+  /** Asks the API what is published, to show it and to say what of it does not come. */
+  async askWhatItIs() {
     const client = this.#client;
     const found = await liveStream(this.name);
     if (!client || client !== this.#client) return;

@@ -15,6 +15,8 @@ import { Playback } from './playback.js';
 
 const HIDE_CONTROLS_MS = 2800;
 const VOLUME_STEP = 0.05;
+/** How often what the API says is asked anew, while someone looks at it. */
+const SOURCE_MS = 5000;
 
 const name = nameFromAddress();
 const video = /** @type {HTMLVideoElement} */ (byId('video'));
@@ -75,7 +77,8 @@ function showState() {
   byId('notice').dataset.busy = String(Boolean(words?.busy));
   setText(byId('notice-title'), words?.title ?? '');
   setText(byId('notice-text'), words?.text ?? '');
-  byId('again').hidden = !words?.again;
+  byId('again').hidden = !words?.action;
+  setText(byId('again'), words?.action ?? '');
   setText(byId('warning'), warning);
   byId('warning').hidden = warning === '';
   showSound();
@@ -93,7 +96,8 @@ function showSound() {
 }
 
 function showStats() {
-  setPairs(byId('facts'), facts(playback));
+  const flowing = playback.state === 'playing' || playback.state === 'stalled';
+  setPairs(byId('facts'), flowing ? facts(playback) : []);
   if (!panel.hidden) showStatistics(byId('statistics-groups'), playback);
   const { latency } = playback;
   const chip = byId('latency-chip');
@@ -143,6 +147,12 @@ function toggleStatistics() {
   document.body.toggleAttribute('data-statistics', !panel.hidden);
   remember('statistics', String(!panel.hidden));
   showStats();
+  askForSource();
+}
+
+/** One question to the API costs little, one from each of thousands of viewers does not: it is asked if it is shown. */
+function askForSource() {
+  if (!panel.hidden && !document.hidden && playback.state === 'playing') playback.askWhatItIs();
 }
 
 /** @type {ReturnType<typeof setTimeout>|undefined} */
@@ -182,7 +192,8 @@ function keyPressed(event) {
 }
 
 function listen() {
-  playback.addEventListener('state', () => (showState(), showStats()));
+  playback.addEventListener('state', () => (showState(), showStats(), askForSource()));
+  setInterval(askForSource, SOURCE_MS);
   playback.addEventListener('stats', showStats);
   playback.addEventListener('blocked', () => {
     soundBlocked = true;
@@ -190,7 +201,7 @@ function listen() {
   });
   video.addEventListener('volumechange', showSound);
   video.addEventListener('resize', () => {
-    if (video.videoWidth) stage.style.setProperty('--ratio', `${video.videoWidth} / ${video.videoHeight}`);
+    if (video.videoWidth) byId('watch').style.setProperty('--ratio', `${video.videoWidth} / ${video.videoHeight}`);
   });
   byId('toggle').addEventListener('click', togglePlay);
   byId('again').addEventListener('click', () => playback.start());

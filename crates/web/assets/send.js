@@ -12,7 +12,7 @@ const server = `rtmp://${location.hostname || 'localhost'}/live`;
 const WAYS = [
   {
     title: 'From OBS Studio',
-    text: 'Settings, Stream, service “Custom…”. For the least delay set the keyframe interval to 1 s, the tune to zerolatency and B-frames to 0.',
+    text: 'Settings, Stream, service “Custom…”. For the least delay set the keyframe interval to 1 s, the tune to zerolatency and B-frames to 0.',
     fields: [
       { label: 'Server', value: () => server },
       { label: 'Stream key', value: (name) => name },
@@ -83,7 +83,7 @@ export function showWays(section) {
  */
 function copyField(field, way, followers) {
   const code = element('code', { class: field.long ? 'long' : '', tabindex: '0' });
-  followers.push((name) => setText(code, field.value(name)));
+  followers.push((name) => code.replaceChildren(...unbroken(field.value(name))));
   const word = element('span', {}, 'Copy');
   const button = element('button', { type: 'button', class: 'copy', 'aria-label': `Copy: ${field.label}, ${way}` }, icon('copy'), word);
   const said = element('span', { class: 'visually-hidden', role: 'status' });
@@ -99,6 +99,14 @@ function copyField(field, way, followers) {
     }, 2000);
   });
   return element('div', { class: 'copy-field' }, element('span', { class: 'copy-label' }, field.label), code, button, said);
+}
+
+/**
+ * The words of a command line, each of which a narrow page keeps in one piece.
+ * @param {string} line
+ */
+function unbroken(line) {
+  return line.split(' ').flatMap((word, index) => (index ? [' ', element('span', {}, word)] : [element('span', {}, word)]));
 }
 
 /**

@@ -19,6 +19,7 @@
  * @property {number|null} jitterMs
  * @property {number|null} jitterBufferMs
  * @property {number|null} decodeMs
+ * @property {number|null} processingMs    from a frame's first packet to its picture
  * @property {number} framesReceived
  * @property {number} framesDecoded
  * @property {number} keyFramesDecoded
@@ -48,7 +49,7 @@
  * @property {VideoStats|null} video
  * @property {AudioStats|null} audio
  * @property {ConnectionStats|null} connection
- * @property {number|null} estimatedLatencyMs  jitter buffer, decoding and half a round trip
+ * @property {number|null} estimatedLatencyMs  buffering, decoding and half a round trip
  */
 
 /** Reads a connection's statistics; keeps the last reading to make rates of counts. */
@@ -86,6 +87,7 @@ export class StatsReader {
       nacks: now.nackCount ?? 0,
       plis: now.pliCount ?? 0,
       decodeMs: milli(this.#average(now, 'totalDecodeTime', 'framesDecoded')),
+      processingMs: milli(this.#average(now, 'totalProcessingDelay', 'framesDecoded')),
       framesReceived: now.framesReceived ?? 0,
       framesDecoded: now.framesDecoded ?? 0,
       keyFramesDecoded: now.keyFramesDecoded ?? 0,
@@ -188,7 +190,7 @@ function readConnection(report) {
     transport: (remote?.protocol ?? '').toUpperCase(),
     remote: host ? `${host}:${remote.port}` : '',
     rttMs: milli(rtt),
-    security: [dtlsVersion(transport?.tlsVersion), transport?.srtpCipher].filter(Boolean).join(', '),
+    security: [dtlsVersion(transport?.tlsVersion), cipherName(transport?.srtpCipher)].filter(Boolean).join(', '),
   };
 }
 
@@ -201,13 +203,21 @@ function dtlsVersion(wire) {
 }
 
 /**
+ * `AES-128-GCM` from `AEAD_AES_128_GCM`, `AES-128-CM` from `SRTP_AES128_CM_HMAC_SHA1_80`.
+ * @param {string|undefined} profile
+ */
+function cipherName(profile) {
+  const [, bits, mode] = profile?.match(/AES_?(128|256)_(GCM|CM)/) ?? [];
+  return bits ? `AES-${bits}-${mode}` : (profile ?? '');
+}
+
+/**
  * From the server to the screen, without what the server and the encoder took.
  * @param {VideoStats|null} video
  * @param {AudioStats|null} audio
  * @param {ConnectionStats|null} connection
  */
 function estimate(video, audio, connection) {
-  const buffer = video?.jitterBufferMs ?? audio?.jitterBufferMs ?? null;
-  if (buffer === null) return null;
-  return buffer + (video?.decodeMs ?? 0) + (connection?.rttMs ?? 0) / 2;
+  const inBrowser = video?.processingMs ?? video?.jitterBufferMs ?? audio?.jitterBufferMs ?? null;
+  return inBrowser === null ? null : inBrowser + (connection?.rttMs ?? 0) / 2;
 }

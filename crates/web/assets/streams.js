@@ -88,7 +88,7 @@ function newRow(name) {
   return element(
     'tr',
     { role: 'row', 'data-name': name },
-    element('th', { role: 'rowheader', scope: 'row' }, link, element('span', { class: 'badges' })),
+    element('th', { role: 'rowheader', scope: 'row' }, element('div', { class: 'stream-name' }, link, element('span', { class: 'badges' }))),
     cell('picture', 'Picture'),
     cell('sound', 'Sound'),
     cell('bitrate', 'Bitrate'),
@@ -115,6 +115,7 @@ function fill(row, stream) {
     const cell = row.querySelector(`[data-part="${part}"]`);
     if (cell) setText(cell, text);
   }
+  row.dataset.paused = String(stream.paused);
   fillBadges(/** @type {HTMLElement} */ (row.querySelector('.badges')), stream);
 }
 
@@ -127,7 +128,8 @@ function fillBadges(place, stream) {
   const badges = [];
   if (stream.paused) badges.push(['Paused', 'warn', 'The publisher is away; viewers wait for it to come back']);
   if (stream.source) badges.push([stream.source, '', `It comes in by ${stream.source}`]);
-  if (stream.bFrames) badges.push(['B-frames', 'warn', 'Pictures come out of order, which costs delay in a browser; set B-frames to 0 in the encoder']);
+  if (stream.bFrames) badges.push(['B-frames', 'warn', stream.remarks[0] ?? 'Pictures come out of order, which costs delay in a browser']);
+  for (const { from, to, reason } of stream.conversions) badges.push([`${format.codec(from)} to ${format.codec(to)}`, '', reason]);
   const wanted = badges.map(([text]) => text).join('|');
   if (place.dataset.shown === wanted) return;
   place.dataset.shown = wanted;
