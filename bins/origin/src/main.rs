@@ -1,2 +1,7 @@
-//! The `origin` binary.
-fn main() {}
+//! The origin: takes streams in and gives them to viewers.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    headwater_server::main()
+}

@@ -23,6 +23,7 @@ pub(crate) use check::{Complaint, Listener, Transport};
 pub use general::{Demo, Http, Listen, Log, LogFormat, Process, Streams};
 pub use limits::Limits;
 pub use load::Sources;
+pub(crate) use load::variable;
 pub use problem::{ConfigError, Place, Problem};
 pub use section::{Key, RawValue, Section};
 
@@ -45,7 +46,23 @@ pub struct Config {
     /// `[limits]`
     pub limits: Limits,
     pub(crate) protocols: Protocols,
-    places: BTreeMap<(&'static str, &'static str), Place>,
+    pub(crate) places: Places,
+}
+
+/// Who set which key.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places(BTreeMap<(&'static str, &'static str), Place>);
+
+impl Places {
+    /// Who set `[section] key`.
+    pub(crate) fn find(&self, section: &str, key: &str) -> Place {
+        let set = self.0.iter().find(|((s, k), _)| *s == section && *k == key);
+        set.map_or(Place::Default, |(_, place)| place.clone())
+    }
+
+    fn set(&mut self, section: &'static str, key: &'static str, place: Place) {
+        self.0.insert((section, key), place);
+    }
 }
 
 /// The protocols with their sections; a type of its own only for its default.
@@ -82,11 +99,7 @@ impl Config {
 
     /// Who set `[section] key`.
     pub fn place(&self, section: &str, key: &str) -> Place {
-        let set = self
-            .places
-            .iter()
-            .find(|((s, k), _)| *s == section && *k == key);
-        set.map_or(Place::Default, |(_, place)| place.clone())
+        self.places.find(section, key)
     }
 
     /// The address of the web server.

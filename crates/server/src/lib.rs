@@ -1,9 +1,23 @@
 //! Composition: configuration, the one list of protocols, start and stop.
+//!
+//! A role is a binary of a few lines: it calls [`main`]. Whoever embeds the server makes a [`Config`], calls
+//! [`Server::start`] on a tokio runtime, and [`Server::stop`] at the end.
 
+mod cli;
 mod config;
+mod error;
+mod http;
+mod log;
 mod protocols;
+mod routes;
+mod runtime;
+mod server;
 
+pub use cli::main;
 pub use config::{
     Config, ConfigError, Demo, Http, Key, Limits, Listen, Log, LogFormat, Place, Problem, Process,
     RawValue, Section, Sources, Streams,
 };
+pub use error::StartError;
+pub use protocols::Listening;
+pub use server::{Load, Server};

@@ -1,11 +1,24 @@
-//! The one list of protocols, and what the server wants of each.
+//! The one list of protocols, and what the server wants of each and gives to it.
 
 mod rtmp;
 mod webrtc;
 
-use std::net::IpAddr;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
-use crate::config::{Complaint, Listener, Section};
+use headwater_control::Source;
+use headwater_graph::{BoxFuture, Hub};
+use headwater_net::{Listener, Quota};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    config::{self, Complaint, Config, Places, Section},
+    error::StartError,
+    routes::Routes,
+    server::ServerSource,
+};
 
 /// Every protocol that this server speaks. Adding one is a line here and a file beside.
 pub(crate) fn all() -> Vec<Box<dyn Protocol>> {
@@ -24,10 +37,100 @@ pub(crate) trait Protocol: Send + Sync {
     fn sections_mut(&mut self) -> Vec<&mut dyn Section>;
 
     /// What it will listen on where its sections name no address of their own.
-    fn listeners(&self, address: IpAddr) -> Vec<Listener>;
+    fn listeners(&self, address: IpAddr) -> Vec<config::Listener>;
 
     /// Keys that do not fit each other.
     fn complaints(&self) -> Vec<Complaint> {
         Vec::new()
+    }
+
+    /// Opens its listeners, adds its routes and starts its tasks.
+    fn start(&self, context: &mut Context) -> Result<(), StartError>;
+}
+
+/// An address that is listened on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Listening {
+    /// What is spoken there, such as `HTTP`, `RTMP` or `WebRTC`.
+    pub what: &'static str,
+    /// The address, with the port that the system chose where the configuration says 0.
+    pub address: SocketAddr,
+}
+
+/// What protocols start with, and what they leave for the server to run and to stop.
+pub(crate) struct Context {
+    pub(crate) hub: Hub,
+    /// The address of listeners whose section names none.
+    pub(crate) address: IpAddr,
+    /// Cancelled when the server stops.
+    pub(crate) stopping: CancellationToken,
+    /// Counts tasks, so that stopping can wait for them.
+    pub(crate) tasks: TaskTracker,
+    /// Counts TCP connections over all listeners.
+    pub(crate) quota: Quota,
+    pub(crate) routes: Routes,
+    pub(crate) listening: Vec<Listening>,
+    pub(crate) at_stop: Vec<BoxFuture<'static, ()>>,
+    sources: Vec<Arc<dyn Source>>,
+    places: Places,
+}
+
+impl Context {
+    pub(crate) fn new(hub: Hub, config: &Config) -> Context {
+        let quota = Quota::connections();
+        Context {
+            hub,
+            address: config.listen.address,
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            sources: vec![Arc::new(ServerSource {
+                quota: quota.clone(),
+            })],
+            quota,
+            routes: Routes::default(),
+            listening: Vec::new(),
+            at_stop: Vec::new(),
+            places: config.places.clone(),
+        }
+    }
+
+    /// Opens a TCP listener.
+    pub(crate) fn listen(&mut self, listener: &config::Listener) -> Result<Listener, StartError> {
+        let failed = |error| {
+            StartError::listen(
+                listener,
+                self.places.find(listener.section, listener.key),
+                error,
+            )
+        };
+        let opened = Listener::bind(listener.address, &self.quota).map_err(failed)?;
+        let address = opened.local_address().map_err(failed)?;
+        self.listening.push(Listening {
+            what: listener.what,
+            address,
+        });
+        Ok(opened)
+    }
+
+    /// Runs a task until it ends or the server stops.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stopping = self.stopping.clone();
+        self.tasks.spawn(async move {
+            stopping.run_until_cancelled(task).await;
+        });
+    }
+
+    /// Who set a key, for errors.
+    pub(crate) fn place(&self, section: &str, key: &str) -> config::Place {
+        self.places.find(section, key)
+    }
+
+    pub(crate) fn add_source(&mut self, source: Arc<dyn Source>) {
+        self.sources.push(source);
+    }
+
+    pub(crate) fn sources(&self) -> Vec<Arc<dyn Source>> {
+        self.sources.clone()
     }
 }

@@ -216,7 +216,7 @@ impl Loader {
         for value in values {
             match found.set(key, &RawValue(value.clone())) {
                 Ok(()) => {
-                    self.config.places.insert((section_name, key_name), place);
+                    self.config.places.set(section_name, key_name, place);
                     return;
                 }
                 Err(expects) => refused = refused.or(Some((expects, value))),

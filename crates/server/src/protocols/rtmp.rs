@@ -5,8 +5,11 @@ use std::{
     path::PathBuf,
 };
 
-use super::Protocol;
-use crate::config::{Complaint, Listener, Section, Transport, section::section};
+use super::{Context, Protocol};
+use crate::{
+    config::{Complaint, Listener, Section, Transport, section::section},
+    error::StartError,
+};
 
 section! {
     /// RTMP: what OBS, ffmpeg and most encoders send, and what many players take.
@@ -95,5 +98,10 @@ impl Protocol for Rtmp {
             message: format!("is set, but {missing} is not"),
             remedy: "Set both, or neither for a self-signed certificate.".into(),
         }]
+    }
+
+    fn start(&self, context: &mut Context) -> Result<(), StartError> {
+        let _ = context;
+        Ok(())
     }
 }

@@ -2,8 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::Protocol;
-use crate::config::{Complaint, Listener, Section, Transport, section::section};
+use super::{Context, Protocol};
+use crate::{
+    config::{Complaint, Listener, Section, Transport, section::section},
+    error::StartError,
+};
 
 section! {
     /// WebRTC: what browsers play, signalled by WHEP on the ports of the web server.
@@ -96,5 +99,10 @@ impl Protocol for WebRtc {
             ),
             remedy: "Write a lower port or fewer shards.".into(),
         }]
+    }
+
+    fn start(&self, context: &mut Context) -> Result<(), StartError> {
+        let _ = context;
+        Ok(())
     }
 }

@@ -1,0 +1,162 @@
+//! The command line that every role has.
+
+use std::{
+    io::{self, Write},
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    config::{Config, ConfigError, Place, Problem, Sources},
+    error::StartError,
+    log,
+    protocols::Listening,
+    server::Server,
+};
+
+/// A streaming media server: RTMP in; WebRTC, RTMP and HTTP-FLV out.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    after_help = "Every key of the configuration can also be set in the environment, \
+    as HEADWATER__SECTION__KEY=value."
+)]
+struct Arguments {
+    /// Read the configuration from this file.
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Read the configuration, say what is wrong with it, and do not start.
+    #[arg(short = 't', long)]
+    check_config: bool,
+    /// Write a configuration with every key, its meaning and its default, and do not start.
+    #[arg(long)]
+    print_default_config: bool,
+    /// Move all listeners to this address; any other than loopback needs `insecure = true` below [listen].
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<IpAddr>,
+    /// Publish a moving test picture with a clock and a tone under the name `demo`.
+    #[arg(long)]
+    demo: bool,
+}
+
+/// Runs a server as the command line says; what went wrong is on standard error.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when standard error is closed.
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), StartError> {
+    if arguments.print_default_config {
+        print(&Config::default().to_toml());
+        return Ok(());
+    }
+    let config = Config::load(&sources(arguments)?)?;
+    if arguments.check_config {
+        print("The configuration is good.\n");
+        return Ok(());
+    }
+    log::start(&config.log);
+    log::log_panics();
+    let runtime = tokio::runtime::Runtime::new().map_err(StartError::Runtime)?;
+    let result = runtime.block_on(serve(&config));
+    // What did not end in time must not hold the process.
+    runtime.shutdown_background();
+    result
+}
+
+fn sources(arguments: &Arguments) -> Result<Sources, ConfigError> {
+    let mut environment = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        match value.into_string() {
+            Ok(value) => environment.push((name, value)),
+            Err(_) if name.starts_with("HEADWATER__") => {
+                let problem = Problem {
+                    place: Place::Environment(name),
+                    message: "the value is not UTF-8".into(),
+                    remedy: "Write it in UTF-8.".into(),
+                };
+                return Err(ConfigError {
+                    problems: vec![problem],
+                });
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(Sources {
+        file: arguments.config.clone(),
+        environment,
+        listen: arguments.listen,
+        demo: arguments.demo,
+    })
+}
+
+async fn serve(config: &Config) -> Result<(), StartError> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Runtime)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Runtime)?;
+    let server = Server::start(config)?;
+    tell(server.listening(), config);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping; a second signal stops at once");
+    tokio::select! {
+        in_time = server.stop() => tracing::info!(in_time, "stopped"),
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+fn tell(listening: &[Listening], config: &Config) {
+    for Listening { what, address } in listening {
+        tracing::info!(%address, "{what} listens");
+    }
+    let address = |what: &str| {
+        listening
+            .iter()
+            .find(|listening| listening.what == what)
+            .map(|found| found.address)
+    };
+    if let Some(address) = address("HTTP").map(reachable) {
+        tracing::info!("streams and players: http://{address}/");
+        if config.demo.enabled {
+            tracing::info!(
+                "the test picture: http://{address}/play/{}",
+                config.demo.name
+            );
+        }
+    }
+    if let Some(address) = address("RTMP").map(reachable) {
+        tracing::info!("publish to: rtmp://{address}/live/NAME");
+    }
+}
+
+/// An address that works in a link on this machine.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::from(([127, 0, 0, 1], address.port())),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::from(([127, 0, 0, 1], address.port())),
+        _ => address,
+    }
+}
+
+fn print(text: &str) {
+    // A closed standard output, as behind `| head`, is no error.
+    let _ = io::stdout().write_all(text.as_bytes());
+}

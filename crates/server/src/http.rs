@@ -1,0 +1,111 @@
+//! The web server: one router on every port, under limits of size and time.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, DefaultBodyLimit},
+    http::Request,
+};
+use headwater_control::LocalAddress;
+use headwater_media::limits;
+use headwater_net::{Connection, Listener};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+use tower_http::timeout::TimeoutBody;
+
+/// Serves until the token is cancelled; requests at work are then finished, idle connections closed.
+pub(crate) async fn serve(
+    listener: Listener,
+    router: Router,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+) {
+    let router = router.layer(DefaultBodyLimit::max(limits::HTTP_BODY_BYTES.get_usize()));
+    let builder = Arc::new(builder());
+    while let Some(connection) = stopping.run_until_cancelled(listener.accept()).await {
+        let (router, builder, stopping) = (router.clone(), builder.clone(), stopping.clone());
+        tasks.spawn(async move { converse(connection, &builder, router, stopping).await });
+    }
+}
+
+/// Without TLS nobody negotiates HTTP/2, so only HTTP/1.1 is spoken; that leaves out its kinds of attack as well.
+fn builder() -> auto::Builder<TokioExecutor> {
+    const HEADER_BYTES_MIN: usize = 8_192;
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::HTTP_HEADER_MS.get_duration())
+        .max_buf_size(limits::HTTP_HEADER_BYTES.get_usize().max(HEADER_BYTES_MIN));
+    builder
+}
+
+async fn converse(
+    connection: Connection,
+    builder: &auto::Builder<TokioExecutor>,
+    router: Router,
+    stopping: CancellationToken,
+) {
+    let remote = connection.remote();
+    let Ok(local) = connection.local() else {
+        return;
+    };
+    let asked = AtomicBool::new(false);
+    let service = service_fn(|request: Request<Incoming>| {
+        asked.store(true, Relaxed);
+        answer(router.clone(), request, local, remote)
+    });
+    let mut conversation = pin!(builder.serve_connection(TokioIo::new(connection), service));
+    let result = tokio::select! {
+        result = conversation.as_mut() => result,
+        () = stopping.cancelled() => {
+            conversation.as_mut().graceful_shutdown();
+            conversation.await
+        }
+    };
+    if let Err(error) = result {
+        count_limits(error.as_ref(), asked.load(Relaxed));
+        tracing::debug!(%remote, error = ?error.to_string(), "an HTTP connection has ended early");
+    }
+}
+
+async fn answer(
+    router: Router,
+    request: Request<Incoming>,
+    local: SocketAddr,
+    remote: SocketAddr,
+) -> Result<axum::response::Response, Infallible> {
+    let time = limits::HTTP_BODY_MS.get_duration();
+    let mut request = request.map(|body| Body::new(TimeoutBody::new(time, body)));
+    request.extensions_mut().insert(LocalAddress(local));
+    request.extensions_mut().insert(ConnectInfo(remote));
+    router.oneshot(request).await
+}
+
+fn count_limits(error: &(dyn std::error::Error + 'static), asked: bool) {
+    let Some(error) = error.downcast_ref::<hyper::Error>() else {
+        return;
+    };
+    if error.is_parse_too_large() {
+        limits::HTTP_HEADER_BYTES.hit();
+    }
+    // A connection that rests between requests is closed by the same timer, which is nobody's fault.
+    if error.is_timeout() && !asked {
+        limits::HTTP_HEADER_MS.hit();
+    }
+}

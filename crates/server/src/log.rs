@@ -1,0 +1,171 @@
+//! The log: one line per event, whatever is in it, and not more lines than a disk can take.
+
+use std::{
+    io::{self, Write},
+    panic,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Instant,
+};
+
+use headwater_media::limits;
+use parking_lot::Mutex;
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+use crate::config::{Log, LogFormat};
+
+/// Sends all events of this process to standard error, as configured. Later calls change nothing.
+pub(crate) fn start(log: &Log) {
+    let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(LineWriter::new(io::stderr));
+    let _ = match log.format {
+        LogFormat::Text => builder.with_ansi(false).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+}
+
+static PANICS: AtomicU64 = AtomicU64::new(0);
+
+/// Panics of this process: each is a bug, ends only the task that it happens in, and is counted.
+pub(crate) fn panics() -> u64 {
+    PANICS.load(Relaxed)
+}
+
+/// Makes panics events of the log.
+pub(crate) fn log_panics() {
+    panic::set_hook(Box::new(|panic| {
+        PANICS.fetch_add(1, Relaxed);
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("no message");
+        tracing::error!(
+            place,
+            message,
+            "a task has panicked; this is a bug in Headwater, please report it"
+        );
+    }));
+}
+
+/// Writes each event as one line, and drops events beyond [`limits::LOG_LINES_PER_SECOND`].
+pub(crate) struct LineWriter<W> {
+    output: W,
+    second: Mutex<Second>,
+}
+
+/// What was written in the current second.
+struct Second {
+    begun: Instant,
+    lines: u64,
+    dropped: u64,
+}
+
+impl<W> LineWriter<W> {
+    pub(crate) fn new(output: W) -> LineWriter<W> {
+        LineWriter {
+            output,
+            second: Mutex::new(Second {
+                begun: Instant::now(),
+                lines: 0,
+                dropped: 0,
+            }),
+        }
+    }
+
+    /// Counts a line; says whether it may be written, and how many were dropped before it.
+    fn admit(&self, now: Instant) -> Option<u64> {
+        let second = &mut *self.second.lock();
+        let mut dropped = 0;
+        if now.saturating_duration_since(second.begun).as_secs() >= 1 {
+            dropped = second.dropped;
+            *second = Second {
+                begun: now,
+                lines: 0,
+                dropped: 0,
+            };
+        }
+        second.lines += 1;
+        if second.lines > limits::LOG_LINES_PER_SECOND.get() {
+            limits::LOG_LINES_PER_SECOND.hit();
+            second.dropped += 1;
+            return None;
+        }
+        Some(dropped)
+    }
+}
+
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for LineWriter<W> {
+    type Writer = Line<W::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        match self.admit(Instant::now()) {
+            Some(dropped) => Line {
+                output: Some(self.output.make_writer()),
+                dropped,
+            },
+            None => Line {
+                output: None,
+                dropped: 0,
+            },
+        }
+    }
+}
+
+/// The way of one event to the output. The formatter writes it with one call, its line feed included.
+pub(crate) struct Line<W> {
+    output: Option<W>,
+    dropped: u64,
+}
+
+impl<W: Write> Write for Line<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let Some(output) = &mut self.output else {
+            return Ok(event.len());
+        };
+        if self.dropped > 0 {
+            let note = format!(
+                "{{\"level\":\"WARN\",\"message\":\"{} log lines were left out\"}}\n",
+                self.dropped
+            );
+            output.write_all(note.as_bytes())?;
+            self.dropped = 0;
+        }
+        output.write_all(&one_line(event))?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+/// The event with every control character escaped but for the line feed at its end, so that nothing that a peer
+/// chose can begin a line of its own or steer a terminal.
+fn one_line(event: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(event);
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let mut line = String::with_capacity(text.len() + 1);
+    for letter in text.chars() {
+        match letter {
+            '\n' => line.push_str("\\n"),
+            '\r' => line.push_str("\\r"),
+            // Four digits make an escape that is valid in JSON, too.
+            hidden if hidden.is_control() || is_direction(hidden) => {
+                line.push_str(&format!("\\u{:04x}", u32::from(hidden)));
+            }
+            shown => line.push(shown),
+        }
+    }
+    line.push('\n');
+    line.into_bytes()
+}
+
+/// Line separators, and characters that make a terminal show text in another order than it has.
+fn is_direction(letter: char) -> bool {
+    matches!(letter, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! One server from start to stop.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use headwater_control::{Control, Metric, Readiness, Record, Source, guard_host};
+use headwater_graph::{Hub, HubOptions};
+use headwater_net::{Listener, Quota};
+
+use crate::{
+    config::Config,
+    error::StartError,
+    http, log,
+    protocols::{Context, Listening},
+    runtime::Tokio,
+};
+
+/// A server that runs.
+pub struct Server {
+    context: Context,
+    control: Control,
+    readiness: Readiness,
+    stop_time: Duration,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("listening", &self.context.listening)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Opens all listeners. Has to be called on a tokio runtime with all its drivers.
+    ///
+    /// # Errors
+    /// Says which listener or protocol cannot start, and what to do; nothing is left running then.
+    pub fn start(config: &Config) -> Result<Server, StartError> {
+        config.limits.apply();
+        let hub = hub(config);
+        let mut context = Context::new(hub.clone(), config);
+        let started = start_all(config, &mut context);
+        let (control, readiness) = started.inspect_err(|_| context.stopping.cancel())?;
+        let running = control.clone();
+        context.spawn(async move { running.run().await });
+        readiness.set_ready();
+        Ok(Server {
+            context,
+            control,
+            readiness,
+            stop_time: Duration::from_millis(config.process.stop_ms),
+        })
+    }
+
+    /// What is listened on, in the order of the configuration.
+    pub fn listening(&self) -> &[Listening] {
+        &self.context.listening
+    }
+
+    /// The address of the first listener of this kind, such as `HTTP` or `RTMP`.
+    pub fn address(&self, what: &str) -> Option<SocketAddr> {
+        self.listening()
+            .iter()
+            .find(|listening| listening.what == what)
+            .map(|listening| listening.address)
+    }
+
+    /// The streams.
+    pub fn hub(&self) -> &Hub {
+        &self.context.hub
+    }
+
+    /// REST, metrics and health.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Tasks and connections that live now, for tests that they come back to where they were.
+    pub fn load(&self) -> Load {
+        Load {
+            tasks: self.context.tasks.len(),
+            connections: self.context.quota.open(),
+        }
+    }
+
+    /// Takes nothing new, ends every session, and waits for them as long as the configuration says.
+    ///
+    /// Says whether all have ended in that time.
+    pub async fn stop(self) -> bool {
+        self.readiness.set_stopping();
+        let Context {
+            hub,
+            stopping,
+            tasks,
+            at_stop,
+            ..
+        } = self.context;
+        for stream in hub.streams() {
+            stream.terminate("the server is stopping");
+        }
+        stopping.cancel();
+        let ended = async {
+            for stop in at_stop {
+                stop.await;
+            }
+            tasks.close();
+            tasks.wait().await;
+        };
+        let in_time = tokio::time::timeout(self.stop_time, ended).await.is_ok();
+        if !in_time {
+            tracing::warn!(
+                tasks = tasks.len(),
+                "the time to stop is over; what has not ended is cut off"
+            );
+        }
+        in_time
+    }
+}
+
+/// How busy a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Load {
+    /// Tasks of sessions and listeners.
+    pub tasks: usize,
+    /// TCP connections.
+    pub connections: u64,
+}
+
+fn hub(config: &Config) -> Hub {
+    let grace = Duration::from_millis(config.streams.grace_ms);
+    Hub::new(
+        Arc::new(Tokio),
+        HubOptions {
+            grace,
+            ..HubOptions::default()
+        },
+    )
+}
+
+fn start_all(config: &Config, context: &mut Context) -> Result<(Control, Readiness), StartError> {
+    let web = listen_http(config, context)?;
+    for protocol in &config.protocols.0 {
+        protocol.start(context)?;
+    }
+    let readiness = Readiness::new();
+    let control = Control::new(context.hub.clone(), readiness.clone(), context.sources());
+    let router = router(config, context, &control);
+    for listener in web {
+        let tasks = context.tasks.clone();
+        context.tasks.spawn(http::serve(
+            listener,
+            router.clone(),
+            context.stopping.clone(),
+            tasks,
+        ));
+    }
+    Ok((control, readiness))
+}
+
+fn listen_http(config: &Config, context: &mut Context) -> Result<Vec<Listener>, StartError> {
+    let listeners = config.listeners();
+    listeners
+        .iter()
+        .filter(|listener| listener.section == "http")
+        .map(|listener| context.listen(listener))
+        .collect()
+}
+
+fn router(config: &Config, context: &mut Context, control: &Control) -> Router {
+    let routes = std::mem::take(&mut context.routes);
+    let router = routes
+        .into_router()
+        .merge(control.router())
+        .merge(headwater_web::router());
+    guard_host(router, &config.http.hosts)
+}
+
+/// The figures of the process that only the server knows.
+pub(crate) struct ServerSource {
+    pub(crate) quota: Quota,
+}
+
+static METRICS: [Metric; 2] = [
+    Metric::gauge(
+        "tcp_connections",
+        "TCP connections open now, over all listeners.",
+    ),
+    Metric::counter(
+        "panics",
+        "Panics; each is a bug and ends only the session that it happens in.",
+    ),
+];
+
+impl Source for ServerSource {
+    fn metrics(&self) -> &'static [Metric] {
+        &METRICS
+    }
+
+    fn read(&self, record: &mut Record<'_>) {
+        record("tcp_connections", "", self.quota.open() as f64);
+        record("panics", "", log::panics() as f64);
+    }
+}
