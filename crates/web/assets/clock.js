@@ -21,7 +21,7 @@ const MODULUS = 2 ** DATA_BLOCKS;
 const CELL = 4;
 /** Luma from which a block is white, and up to which it is black; in between the strip is not one. */
 const WHITE_MIN = 150;
-const BLACK_MAX = 105;
+const BLACK_MAX = 100;
 /** The most that luma may differ inside one block. */
 const UNEVEN_MAX = 70;
 

@@ -2,11 +2,10 @@
  * Numbers and codec names as people read them.
  */
 
-/** @type {Record<string, string>} */
+/** Names by the server's own and by SDP's, in lower case. @type {Record<string, string>} */
 const CODECS = {
-  h264: 'H.264', avc: 'H.264', h265: 'H.265', hevc: 'H.265', vp8: 'VP8', vp9: 'VP9', av1: 'AV1',
-  opus: 'Opus', aac: 'AAC', 'mpeg4-generic': 'AAC', mp3: 'MP3', mpa: 'MP3', g722: 'G.722',
-  pcmu: 'G.711 µ-law', pcma: 'G.711 A-law',
+  h264: 'H264', avc: 'H264', h265: 'H265', hevc: 'H265', vp8: 'VP8', vp9: 'VP9', av1: 'AV1',
+  opus: 'Opus', aac: 'AAC', 'mpeg4-generic': 'AAC', mp3: 'MP3', mpa: 'MP3', g722: 'G722', pcmu: 'PCMU', pcma: 'PCMA',
 };
 
 /**
