@@ -287,7 +287,10 @@ fn comes_and_goes(gauge: &str) -> bool {
 }
 
 /// A loopback address that nobody else uses: all of 127.0.0.0/8 is this machine.
-fn free_address() -> Result<Ipv4Addr> {
+///
+/// # Errors
+/// When two hundred are taken.
+pub fn free_address() -> Result<Ipv4Addr> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     for _ in 0..200 {
         let number = std::process::id()

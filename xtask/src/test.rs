@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::{machine, shell, tools};
+use crate::{docs, machine, shell, tools};
 
 /// Options of `test`.
 #[derive(Args)]
@@ -87,7 +87,7 @@ impl Group {
                 options,
             )],
             Group::Loom => vec![loom(options)],
-            Group::Docs => vec![shell::cargo(["xtask", "docs", "--check"])],
+            Group::Docs => vec![docs::command(true)],
             Group::E2e => vec![
                 shell::cargo(["build", "--bin", "origin"]),
                 end_to_end(options),
