@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 
 pub mod browser;
 pub mod flv;
+pub mod fuzzing;
 pub mod http;
 pub mod noise;
 pub mod origin;

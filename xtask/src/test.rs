@@ -133,6 +133,7 @@ fn end_to_end(options: &Options) -> Command {
         options,
     );
     command.env("HEADWATER_TEST_TOOLS", tools::folder());
+    command.env("RUST_LIB_BACKTRACE", "0");
     if options.long {
         command.env("HEADWATER_TEST_LONG", "1");
     }
