@@ -111,7 +111,7 @@ impl Filter {
             .iter()
             .filter(|(field, _)| *field == "name" || *field == "mediaSessionId");
         let words: Vec<_> = texts
-            .map(|(field, value)| format!("{field} {value}"))
+            .map(|(field, value)| format!("{field} {}", shorten(&value.to_string())))
             .collect();
         if words.is_empty() {
             "this description".into()
@@ -150,7 +150,7 @@ impl Filter {
 fn check_field(field: &str, value: &Value) -> Result<(), ApiError> {
     let Some((_, kind)) = FIELDS.iter().find(|(name, _)| *name == field) else {
         let known: Vec<_> = FIELDS.iter().map(|(name, _)| *name).collect();
-        let shown: String = field.chars().take(64).collect();
+        let shown = shorten(field);
         let message = format!(
             "There is no field {shown:?} to look for. There are: {}.",
             known.join(", ")
@@ -181,4 +181,9 @@ fn texts(field: &'static str, value: Value) -> Result<Vec<String>, ApiError> {
             _ => Err(wrong()),
         })
         .collect()
+}
+
+/// What a peer sent comes back in errors, but not all of it.
+fn shorten(text: &str) -> String {
+    text.chars().take(160).collect()
 }

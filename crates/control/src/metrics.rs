@@ -8,7 +8,7 @@ mod graph;
 mod limits;
 mod process;
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
 use prometheus_client::{
@@ -30,41 +30,44 @@ pub enum MetricKind {
 }
 
 /// A figure that a source gives.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Metric {
     /// Its name without the leading `headwater_` and, for counters, without the trailing `_total`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// How it behaves over time.
     pub kind: MetricKind,
     /// The name of its label, if it has one.
     pub label: Option<&'static str>,
     /// What it counts, in one sentence.
-    pub what: &'static str,
+    pub what: Cow<'static, str>,
 }
 
 impl Metric {
     /// A figure that only grows.
-    pub const fn counter(name: &'static str, what: &'static str) -> Metric {
+    pub fn counter(
+        name: impl Into<Cow<'static, str>>,
+        what: impl Into<Cow<'static, str>>,
+    ) -> Metric {
         Metric {
-            name,
+            name: name.into(),
             kind: MetricKind::Counter,
             label: None,
-            what,
+            what: what.into(),
         }
     }
 
     /// A figure that goes up and down.
-    pub const fn gauge(name: &'static str, what: &'static str) -> Metric {
+    pub fn gauge(name: impl Into<Cow<'static, str>>, what: impl Into<Cow<'static, str>>) -> Metric {
         Metric {
-            name,
+            name: name.into(),
             kind: MetricKind::Gauge,
             label: None,
-            what,
+            what: what.into(),
         }
     }
 
     /// The same figure, one for each value of a label.
-    pub const fn by(self, label: &'static str) -> Metric {
+    pub fn by(self, label: &'static str) -> Metric {
         Metric {
             label: Some(label),
             ..self
@@ -83,12 +86,12 @@ impl Metric {
 }
 
 /// Takes the name of a metric, the value of its label (empty for none) and its figure.
-pub type Record<'a> = dyn FnMut(&'static str, &str, f64) + 'a;
+pub type Record<'a> = dyn FnMut(&str, &str, f64) + 'a;
 
 /// A part of the server that has figures.
 pub trait Source: Send + Sync + 'static {
     /// All figures that it may give.
-    fn metrics(&self) -> &'static [Metric];
+    fn metrics(&self) -> Vec<Metric>;
 
     /// Gives those that it has now.
     fn read(&self, record: &mut Record<'_>);
@@ -158,18 +161,18 @@ No label takes the name of a stream or anything else that a peer chooses; figure
 impl Collector for Metrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         for source in self.0.iter() {
-            let mut samples: BTreeMap<&str, Vec<(String, f64)>> = BTreeMap::new();
+            let mut samples: BTreeMap<String, Vec<(String, f64)>> = BTreeMap::new();
             source.read(&mut |name, label, value| {
                 samples
-                    .entry(name)
+                    .entry(name.to_owned())
                     .or_default()
                     .push((label.to_owned(), value))
             });
             for metric in source.metrics() {
                 encode(
                     &mut encoder,
-                    metric,
-                    samples.get(metric.name).map_or(&[], Vec::as_slice),
+                    &metric,
+                    samples.get(metric.name.as_ref()).map_or(&[], Vec::as_slice),
                 )?;
             }
         }
@@ -191,7 +194,7 @@ fn encode(
     };
     // The encoder adds a full stop of its own.
     let mut family =
-        encoder.encode_descriptor(metric.name, metric.what.trim_end_matches('.'), None, kind)?;
+        encoder.encode_descriptor(&metric.name, metric.what.trim_end_matches('.'), None, kind)?;
     let Some(label) = metric.label else {
         return encode_figure(metric.kind, *first, family);
     };

@@ -141,11 +141,7 @@ fn describe_publication(stream: &Arc<Stream>, accounts: &Accounts) -> StreamObje
         remote_address: source.remote.map(|remote| remote.to_string()),
         user_agent: source.user_agent.clone(),
         viewers: Some(stream.viewer_count()),
-        conversions: stream
-            .tracks()
-            .iter()
-            .flat_map(conversions)
-            .collect(),
+        conversions: stream.tracks().iter().flat_map(conversions).collect(),
         ..StreamObject::default()
     };
     object.bitrate = sum_of_rates(stream, accounts);

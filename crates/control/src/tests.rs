@@ -275,7 +275,13 @@ async fn bad_requests_are_told_what_is_wrong() {
     let server = Server::new();
     let _source = server.publish("a");
     let json_type = ("content-type", "application/json");
-    type Case = (&'static str, &'static str, (&'static str, &'static str), u16, &'static str);
+    type Case = (
+        &'static str,
+        &'static str,
+        (&'static str, &'static str),
+        u16,
+        &'static str,
+    );
     let cases: &[Case] = &[
         ("POST", "stream/find", json_type, 400, "bad_json"),
         (

@@ -9,6 +9,7 @@ mod error;
 mod http;
 mod log;
 mod protocols;
+mod reference;
 mod routes;
 mod runtime;
 mod server;
@@ -20,4 +21,5 @@ pub use config::{
 };
 pub use error::StartError;
 pub use protocols::Listening;
+pub use reference::{Page, reference};
 pub use server::{Load, Server};

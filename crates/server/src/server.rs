@@ -182,20 +182,18 @@ pub(crate) struct ServerSource {
     pub(crate) quota: Quota,
 }
 
-static METRICS: [Metric; 2] = [
-    Metric::gauge(
-        "tcp_connections",
-        "TCP connections open now, over all listeners.",
-    ),
-    Metric::counter(
-        "panics",
-        "Panics; each is a bug and ends only the session that it happens in.",
-    ),
-];
-
 impl Source for ServerSource {
-    fn metrics(&self) -> &'static [Metric] {
-        &METRICS
+    fn metrics(&self) -> Vec<Metric> {
+        vec![
+            Metric::gauge(
+                "tcp_connections",
+                "TCP connections open now, over all listeners.",
+            ),
+            Metric::counter(
+                "panics",
+                "Panics; each is a bug and ends only the session that it happens in.",
+            ),
+        ]
     }
 
     fn read(&self, record: &mut Record<'_>) {

@@ -13,38 +13,37 @@ pub(crate) struct GraphSource {
     pub(crate) accounts: Arc<Accounts>,
 }
 
-static METRICS: [Metric; 11] = [
-    Metric::gauge("streams", "Streams now, by what their publishers speak.").by("protocol"),
-    Metric::gauge(
-        "streams_paused",
-        "Streams that wait for their publisher to come back.",
-    ),
-    Metric::gauge("viewers", "Viewers now, by what they speak.").by("protocol"),
-    Metric::gauge(
-        "conversions",
-        "Codec conversions at work, each made once for all who need it.",
-    )
-    .by("codec"),
-    Metric::counter(
-        "publishers_opened",
-        "Publishers that have begun or resumed a stream.",
-    )
-    .by("protocol"),
-    Metric::counter("streams_ended", "Streams that have ended."),
-    Metric::counter("viewers_opened", "Viewers that have come.").by("protocol"),
-    Metric::counter("viewers_closed", "Viewers that have left.").by("protocol"),
-    Metric::counter("bytes_in", "Bytes of media that publishers have sent.").by("protocol"),
-    Metric::counter("items_in", "Frames, or packets, that publishers have sent.").by("protocol"),
-    Metric::counter(
-        "bytes_out",
-        "Bytes that viewers have been sent, brought up to date every two seconds.",
-    )
-    .by("protocol"),
-];
-
 impl Source for GraphSource {
-    fn metrics(&self) -> &'static [Metric] {
-        &METRICS
+    fn metrics(&self) -> Vec<Metric> {
+        vec![
+            Metric::gauge("streams", "Streams now, by what their publishers speak.").by("protocol"),
+            Metric::gauge(
+                "streams_paused",
+                "Streams that wait for their publisher to come back.",
+            ),
+            Metric::gauge("viewers", "Viewers now, by what they speak.").by("protocol"),
+            Metric::gauge(
+                "conversions",
+                "Codec conversions at work, each made once for all who need it.",
+            )
+            .by("codec"),
+            Metric::counter(
+                "publishers_opened",
+                "Publishers that have begun or resumed a stream.",
+            )
+            .by("protocol"),
+            Metric::counter("streams_ended", "Streams that have ended."),
+            Metric::counter("viewers_opened", "Viewers that have come.").by("protocol"),
+            Metric::counter("viewers_closed", "Viewers that have left.").by("protocol"),
+            Metric::counter("bytes_in", "Bytes of media that publishers have sent.").by("protocol"),
+            Metric::counter("items_in", "Frames, or packets, that publishers have sent.")
+                .by("protocol"),
+            Metric::counter(
+                "bytes_out",
+                "Bytes that viewers have been sent, brought up to date every two seconds.",
+            )
+            .by("protocol"),
+        ]
     }
 
     fn read(&self, record: &mut Record<'_>) {

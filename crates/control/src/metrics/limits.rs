@@ -8,15 +8,15 @@ use super::{Metric, Record, Source};
 #[derive(Debug)]
 pub(crate) struct LimitsSource;
 
-static METRICS: [Metric; 1] = [Metric::counter(
-    "limit_hits",
-    "Times that something was refused or dropped because of a limit.",
-)
-.by("limit")];
-
 impl Source for LimitsSource {
-    fn metrics(&self) -> &'static [Metric] {
-        &METRICS
+    fn metrics(&self) -> Vec<Metric> {
+        vec![
+            Metric::counter(
+                "limit_hits",
+                "Times that something was refused or dropped because of a limit.",
+            )
+            .by("limit"),
+        ]
     }
 
     fn read(&self, record: &mut Record<'_>) {

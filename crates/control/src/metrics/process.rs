@@ -8,25 +8,23 @@ use super::{Metric, Record, Source};
 #[derive(Debug)]
 pub(crate) struct ProcessSource;
 
-static METRICS: [Metric; 4] = [
-    Metric::counter(
-        "process_cpu_seconds",
-        "Processor time that the process has used.",
-    ),
-    Metric::gauge(
-        "process_resident_memory_bytes",
-        "Memory of the process that is in RAM.",
-    ),
-    Metric::gauge(
-        "process_open_fds",
-        "File descriptors that the process has open.",
-    ),
-    Metric::gauge("process_threads", "Threads of the process."),
-];
-
 impl Source for ProcessSource {
-    fn metrics(&self) -> &'static [Metric] {
-        &METRICS
+    fn metrics(&self) -> Vec<Metric> {
+        vec![
+            Metric::counter(
+                "process_cpu_seconds",
+                "Processor time that the process has used.",
+            ),
+            Metric::gauge(
+                "process_resident_memory_bytes",
+                "Memory of the process that is in RAM.",
+            ),
+            Metric::gauge(
+                "process_open_fds",
+                "File descriptors that the process has open.",
+            ),
+            Metric::gauge("process_threads", "Threads of the process."),
+        ]
     }
 
     fn read(&self, record: &mut Record<'_>) {

@@ -1,0 +1,10 @@
+//! The server as its peers see it, over real sockets.
+
+#[path = "server/docs.rs"]
+mod docs;
+#[path = "server/http.rs"]
+mod http;
+#[path = "server/life.rs"]
+mod life;
+#[path = "server/support.rs"]
+mod support;
