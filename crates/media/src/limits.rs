@@ -90,7 +90,10 @@ limits! {
     STREAM_TRACKS = 16, "tracks", "Tracks of one stream.";
     FRAME_BYTES = 16 << 20, "bytes", "One coded frame (an AV1 or VP9 temporal unit included).";
     NAL_UNIT_BYTES = 8 << 20, "bytes", "One NAL unit of H.264 or H.265.";
+    PARAMETER_SETS_BYTES = 64 << 10, "bytes", "All parameter sets of one H.264 or H.265 track that comes in RTP packets.";
     PICTURE_SIDE = 8_192, "pixels", "Width or height of a picture that a sequence header may announce.";
+    JITTER_MS = 500, "milliseconds", "How long in media time a missing RTP packet is waited for before its frame is given up.";
+    JITTER_PACKETS = 1_024, "packets", "RTP packets held back while an earlier one is missing.";
     VIEWER_LAG_BYTES = 4 << 20, "bytes", "How far a viewer may fall behind before it skips to the newest group.";
     VIEWER_LAG_MS = 2_000, "milliseconds", "How far in media time a viewer may fall behind before it skips to the newest group.";
     TLS_HANDSHAKE_MS = 5_000, "milliseconds", "Time for a TLS handshake.";
@@ -124,6 +127,8 @@ limits! {
     WEBRTC_CONSENT_MS = 30_000, "milliseconds", "Silence of a WebRTC peer before its session ends (RFC 7675).";
     WEBRTC_VIEWERS_PER_SHARD = 20_000, "viewers", "WebRTC viewers of one shard.";
     WEBRTC_DATAGRAM_BYTES = 1_500, "bytes", "One datagram, or one framed packet of ICE-TCP.";
+    WEBRTC_PATHS = 16, "addresses", "Addresses from which one WebRTC peer may have proved itself at a time.";
+    WEBRTC_SEND_QUEUE_BYTES = 4 << 20, "bytes", "Datagrams of one shard that wait while its socket's buffer is full.";
     WEBRTC_PATCHES_PER_SECOND = 20, "requests", "PATCH requests of one WHEP session in a second.";
     KEY_FRAME_INTERVAL_MS = 500, "milliseconds", "Shortest time between two key-frame requests to one source, whatever the number of viewers.";
     EVENTS_QUEUED = 1_024, "events", "Stream events kept for one slow subscriber before the oldest are dropped.";

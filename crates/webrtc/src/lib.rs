@@ -1,1 +1,33 @@
-//! WebRTC sessions on sharded threads over str0m.
+//! WebRTC viewers, sharded over threads.
+//!
+//! | document | what |
+//! |---|---|
+//! | RFC 8825, RFC 8834, RFC 8835 | WebRTC, its media and its transport |
+//! | RFC 8445 §2.5, RFC 6544 | ICE-lite, and ICE over TCP |
+//! | RFC 5764, RFC 7714 | DTLS-SRTP, and its authenticated ciphers |
+//! | RFC 3550, RFC 4585, RFC 4588 | RTP, feedback, retransmission |
+//! | RFC 7675 | consent to go on sending |
+//!
+//! [`WebRtc::start`] starts the shards; signalling hands over an [`Offer`] and a subscription with [`WebRtc::view`]
+//! and gets an answer and a [`Session`] back. How a shard works stands in `docs/design/shards.md`, what is sent and
+//! why in `docs/design/webrtc-egress.md`.
+
+mod backlog;
+mod config;
+mod egress;
+mod error;
+mod framing;
+mod rewrite;
+mod sdp;
+mod server;
+mod session;
+mod shard;
+mod statistics;
+mod viewer;
+
+pub use config::Config;
+pub use error::{StartError, ViewError};
+pub use sdp::{Direction, Fragment, Kind, Offer, OfferError};
+pub use server::WebRtc;
+pub use session::{Accepted, Ended, Session};
+pub use statistics::ShardStatistics;

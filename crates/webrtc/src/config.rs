@@ -1,0 +1,30 @@
+//! What an operator may choose.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Where and how WebRTC media is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The address to listen at. A wildcard serves all interfaces; that of IPv6 serves IPv4 as well.
+    pub listen: IpAddr,
+    /// The port of the first shard, for UDP and for TCP; each further shard takes the next. 0 lets the system choose.
+    pub port: u16,
+    /// The number of shards, each a thread with its own port; 0 is one for each core.
+    pub shards: usize,
+    /// Addresses that viewers are told besides those of the interfaces: the outside of a one-to-one translator.
+    pub public_addresses: Vec<IpAddr>,
+    /// Whether viewers whose network lets no UDP through may connect by TCP (RFC 6544).
+    pub tcp: bool,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: Ipv4Addr::LOCALHOST.into(),
+            port: 8189,
+            shards: 0,
+            public_addresses: Vec::new(),
+            tcp: true,
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Datagrams on a TCP connection: each behind its length in two bytes.
+//!
+//! Source: RFC 4571 §2, used by ICE-TCP as RFC 6544 §3 says.
+
+use headwater_media::limits;
+
+/// Cuts what comes in on a connection into datagrams.
+#[derive(Debug, Default)]
+pub(crate) struct Unframer {
+    bytes: Vec<u8>,
+    /// Bytes at the front that have been yielded.
+    taken: usize,
+}
+
+/// The peer announced a datagram beyond [`limits::WEBRTC_DATAGRAM_BYTES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the peer announced a datagram of {0} bytes, more than this server takes")]
+pub(crate) struct TooLong(usize);
+
+impl Unframer {
+    /// Takes bytes as they come.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.drain(..self.taken);
+        self.taken = 0;
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next whole datagram.
+    ///
+    /// # Errors
+    /// It is announced to be too long; the connection is of no use any more.
+    pub(crate) fn next(&mut self) -> Result<Option<&[u8]>, TooLong> {
+        let rest = self.bytes.get(self.taken..).unwrap_or_default();
+        let Some((length, rest)) = rest.split_first_chunk::<2>() else {
+            return Ok(None);
+        };
+        let length = usize::from(u16::from_be_bytes(*length));
+        if length > limits::WEBRTC_DATAGRAM_BYTES.get_usize() {
+            limits::WEBRTC_DATAGRAM_BYTES.hit();
+            return Err(TooLong(length));
+        }
+        let datagram = rest.get(..length);
+        if datagram.is_some() {
+            self.taken = self.taken.saturating_add(length).saturating_add(2);
+        }
+        Ok(datagram)
+    }
+}
+
+/// Appends a datagram in its frame. Says `false`, and appends nothing, where it does not fit into one.
+pub(crate) fn frame(datagram: &[u8], into: &mut Vec<u8>) -> bool {
+    let Ok(length) = u16::try_from(datagram.len()) else {
+        return false;
+    };
+    into.extend_from_slice(&length.to_be_bytes());
+    into.extend_from_slice(datagram);
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unframe(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
+        let mut unframer = Unframer::default();
+        let mut datagrams = Vec::new();
+        for piece in pieces {
+            unframer.push(piece);
+            while let Some(datagram) = unframer.next().unwrap() {
+                datagrams.push(datagram.to_vec());
+            }
+        }
+        datagrams
+    }
+
+    #[test]
+    fn datagrams_come_out_as_they_went_in_wherever_the_stream_is_cut() {
+        let datagrams: [&[u8]; 4] = [b"one", b"", &[7; 1_500], b"four"];
+        let mut stream = Vec::new();
+        for datagram in datagrams {
+            assert!(frame(datagram, &mut stream));
+        }
+        for cut in 0..=stream.len() {
+            let (head, tail) = stream.split_at(cut);
+            assert_eq!(unframe(&[head, tail]), datagrams, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_length_beyond_the_limit_ends_the_connection() {
+        let mut unframer = Unframer::default();
+        unframer.push(&1_501u16.to_be_bytes());
+        assert_eq!(unframer.next(), Err(TooLong(1_501)));
+        assert!(!frame(&[0; 65_536], &mut Vec::new()));
+    }
+}

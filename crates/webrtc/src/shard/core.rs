@@ -1,0 +1,304 @@
+//! What a shard owns.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    sync::Arc,
+    time::Instant,
+};
+
+use headwater_graph::Bell;
+use slab::Slab;
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::{
+    Fragment,
+    egress::{Common, Remote},
+    sdp::{self, Candidates, IceCredentials},
+    session::{Ended, Place},
+    statistics::Counters,
+    viewer::{Surroundings, Viewer},
+};
+
+use super::{
+    Command, Outbox, Plan,
+    timers::{Deadline, Timers},
+};
+
+/// Viewers, and how they are found.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(super) common: Common,
+    pub(super) local: SocketAddr,
+    pub(super) candidates: Candidates,
+    pub(super) commands: mpsc::WeakSender<Command>,
+    pub(super) outbox: Outbox,
+    pub(super) counters: Arc<Counters>,
+    pub(super) seats: Slab<Seat>,
+    pub(super) by_fragment: HashMap<String, usize>,
+    pub(super) by_remote: HashMap<Remote, usize>,
+    /// Those who watch a stream, by its address in memory.
+    pub(super) feeds: HashMap<usize, Feed>,
+    pub(super) next_serial: u64,
+    timers: Timers,
+    hurry: Rc<Notify>,
+}
+
+/// A viewer with what the shard knows of it.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) viewer: Viewer,
+    pub(super) serial: u64,
+    pub(super) fragment: String,
+    pub(super) stream: usize,
+    pub(super) first_section: Option<(String, String)>,
+    pub(super) deadline: Deadline,
+    pub(super) ended: watch::Sender<Option<Ended>>,
+}
+
+/// Those who watch one stream, and the bell that its lanes ring for them.
+#[derive(Debug)]
+pub(super) struct Feed {
+    pub(super) bell: Bell,
+    pub(super) viewers: Vec<usize>,
+}
+
+/// How far a stream's viewers have been served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivery {
+    /// Those from here on have not.
+    More { from: usize },
+    /// All have.
+    Done,
+    /// There are none any more.
+    NobodyLeft,
+}
+
+impl Core {
+    pub(super) fn new(
+        plan: Plan,
+        local: SocketAddr,
+        candidates: Candidates,
+        outbox: Outbox,
+        hurry: Rc<Notify>,
+    ) -> Core {
+        Core {
+            common: plan.common,
+            local,
+            candidates,
+            commands: plan.own_commands,
+            outbox,
+            counters: plan.counters,
+            seats: Slab::new(),
+            by_fragment: HashMap::new(),
+            by_remote: HashMap::new(),
+            feeds: HashMap::new(),
+            next_serial: 0,
+            timers: Timers::default(),
+            hurry,
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Runs the viewers whose time has come.
+    pub(super) fn run_due(&mut self, now: Instant, at_most: usize) {
+        for _ in 0..at_most {
+            let Some(place) = self.timers.pop(now) else {
+                break;
+            };
+            let Some(seat) = self
+                .seats
+                .get_mut(place.index)
+                .filter(|seat| seat.serial == place.serial)
+            else {
+                continue;
+            };
+            match seat.deadline.is_due(now) {
+                Ok(()) => self.with(place.index, now, |viewer, around| Some(viewer.run(around))),
+                Err(Some(later)) => self.set_deadline(place.index, later),
+                Err(None) => {}
+            }
+        }
+        self.outbox.flush();
+    }
+
+    /// Serves some of a stream's viewers, from one position on.
+    pub(super) fn deliver(
+        &mut self,
+        stream: usize,
+        from: usize,
+        at_most: usize,
+        now: Instant,
+    ) -> Delivery {
+        let mut position = from;
+        for _ in 0..at_most {
+            let Some(feed) = self.feeds.get(&stream) else {
+                return Delivery::NobodyLeft;
+            };
+            let Some(&index) = feed.viewers.get(position) else {
+                self.outbox.flush();
+                return Delivery::Done;
+            };
+            let before = feed.viewers.len();
+            self.with(index, now, Viewer::deliver);
+            // A viewer that has ended has given its position to the last.
+            let after = self.feeds.get(&stream).map_or(0, |feed| feed.viewers.len());
+            position += usize::from(after >= before);
+        }
+        self.outbox.flush();
+        Delivery::More { from: position }
+    }
+
+    /// Sends what the socket did not take before. Says whether all of it is gone.
+    pub(super) fn send_rest(&mut self) -> bool {
+        self.outbox.resume()
+    }
+
+    /// Lets a viewer do something, and does what follows from it: a new deadline, or the end.
+    ///
+    /// A panic ends this viewer and no other.
+    pub(super) fn with(
+        &mut self,
+        index: usize,
+        now: Instant,
+        act: impl FnOnce(&mut Viewer, &mut Surroundings<'_>) -> Option<Result<Instant, Ended>>,
+    ) {
+        let Some(seat) = self.seats.get_mut(index) else {
+            return;
+        };
+        let bytes_before = self.counters.bytes.get();
+        let mut around = Surroundings {
+            outbox: &mut self.outbox,
+            counters: &self.counters,
+            now,
+        };
+        let result = catch_unwind(AssertUnwindSafe(|| act(&mut seat.viewer, &mut around)));
+        let sent = self.counters.bytes.get().wrapping_sub(bytes_before);
+        if sent > 0 {
+            seat.viewer.subscription().viewer().count_sent(sent);
+        }
+        match result {
+            Ok(None) => {}
+            Ok(Some(Ok(next))) => self.set_deadline(index, next),
+            Ok(Some(Err(ended))) => self.remove(index, ended, now),
+            Err(_) => {
+                self.counters.bugs.add(1);
+                self.remove(index, Ended::Bug, now);
+            }
+        }
+    }
+
+    pub(super) fn set_deadline(&mut self, index: usize, at: Instant) {
+        let Some(seat) = self.seats.get_mut(index) else {
+            return;
+        };
+        let place = Place {
+            index,
+            serial: seat.serial,
+        };
+        if self.timers.set(place, &mut seat.deadline, at) {
+            self.hurry.notify_one();
+        }
+    }
+
+    fn index(&self, place: Place) -> Option<usize> {
+        let seat = self.seats.get(place.index)?;
+        (seat.serial == place.serial).then_some(place.index)
+    }
+
+    /// Begins ICE anew for a session; yields the fragment that answers the peer.
+    pub(super) fn restart_ice(&mut self, place: Place, fragment: &Fragment) -> Option<String> {
+        let index = self.index(place)?;
+        let local = self.new_credentials();
+        let seat = self.seats.get_mut(index)?;
+        seat.viewer.restart_ice(&local, &fragment.ice);
+        self.by_fragment.remove(&seat.fragment);
+        seat.fragment = local.fragment.clone();
+        self.by_fragment.insert(local.fragment.clone(), index);
+        let section = seat
+            .first_section
+            .as_ref()
+            .map(|(name, mid)| (name.as_str(), mid.as_str()));
+        Some(sdp::write_fragment(&local, &self.candidates, section))
+    }
+
+    /// Credentials whose fragment no session of this shard has.
+    pub(super) fn new_credentials(&self) -> IceCredentials {
+        loop {
+            let credentials = IceCredentials {
+                fragment: random_text(8),
+                password: random_text(32),
+            };
+            if !self.by_fragment.contains_key(&credentials.fragment) {
+                return credentials;
+            }
+        }
+    }
+
+    /// Ends a session, if it is still there.
+    pub(super) fn end(&mut self, place: Place, ended: Ended, now: Instant) {
+        if let Some(index) = self.index(place) {
+            self.remove(index, ended, now);
+            self.outbox.flush();
+        }
+    }
+
+    pub(super) fn end_all(&mut self, now: Instant) {
+        let all: Vec<usize> = self.seats.iter().map(|(index, _)| index).collect();
+        for index in all {
+            self.remove(index, Ended::Stopping, now);
+        }
+        self.outbox.flush();
+    }
+
+    /// Takes a viewer out, with everything that leads to it.
+    fn remove(&mut self, index: usize, ended: Ended, now: Instant) {
+        let Some(mut seat) = self.seats.try_remove(index) else {
+            return;
+        };
+        self.by_fragment.remove(&seat.fragment);
+        if let Some(feed) = self.feeds.get_mut(&seat.stream) {
+            if let Some(position) = feed.viewers.iter().position(|viewer| *viewer == index) {
+                feed.viewers.swap_remove(position);
+            }
+            if feed.viewers.is_empty() {
+                // Its task sees that nobody is left, and ends.
+                feed.bell.ring();
+                self.feeds.remove(&seat.stream);
+            }
+        }
+        if seat.viewer.is_connected() && !matches!(ended, Ended::Bug | Ended::PeerLeft) {
+            let mut around = Surroundings {
+                outbox: &mut self.outbox,
+                counters: &self.counters,
+                now,
+            };
+            let _ = catch_unwind(AssertUnwindSafe(|| seat.viewer.say_farewell(&mut around)));
+        }
+        for remote in seat.viewer.remotes().collect::<Vec<_>>() {
+            self.forget_remote(remote, index);
+            self.outbox.close_connection(remote);
+        }
+        self.counters.sessions.set(self.seats.len() as u64);
+        let stream = seat.viewer.subscription().stream().name();
+        tracing::info!(%stream, reason = %ended, "a WebRTC session has ended");
+        seat.ended.send_replace(Some(ended));
+    }
+
+    pub(super) fn forget_remote(&mut self, remote: Remote, of: usize) {
+        if self.by_remote.get(&remote) == Some(&of) {
+            self.by_remote.remove(&remote);
+        }
+    }
+}
+
+/// Letters and digits, five bits and more of chance in each.
+fn random_text(length: usize) -> String {
+    use rand::distr::{Alphanumeric, SampleString};
+    Alphanumeric.sample_string(&mut rand::rng(), length)
+}

@@ -1,0 +1,292 @@
+//! How a viewer is taken in: from an offer to a seat and an answer.
+
+use std::{sync::Arc, time::Instant};
+
+use headwater_graph::{Bell, ConvertError, Subscription};
+use headwater_media::{Codec, TrackKind, limits};
+use headwater_net::Permit;
+use tokio::sync::watch;
+
+use crate::{
+    Offer,
+    egress::{Agreed, Egress, Outgoing},
+    error::ViewError,
+    sdp::{self, Decision, Format, Kind, Local, MediaSection},
+    session::{Accepted, Place, Session},
+    viewer::{Outlet, Viewer},
+};
+
+use super::core::{Core, Feed, Seat};
+
+/// A viewer that has been taken in.
+pub(super) struct Joined {
+    pub(super) accepted: Accepted,
+    /// If it is the first of its stream in this shard: the stream's place, and the bell to wait for.
+    pub(super) new_feed: Option<(usize, Bell)>,
+}
+
+/// What each media section of the offer is to become.
+struct Choice {
+    sections: Vec<SectionChoice>,
+    outlets: Vec<Outlet>,
+}
+
+enum SectionChoice {
+    /// The outlet of this number.
+    Send(usize),
+    Idle(Format),
+    Refuse,
+}
+
+impl Core {
+    /// Takes a viewer in.
+    pub(super) fn join(
+        &mut self,
+        offer: Offer,
+        subscription: Subscription,
+        pending: Permit,
+        now: Instant,
+    ) -> Result<Joined, ViewError> {
+        let commands = self.commands.upgrade().ok_or(ViewError::Stopping)?;
+        if self.seats.len() >= limits::WEBRTC_VIEWERS_PER_SHARD.get_usize() {
+            limits::WEBRTC_VIEWERS_PER_SHARD.hit();
+            return Err(ViewError::Full);
+        }
+        let stream = Arc::as_ptr(subscription.stream()) as usize;
+        let known = self.feeds.get(&stream).map(|feed| feed.bell.clone());
+        let is_new = known.is_none();
+        let bell = known.unwrap_or_default();
+        let mut choice = choose(&offer, &subscription, &bell)?;
+
+        let credentials = self.new_credentials();
+        let mid_extension = mid_extension(&offer, &choice.sections);
+        let media = outgoing(&offer, &choice, mid_extension);
+        let agreed = Agreed {
+            local_ice: &credentials,
+            remote_ice: &offer.ice,
+            fingerprint: &offer.fingerprint,
+            role: offer.role,
+            mid_extension,
+            media: &media,
+            port: self.local.port(),
+        };
+        let mut egress = Egress::new(&self.common, &agreed, now)
+            .map_err(|error| ViewError::Setup(error.to_string()))?;
+        for (outlet, sources) in choice.outlets.iter_mut().zip(egress.sources()) {
+            outlet.set_sources(sources);
+        }
+        let cname = rand::random::<u64>();
+        let local = Local {
+            session: rand::random::<u64>() >> 2,
+            ice: &credentials,
+            fingerprint: &egress.fingerprint(),
+            candidates: &self.candidates,
+            cname: &format!("{cname:016x}"),
+            mid_extension,
+        };
+        let answer = sdp::write(&offer, &decisions(&choice), &local);
+
+        self.next_serial += 1;
+        let serial = self.next_serial;
+        let viewer = Viewer::new(
+            egress,
+            choice.outlets,
+            subscription,
+            bell.clone(),
+            pending,
+            now,
+        );
+        let (ended, over) = watch::channel(None);
+        let index = self.seats.insert(Seat {
+            viewer,
+            serial,
+            fragment: credentials.fragment.clone(),
+            stream,
+            first_section: first_section(&offer, &choice.sections),
+            deadline: Default::default(),
+            ended,
+        });
+        self.by_fragment.insert(credentials.fragment, index);
+        let feed = self.feeds.entry(stream);
+        feed.or_insert_with(|| Feed {
+            bell: bell.clone(),
+            viewers: Vec::new(),
+        })
+        .viewers
+        .push(index);
+        self.counters.sessions.set(self.seats.len() as u64);
+        self.with(index, now, |viewer, around| Some(viewer.run(around)));
+        let session = Session {
+            commands,
+            place: Place { index, serial },
+            ended: over,
+        };
+        Ok(Joined {
+            accepted: Accepted {
+                sdp: answer.into(),
+                session,
+            },
+            new_feed: is_new.then_some((stream, bell)),
+        })
+    }
+}
+
+/// Decides what each section is to become, and opens what is to be sent.
+fn choose(offer: &Offer, subscription: &Subscription, bell: &Bell) -> Result<Choice, ViewError> {
+    let mut choice = Choice {
+        sections: Vec::new(),
+        outlets: Vec::new(),
+    };
+    let mut reasons = Vec::new();
+    let mut taken = Vec::new();
+    for section in &offer.media {
+        let kind = match section.kind {
+            Kind::Audio => TrackKind::Audio,
+            Kind::Video => TrackKind::Video,
+            Kind::Other => {
+                choice.sections.push(SectionChoice::Refuse);
+                continue;
+            }
+        };
+        let wanted = !section.disabled && section.direction.receives() && !taken.contains(&kind);
+        let opened = match wanted {
+            true => open(section, kind, subscription, bell),
+            false => Err(None),
+        };
+        choice.sections.push(match opened {
+            Ok(outlet) => {
+                taken.push(kind);
+                choice.outlets.push(outlet);
+                SectionChoice::Send(choice.outlets.len() - 1)
+            }
+            Err(reason) => {
+                reasons.extend(reason.map(|reason| (kind, reason)));
+                idle(section)
+            }
+        });
+    }
+    let picture_missing = reasons.iter().any(|(kind, _)| *kind == TrackKind::Video);
+    if choice.outlets.is_empty() || picture_missing {
+        let reasons: Vec<String> = reasons.into_iter().map(|(_, reason)| reason).collect();
+        return Err(ViewError::NothingInCommon(match reasons.is_empty() {
+            true => "the offer asks for no audio or video that this stream has; offer recvonly sections for it".into(),
+            false => reasons.join("; "),
+        }));
+    }
+    Ok(choice)
+}
+
+/// Opens a track in the best codec that the section takes. `Err(None)` where the stream has no such track.
+fn open(
+    section: &MediaSection,
+    kind: TrackKind,
+    subscription: &Subscription,
+    bell: &Bell,
+) -> Result<Outlet, Option<String>> {
+    let track = subscription.stream().track(kind).ok_or(None)?;
+    let source = track.native().parameters();
+    let formats = sdp::choose(section, source.as_deref());
+    let own = source.as_ref().map(|source| source.codec);
+    let mut codecs: Vec<Codec> = formats.iter().map(|format| format.codec).collect();
+    // The source's own codec needs no conversion.
+    codecs.sort_by_key(|codec| Some(*codec) != own);
+    let mut reason: Option<ConvertError> = None;
+    for codec in codecs {
+        let mut formats = formats.clone();
+        formats.sort_by_key(|format| format.codec != codec);
+        match Outlet::open(subscription, track.clone(), codec, formats, bell) {
+            Ok(outlet) => return Ok(outlet),
+            Err(error) => reason = reason.or(Some(error)),
+        }
+    }
+    Err(Some(match (reason, own) {
+        (Some(error), _) => error.to_string(),
+        (None, Some(own)) => {
+            format!("the stream's {kind} is {own}, and the offer has no payload type for it")
+        }
+        (None, None) => format!("the stream's {kind} has not begun yet"),
+    }))
+}
+
+fn idle(section: &MediaSection) -> SectionChoice {
+    let format = sdp::choose(section, None).into_iter().next();
+    match format.filter(|_| !section.disabled) {
+        Some(format) => SectionChoice::Idle(format),
+        None => SectionChoice::Refuse,
+    }
+}
+
+fn decisions(choice: &Choice) -> Vec<Decision> {
+    let decide = |section: &SectionChoice| match section {
+        SectionChoice::Send(index) => match choice.outlets.get(*index) {
+            Some(outlet) => Decision::Send {
+                formats: outlet.formats().to_vec(),
+                source: outlet.sources().main,
+                retransmissions: outlet.sources().retransmissions,
+            },
+            None => Decision::Refuse,
+        },
+        SectionChoice::Idle(format) => Decision::Idle(format.clone()),
+        SectionChoice::Refuse => Decision::Refuse,
+    };
+    choice.sections.iter().map(decide).collect()
+}
+
+fn sent<'a>(
+    offer: &'a Offer,
+    sections: &'a [SectionChoice],
+) -> impl Iterator<Item = (usize, &'a MediaSection)> {
+    offer
+        .media
+        .iter()
+        .zip(sections)
+        .filter_map(|(section, choice)| match choice {
+            SectionChoice::Send(index) => Some((*index, section)),
+            _ => None,
+        })
+}
+
+/// The number of the extension that names media sections, where all that is sent can use it.
+fn mid_extension(offer: &Offer, sections: &[SectionChoice]) -> Option<u8> {
+    let mut number = None;
+    for (_, section) in sent(offer, sections) {
+        let (offered, _) = section
+            .extensions
+            .iter()
+            .find(|(_, uri)| uri == sdp::MID_EXTENSION)?;
+        // 16 bytes is the most that the one-byte form of extensions holds (RFC 8285 §4.2).
+        let fits = section
+            .mid
+            .as_ref()
+            .is_some_and(|mid| (1..=16).contains(&mid.len()));
+        if !fits || number.is_some_and(|number| number != *offered) {
+            return None;
+        }
+        number = Some(*offered);
+    }
+    number
+}
+
+fn outgoing(offer: &Offer, choice: &Choice, mid_extension: Option<u8>) -> Vec<Outgoing> {
+    let media = sent(offer, &choice.sections).filter_map(|(index, section)| {
+        let outlet = choice.outlets.get(index)?;
+        let own_name = index.to_string();
+        Some(Outgoing {
+            is_video: outlet.is_video(),
+            mid: section
+                .mid
+                .clone()
+                .filter(|_| mid_extension.is_some())
+                .unwrap_or(own_name),
+            formats: outlet.formats().to_vec(),
+        })
+    });
+    media.collect()
+}
+
+fn first_section(offer: &Offer, sections: &[SectionChoice]) -> Option<(String, String)> {
+    let taken = offer.media.iter().zip(sections);
+    let mut taken = taken.filter(|(_, choice)| !matches!(choice, SectionChoice::Refuse));
+    let (section, _) = taken.next()?;
+    Some((section.name.clone(), section.mid.clone()?))
+}

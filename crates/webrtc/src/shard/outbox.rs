@@ -1,0 +1,197 @@
+//! Datagrams on their way out of a shard.
+
+use std::{
+    cell::RefCell,
+    collections::{HashMap, VecDeque},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    rc::Rc,
+};
+
+use headwater_media::limits;
+use headwater_net::{Burst, Sent, UdpSocket};
+use tokio::sync::Notify;
+
+use crate::{
+    egress::{Carrier, Remote},
+    framing,
+    statistics::Counters,
+};
+
+/// Gathers datagrams for one destination into bursts and sends them; keeps those that the socket does not take.
+///
+/// Nothing is allocated for a datagram that the socket takes.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    socket: Rc<UdpSocket>,
+    counters: std::sync::Arc<Counters>,
+    burst: Burst,
+    waiting: VecDeque<Burst>,
+    waiting_bytes: usize,
+    /// Tells the task that waits for the socket.
+    blocked: Rc<Notify>,
+    connections: HashMap<SocketAddr, Rc<TcpQueue>>,
+}
+
+impl Outbox {
+    pub(crate) fn new(
+        socket: Rc<UdpSocket>,
+        counters: std::sync::Arc<Counters>,
+        blocked: Rc<Notify>,
+    ) -> Outbox {
+        let nowhere = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 9);
+        Outbox {
+            socket,
+            counters,
+            burst: Burst::new(nowhere, None),
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            blocked,
+            connections: HashMap::new(),
+        }
+    }
+
+    /// Sends a datagram, at the latest with the next [`Outbox::flush`].
+    pub(crate) fn send(&mut self, to: Remote, from: Option<IpAddr>, datagram: &[u8]) {
+        self.counters.datagrams.add(1);
+        self.counters.bytes.add(datagram.len() as u64);
+        match to.carrier {
+            Carrier::Tcp => match self.connections.get(&to.address) {
+                Some(queue) if queue.push(datagram) => {}
+                _ => self.counters.datagrams_dropped.add(1),
+            },
+            Carrier::Udp => {
+                let same = self.burst.destination() == to.address && self.burst.source() == from;
+                if same && self.burst.push(datagram) {
+                    return;
+                }
+                self.flush();
+                self.burst.reset(to.address, from);
+                if !self.burst.push(datagram) {
+                    self.counters.datagrams_dropped.add(1);
+                }
+            }
+        }
+    }
+
+    /// Sends what has been gathered.
+    pub(crate) fn flush(&mut self) {
+        if self.burst.is_empty() {
+            return;
+        }
+        if !self.waiting.is_empty() {
+            return self.wait();
+        }
+        match self.socket.send(&self.burst) {
+            Ok(Sent::All) => self.counters.bursts.add(1),
+            Ok(Sent::Blocked) => return self.wait(),
+            Err(error) => {
+                tracing::debug!(to = %self.burst.destination(), %error, "datagrams could not be sent");
+                self.counters
+                    .datagrams_dropped
+                    .add(self.burst.count() as u64);
+            }
+        }
+        let (destination, source) = (self.burst.destination(), self.burst.source());
+        self.burst.reset(destination, source);
+    }
+
+    fn wait(&mut self) {
+        let (destination, source) = (self.burst.destination(), self.burst.source());
+        let burst = std::mem::replace(&mut self.burst, Burst::new(destination, source));
+        let bytes = burst.bytes().len();
+        if self.waiting_bytes.saturating_add(bytes) > limits::WEBRTC_SEND_QUEUE_BYTES.get_usize() {
+            limits::WEBRTC_SEND_QUEUE_BYTES.hit();
+            self.counters.datagrams_dropped.add(burst.count() as u64);
+            return;
+        }
+        self.waiting_bytes += bytes;
+        self.waiting.push_back(burst);
+        self.blocked.notify_one();
+    }
+
+    /// Sends what had to wait. Says whether all of it is gone.
+    pub(crate) fn resume(&mut self) -> bool {
+        while let Some(burst) = self.waiting.front() {
+            match self.socket.send(burst) {
+                Ok(Sent::Blocked) => return false,
+                Ok(Sent::All) => self.counters.bursts.add(1),
+                Err(_) => self.counters.datagrams_dropped.add(burst.count() as u64),
+            }
+            self.waiting_bytes = self.waiting_bytes.saturating_sub(burst.bytes().len());
+            self.waiting.pop_front();
+        }
+        true
+    }
+
+    /// Whether a peer has not taken what it was sent before.
+    pub(crate) fn is_congested(&self, remote: Remote) -> bool {
+        remote.carrier == Carrier::Tcp
+            && self
+                .connections
+                .get(&remote.address)
+                .is_some_and(|queue| queue.is_congested())
+    }
+
+    /// A TCP connection that datagrams can be sent over.
+    pub(crate) fn add_connection(&mut self, remote: SocketAddr, queue: Rc<TcpQueue>) {
+        self.connections.insert(remote, queue);
+    }
+
+    /// It is gone.
+    pub(crate) fn remove_connection(&mut self, remote: SocketAddr) {
+        self.connections.remove(&remote);
+    }
+
+    /// A session is over: its TCP connection is closed.
+    pub(crate) fn close_connection(&mut self, remote: Remote) {
+        if remote.carrier == Carrier::Tcp
+            && let Some(queue) = self.connections.get(&remote.address)
+        {
+            queue.close();
+        }
+    }
+}
+
+/// Framed datagrams that wait for a TCP connection to take them.
+#[derive(Debug, Default)]
+pub(crate) struct TcpQueue {
+    bytes: RefCell<Vec<u8>>,
+    filled: Notify,
+    closed: Notify,
+}
+
+/// Bytes waiting on a TCP connection from which on its viewer is sent no new media.
+const CONGESTED_BYTES: usize = 128 << 10;
+
+impl TcpQueue {
+    fn push(&self, datagram: &[u8]) -> bool {
+        let mut bytes = self.bytes.borrow_mut();
+        if bytes.len() > 4 * CONGESTED_BYTES || !framing::frame(datagram, &mut bytes) {
+            return false;
+        }
+        self.filled.notify_one();
+        true
+    }
+
+    fn is_congested(&self) -> bool {
+        self.bytes.borrow().len() > CONGESTED_BYTES
+    }
+
+    /// Waits for bytes and moves them into `into`, which has to be empty.
+    pub(crate) async fn take(&self, into: &mut Vec<u8>) {
+        while self.bytes.borrow().is_empty() {
+            self.filled.notified().await;
+        }
+        std::mem::swap(&mut *self.bytes.borrow_mut(), into);
+    }
+
+    /// Asks the connection's task to close it.
+    pub(crate) fn close(&self) {
+        self.closed.notify_one();
+    }
+
+    /// Waits for [`TcpQueue::close`].
+    pub(crate) async fn closed(&self) {
+        self.closed.notified().await;
+    }
+}

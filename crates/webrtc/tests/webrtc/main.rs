@@ -1,0 +1,5 @@
+//! Sessions against a full WebRTC client over loopback.
+
+mod play;
+mod publisher;
+mod viewer;
