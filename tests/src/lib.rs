@@ -1,6 +1,7 @@
 //! What the end-to-end tests are made of: the real server, real encoders, players and browsers as processes, and
 //! readers of their own for what those receive.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,9 +21,24 @@ pub mod source;
 pub mod tools;
 
 /// The right to load the machine: one end-to-end test at a time, since each runs several programs and some measure.
-pub fn turn() -> MutexGuard<'static, ()> {
+///
+/// Holds for threads of one test program and for test programs beside each other.
+#[derive(Debug)]
+pub struct Turn {
+    _threads: MutexGuard<'static, ()>,
+    _programs: Option<File>,
+}
+
+/// Waits for the right to load the machine.
+pub fn turn() -> Turn {
     static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+    let threads = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let programs = File::create(tools::target().join("test-turn.lock")).ok();
+    let programs = programs.filter(|file| file.lock().is_ok());
+    Turn {
+        _threads: threads,
+        _programs: programs,
+    }
 }
 
 /// A file of this test run's own, below the build folder.
