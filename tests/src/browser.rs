@@ -54,44 +54,25 @@ impl Browser {
     fn launch(mut request: Value) -> Result<Browser> {
         request["chromium"] = json!(tools::on_path("chromium")?);
         let mut command = Command::new(tools::on_path("node")?);
-        command
-            .arg(tools::package().join("browser/watch.mjs"))
-            .arg(request.to_string());
+        command.arg(tools::package().join("browser/watch.mjs")).arg(request.to_string());
         command.env("HEADWATER_TEST_TOOLS", tools::folder());
         let program = Program::start("the browser", &mut command)?;
-        Ok(Browser {
-            program,
-            read: 0,
-            latencies: Vec::new(),
-            latest: Value::Null,
-            complaints: Vec::new(),
-        })
+        Ok(Browser { program, read: 0, latencies: Vec::new(), latest: Value::Null, complaints: Vec::new() })
     }
 
     /// Takes in what the browser has told since the last time.
     pub fn look(&mut self) -> Seen<'_> {
         let output = self.program.output();
         let fresh = output.get(self.read..).unwrap_or_default();
-        let whole = fresh
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |end| end + 1);
+        let whole = fresh.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         self.read += whole;
-        for line in fresh[..whole]
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-        {
+        for line in fresh[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             match serde_json::from_slice::<Value>(line) {
                 Ok(object) => self.take(object),
-                Err(error) => self
-                    .complaints
-                    .push(format!("{error}: {}", String::from_utf8_lossy(line))),
+                Err(error) => self.complaints.push(format!("{error}: {}", String::from_utf8_lossy(line))),
             }
         }
-        Seen {
-            latest: &self.latest,
-            latencies: &self.latencies,
-        }
+        Seen { latest: &self.latest, latencies: &self.latencies }
     }
 
     fn take(&mut self, mut object: Value) {
@@ -118,12 +99,7 @@ impl Browser {
     ///
     /// # Errors
     /// When it does not within the time, or the page told a problem.
-    pub fn wait(
-        &mut self,
-        what: &str,
-        within: Duration,
-        condition: impl Fn(&Seen<'_>) -> bool,
-    ) -> Result<()> {
+    pub fn wait(&mut self, what: &str, within: Duration, condition: impl Fn(&Seen<'_>) -> bool) -> Result<()> {
         let deadline = Instant::now() + within;
         loop {
             let seen = self.look();
@@ -134,10 +110,7 @@ impl Browser {
                 bail!("the page says: {problem} (waited for: {what})");
             }
             if !self.program.runs() {
-                bail!(
-                    "the browser ended (waited for: {what}): {}",
-                    self.program.messages()
-                );
+                bail!("the browser ended (waited for: {what}): {}", self.program.messages());
             }
             if Instant::now() >= deadline {
                 return Err(self.despair(what, within));
@@ -151,10 +124,7 @@ impl Browser {
         if let Some(object) = latest.as_object_mut() {
             object.retain(|key, _| !["beeps", "flashes", "answer"].contains(&key.as_str()));
         }
-        anyhow!(
-            "not within {within:?}: {what}; the browser last told: {latest}; complaints: {:?}",
-            self.complaints
-        )
+        anyhow!("not within {within:?}: {what}; the browser last told: {latest}; complaints: {:?}", self.complaints)
     }
 
     /// Waits until so many more frames were shown.
@@ -163,9 +133,7 @@ impl Browser {
     /// When they are not within the time.
     pub fn wait_frames(&mut self, more: u64, within: Duration) -> Result<()> {
         let goal = self.look().frames() + more;
-        self.wait(&format!("{more} more frames are shown"), within, |seen| {
-            seen.frames() >= goal
-        })
+        self.wait(&format!("{more} more frames are shown"), within, |seen| seen.frames() >= goal)
     }
 
     /// Waits for something that has no sign of its own, such as a page that stays as it is.
@@ -184,29 +152,16 @@ impl Browser {
     /// # Errors
     /// When the browser does not end.
     pub fn finish(mut self) -> Result<Report> {
-        let program = std::mem::replace(
-            &mut self.program,
-            Program::start("nothing", &mut Command::new("true"))?,
-        );
-        let ended = program
-            .wait(Duration::from_secs(20))
-            .context("the browser did not close")?;
+        let program = std::mem::replace(&mut self.program, Program::start("nothing", &mut Command::new("true"))?);
+        let ended = program.wait(Duration::from_secs(20)).context("the browser did not close")?;
         let fresh = ended.output.get(self.read..).unwrap_or_default().to_vec();
         let mut text = String::new();
-        for line in fresh
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-        {
+        for line in fresh.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let object: Value = serde_json::from_slice(line)?;
             text.push_str(object["text"].as_str().unwrap_or_default());
             self.take(object);
         }
-        Ok(Report {
-            latest: self.latest,
-            latencies: self.latencies,
-            complaints: self.complaints,
-            text,
-        })
+        Ok(Report { latest: self.latest, latencies: self.latencies, complaints: self.complaints, text })
     }
 }
 
@@ -224,10 +179,7 @@ pub struct Report {
 impl Report {
     /// What was seen.
     pub fn seen(&self) -> Seen<'_> {
-        Seen {
-            latest: &self.latest,
-            latencies: &self.latencies,
-        }
+        Seen { latest: &self.latest, latencies: &self.latencies }
     }
 }
 
@@ -295,26 +247,10 @@ impl Seen<'_> {
 
     /// How much later the beep was heard than the flash was seen, each second, in milliseconds.
     pub fn sound_after_picture(&self) -> Vec<f64> {
-        let times = |key: &str| {
-            self.latest[key]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_f64)
-                .collect()
-        };
+        let times = |key: &str| self.latest[key].as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
         let (flashes, beeps): (Vec<f64>, Vec<f64>) = (times("flashes"), times("beeps"));
-        let nearest = |flash: &f64| {
-            beeps
-                .iter()
-                .map(|beep| beep - flash)
-                .min_by(|a, b| a.abs().total_cmp(&b.abs()))
-        };
-        flashes
-            .iter()
-            .filter_map(nearest)
-            .filter(|offset| offset.abs() < 500.0)
-            .collect()
+        let nearest = |flash: &f64| beeps.iter().map(|beep| beep - flash).min_by(|a, b| a.abs().total_cmp(&b.abs()));
+        flashes.iter().filter_map(nearest).filter(|offset| offset.abs() < 500.0).collect()
     }
 
     /// The same, as the middle value.
@@ -347,7 +283,5 @@ impl Seen<'_> {
 pub fn percentile(values: &[f64], percent: usize) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    sorted
-        .get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1)))
-        .copied()
+    sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied()
 }

@@ -31,11 +31,7 @@ pub struct Tag {
 /// # Errors
 /// When this is no FLV file.
 pub fn tags(file: &[u8]) -> Result<Vec<Tag>> {
-    ensure!(
-        file.starts_with(b"FLV\x01") && file.len() >= 13,
-        "no FLV header in {} bytes",
-        file.len()
-    );
+    ensure!(file.starts_with(b"FLV\x01") && file.len() >= 13, "no FLV header in {} bytes", file.len());
     let mut rest = &file[13..];
     let mut tags = Vec::new();
     while let Some((head, after)) = rest.split_at_checked(11) {
@@ -50,28 +46,18 @@ pub fn tags(file: &[u8]) -> Result<Vec<Tag>> {
             other => bail!("tag type {other} after {} tags", tags.len()),
         };
         let milliseconds = number(&head[4..7]) | u32::from(head[7]) << 24;
-        tags.push(Tag {
-            kind,
-            milliseconds,
-            body: body.to_vec(),
-        });
+        tags.push(Tag { kind, milliseconds, body: body.to_vec() });
         let Some((back, after)) = after.split_at_checked(4) else {
             break;
         };
-        ensure!(
-            number(back) as usize == size + 11,
-            "wrong back pointer after {} tags",
-            tags.len()
-        );
+        ensure!(number(back) as usize == size + 11, "wrong back pointer after {} tags", tags.len());
         rest = after;
     }
     Ok(tags)
 }
 
 fn number(bytes: &[u8]) -> u32 {
-    bytes
-        .iter()
-        .fold(0, |number, byte| number << 8 | u32::from(*byte))
+    bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
 }
 
 /// A coded picture.
@@ -97,12 +83,7 @@ pub fn pictures(tags: &[Tag]) -> Result<Vec<Picture>> {
         let Some((key, composition, data)) = coded_picture(&tag.body) else {
             continue;
         };
-        pictures.push(Picture {
-            milliseconds: tag.milliseconds,
-            composition,
-            key,
-            nal_units: nal_units(data)?,
-        });
+        pictures.push(Picture { milliseconds: tag.milliseconds, composition, key, nal_units: nal_units(data)? });
     }
     Ok(pictures)
 }
@@ -114,9 +95,7 @@ fn coded_picture(body: &[u8]) -> Option<(bool, i32, &[u8])> {
     let composition = |bytes: &[u8]| (number(bytes) as i32) << 8 >> 8;
     if first & 0x80 == 0 {
         let is_picture = first & 0x0f == 7 && body.get(1) == Some(&1);
-        return is_picture
-            .then(|| Some((key, composition(body.get(2..5)?), body.get(5..)?)))
-            .flatten();
+        return is_picture.then(|| Some((key, composition(body.get(2..5)?), body.get(5..)?))).flatten();
     }
     match (first & 0x0f, body.get(1..5)?) {
         (1, b"hvc1" | b"avc1") => Some((key, composition(body.get(5..8)?), body.get(8..)?)),
@@ -128,12 +107,8 @@ fn coded_picture(body: &[u8]) -> Option<(bool, i32, &[u8])> {
 fn nal_units(mut data: &[u8]) -> Result<Vec<Vec<u8>>> {
     let mut units = Vec::new();
     while !data.is_empty() {
-        let Some((length, after)) = data.split_at_checked(4) else {
-            bail!("a NAL unit's length is cut")
-        };
-        let Some((unit, after)) = after.split_at_checked(number(length) as usize) else {
-            bail!("a NAL unit is cut")
-        };
+        let Some((length, after)) = data.split_at_checked(4) else { bail!("a NAL unit's length is cut") };
+        let Some((unit, after)) = after.split_at_checked(number(length) as usize) else { bail!("a NAL unit is cut") };
         units.push(unit.to_vec());
         data = after;
     }

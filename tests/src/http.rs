@@ -40,52 +40,25 @@ pub fn get(address: &str, path: &str) -> Result<Answer> {
 /// # Errors
 /// When there is no answer.
 pub fn post_json(address: &str, path: &str, body: &str) -> Result<Answer> {
-    exchange(
-        address,
-        "POST",
-        path,
-        &["Content-Type: application/json"],
-        body,
-    )
+    exchange(address, "POST", path, &["Content-Type: application/json"], body)
 }
 
 /// Any other exchange. HTTP/1.0, so that the answer ends with the connection.
 ///
 /// # Errors
 /// When there is no answer.
-pub fn exchange(
-    address: &str,
-    method: &str,
-    path: &str,
-    headers: &[&str],
-    body: &str,
-) -> Result<Answer> {
+pub fn exchange(address: &str, method: &str, path: &str, headers: &[&str], body: &str) -> Result<Answer> {
     let words = || format!("{method} http://{address}{path}");
     let mut stream = TcpStream::connect(address).with_context(words)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let headers: String = headers
-        .iter()
-        .flat_map(|header| [*header, "\r\n"])
-        .collect();
+    let headers: String = headers.iter().flat_map(|header| [*header, "\r\n"]).collect();
     let length = body.len();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
-    )?;
+    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {length}\r\n{headers}\r\n{body}")?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).with_context(words)?;
     let text = String::from_utf8_lossy(&bytes);
-    let (head, body) = text
-        .split_once("\r\n\r\n")
-        .ok_or_else(|| anyhow!("{}: no whole answer: {text:?}", words()))?;
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok());
+    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(|| anyhow!("{}: no whole answer: {text:?}", words()))?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     let status = status.ok_or_else(|| anyhow!("{}: no status in {head:?}", words()))?;
-    Ok(Answer {
-        status,
-        head: head.to_owned(),
-        body: body.to_owned(),
-    })
+    Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
 }

@@ -35,10 +35,7 @@ pub fn turn() -> Turn {
     let threads = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let programs = File::create(tools::target().join("test-turn.lock")).ok();
     let programs = programs.filter(|file| file.lock().is_ok());
-    Turn {
-        _threads: threads,
-        _programs: programs,
-    }
+    Turn { _threads: threads, _programs: programs }
 }
 
 /// A file of this test run's own, below the build folder.
@@ -49,20 +46,12 @@ pub fn scratch(name: &str) -> Result<PathBuf> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let folder = tools::target().join("test-scratch");
     std::fs::create_dir_all(&folder).context("could not make the folder for recordings")?;
-    Ok(folder.join(format!(
-        "{}-{}-{name}",
-        std::process::id(),
-        NEXT.fetch_add(1, Relaxed)
-    )))
+    Ok(folder.join(format!("{}-{}-{name}", std::process::id(), NEXT.fetch_add(1, Relaxed))))
 }
 
 /// How long a test plays: the short time in the ordinary run, ten minutes in the long one.
 pub fn playing_time(short: Duration) -> Duration {
-    if std::env::var_os("HEADWATER_TEST_LONG").is_some() {
-        Duration::from_secs(600)
-    } else {
-        short
-    }
+    if std::env::var_os("HEADWATER_TEST_LONG").is_some() { Duration::from_secs(600) } else { short }
 }
 
 /// Tells a measured figure; the test runner shows it.

@@ -114,10 +114,7 @@ impl Tap {
 
     /// What the client has said so far.
     pub fn said(&self) -> Vec<u8> {
-        self.said
-            .lock()
-            .map(|said| said.clone())
-            .unwrap_or_default()
+        self.said.lock().map(|said| said.clone()).unwrap_or_default()
     }
 }
 
@@ -125,9 +122,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, keep: Option<Arc<Mutex<Vec<u8>>>
     let mut buffer = [0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
         if let Some(keep) = &keep {
-            keep.lock()
-                .map(|mut kept| kept.extend_from_slice(&buffer[..length]))
-                .ok();
+            keep.lock().map(|mut kept| kept.extend_from_slice(&buffer[..length])).ok();
         }
         if to.write_all(&buffer[..length]).is_err() {
             break;

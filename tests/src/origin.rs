@@ -55,15 +55,10 @@ impl Origin {
         let mut command = Command::new(tools::origin()?);
         command.args(["--listen", &host.to_string()]).args(options);
         command.env("HEADWATER__LOG__LEVEL", "info,headwater=debug");
-        command.envs(
-            keys.iter()
-                .map(|(key, value)| (format!("HEADWATER__{key}"), value)),
-        );
+        command.envs(keys.iter().map(|(key, value)| (format!("HEADWATER__{key}"), value)));
         let program = Program::start("origin", &mut command)?;
         let mut origin = Origin { program, host };
-        let ready = until("origin is ready", Duration::from_secs(20), || {
-            origin.is_ready() || !origin.program.runs()
-        });
+        let ready = until("origin is ready", Duration::from_secs(20), || origin.is_ready() || !origin.program.runs());
         if !origin.program.runs() {
             return Err(anyhow!("origin ended at once; it said:\n{}", origin.log()));
         }
@@ -124,11 +119,8 @@ impl Origin {
         if answer.status == 404 {
             return Ok(Vec::new());
         }
-        let list: Value =
-            serde_json::from_str(&answer.body).with_context(|| format!("find_all: {answer:?}"))?;
-        list.as_array()
-            .cloned()
-            .ok_or_else(|| anyhow!("find_all gave no list: {list}"))
+        let list: Value = serde_json::from_str(&answer.body).with_context(|| format!("find_all: {answer:?}"))?;
+        list.as_array().cloned().ok_or_else(|| anyhow!("find_all gave no list: {list}"))
     }
 
     /// Waits until the REST API tells that somebody publishes this name.
@@ -137,17 +129,11 @@ impl Origin {
     /// When nobody does within ten seconds.
     pub fn wait_published(&self, name: &str) -> Result<()> {
         let mentions = || {
-            self.streams().is_ok_and(|list| {
-                list.iter()
-                    .any(|stream| stream["name"] == name && stream["status"] == "PUBLISHING")
-            })
+            self.streams()
+                .is_ok_and(|list| list.iter().any(|stream| stream["name"] == name && stream["status"] == "PUBLISHING"))
         };
-        until(
-            &format!("the stream {name} is live"),
-            Duration::from_secs(10),
-            mentions,
-        )
-        .with_context(|| format!("origin said:\n{}", self.log()))
+        until(&format!("the stream {name} is live"), Duration::from_secs(10), mentions)
+            .with_context(|| format!("origin said:\n{}", self.log()))
     }
 
     /// Waits until there is no stream.
@@ -155,10 +141,8 @@ impl Origin {
     /// # Errors
     /// When there still is one after twenty seconds.
     pub fn wait_empty(&self) -> Result<()> {
-        until("all streams are gone", Duration::from_secs(20), || {
-            self.streams().is_ok_and(|list| list.is_empty())
-        })
-        .with_context(|| format!("{:?}", self.streams()))
+        until("all streams are gone", Duration::from_secs(20), || self.streams().is_ok_and(|list| list.is_empty()))
+            .with_context(|| format!("{:?}", self.streams()))
     }
 
     /// The value of a metric, summed over its labels; nothing if there is none.
@@ -167,13 +151,8 @@ impl Origin {
     /// When there is no answer.
     pub fn metric(&self, name: &str) -> Result<Option<f64>> {
         let text = http::get(&self.http(), "/metrics")?.body;
-        let values = text
-            .lines()
-            .filter_map(|line| sample(line))
-            .filter(|(found, _)| *found == name);
-        Ok(values
-            .map(|(_, value)| value)
-            .reduce(|sum, value| sum + value))
+        let values = text.lines().filter_map(|line| sample(line)).filter(|(found, _)| *found == name);
+        Ok(values.map(|(_, value)| value).reduce(|sum, value| sum + value))
     }
 
     /// What it holds on to now.
@@ -182,30 +161,16 @@ impl Origin {
     /// When it runs no more.
     pub fn held(&self) -> Result<Held> {
         let metrics = http::get(&self.http(), "/metrics")?.body;
-        let gauges = metrics
-            .lines()
-            .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" gauge"));
+        let gauges = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" gauge"));
         let gauges: Vec<&str> = gauges.filter(|name| comes_and_goes(name)).collect();
         let mut counted = Vec::new();
         for gauge in gauges {
-            let values = metrics
-                .lines()
-                .filter_map(sample)
-                .filter(|(name, _)| *name == gauge);
-            counted.push((
-                gauge.to_owned(),
-                values.map(|(_, value)| value as u64).sum(),
-            ));
+            let values = metrics.lines().filter_map(sample).filter(|(name, _)| *name == gauge);
+            counted.push((gauge.to_owned(), values.map(|(_, value)| value as u64).sum()));
         }
         counted.sort();
-        let entries = |folder: &str| {
-            std::fs::read_dir(format!("/proc/{}/{folder}", self.id())).map(Iterator::count)
-        };
-        Ok(Held {
-            descriptors: entries("fd")?,
-            threads: entries("task")?,
-            counted,
-        })
+        let entries = |folder: &str| std::fs::read_dir(format!("/proc/{}/{folder}", self.id())).map(Iterator::count);
+        Ok(Held { descriptors: entries("fd")?, threads: entries("task")?, counted })
     }
 
     /// Waits until it holds on to no more than it did at first.
@@ -214,16 +179,12 @@ impl Origin {
     /// When something stays; the message says what.
     pub fn wait_baseline(&self, before: &Held) -> Result<()> {
         let mut now = self.held()?;
-        let back = until(
-            "what the server holds is back at its baseline",
-            Duration::from_secs(40),
-            || {
-                self.held().is_ok_and(|held| {
-                    now = held;
-                    now.counted == before.counted && now.descriptors <= before.descriptors
-                })
-            },
-        );
+        let back = until("what the server holds is back at its baseline", Duration::from_secs(40), || {
+            self.held().is_ok_and(|held| {
+                now = held;
+                now.counted == before.counted && now.descriptors <= before.descriptors
+            })
+        });
         back.with_context(|| format!("before: {before:?}\nafter: {now:?}"))
     }
 
@@ -245,17 +206,10 @@ impl Origin {
     pub fn stop(self) -> Result<Ended> {
         let ended = self.program.terminate(Duration::from_secs(15))?;
         if !ended.status.success() {
-            return Err(anyhow!(
-                "origin ended with {}; it said:\n{}",
-                ended.status,
-                ended.messages
-            ));
+            return Err(anyhow!("origin ended with {}; it said:\n{}", ended.status, ended.messages));
         }
         if ended.messages.contains("panicked") {
-            return Err(anyhow!(
-                "a session panicked; origin said:\n{}",
-                ended.messages
-            ));
+            return Err(anyhow!("a session panicked; origin said:\n{}", ended.messages));
         }
         Ok(ended)
     }
@@ -265,37 +219,21 @@ impl Origin {
 fn sample(line: &str) -> Option<(&str, f64)> {
     let (name, value) = line.rsplit_once(' ')?;
     let name = name.split('{').next()?;
-    (!name.starts_with('#'))
-        .then(|| Some((name, value.parse().ok()?)))
-        .flatten()
+    (!name.starts_with('#')).then(|| Some((name, value.parse().ok()?))).flatten()
 }
 
 /// Gauges that count sessions, tasks and the like, rather than measure memory or time.
 fn comes_and_goes(gauge: &str) -> bool {
-    [
-        "sessions",
-        "streams",
-        "viewers",
-        "tasks",
-        "connections",
-        "conversions",
-        "publishers",
-        "subscriptions",
-    ]
-    .iter()
-    .any(|word| gauge.contains(word))
+    ["sessions", "streams", "viewers", "tasks", "connections", "conversions", "publishers", "subscriptions"]
+        .iter()
+        .any(|word| gauge.contains(word))
 }
 
 /// A loopback address that nobody else uses: all of 127.0.0.0/8 is this machine.
-///
-/// # Errors
-/// When two hundred are taken.
-pub fn free_address() -> Result<Ipv4Addr> {
+fn free_address() -> Result<Ipv4Addr> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     for _ in 0..200 {
-        let number = std::process::id()
-            .wrapping_mul(199)
-            .wrapping_add(NEXT.fetch_add(1, Relaxed));
+        let number = std::process::id().wrapping_mul(199).wrapping_add(NEXT.fetch_add(1, Relaxed));
         let [_, a, b, c] = number.to_be_bytes();
         let address = Ipv4Addr::new(127, 64 | (a & 63), b, 1 + c % 254);
         if TcpListener::bind((address, 8080)).is_ok() {

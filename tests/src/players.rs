@@ -26,9 +26,7 @@ impl Recorder {
     pub fn rtmpdump(url: &str) -> Result<Recorder> {
         Recorder::start("rtmpdump", |file| {
             let mut command = Command::new(tools::on_path("rtmpdump")?);
-            command
-                .args(["--quiet", "--live", "--rtmp", url, "--flv"])
-                .arg(file);
+            command.args(["--quiet", "--live", "--rtmp", url, "--flv"]).arg(file);
             Ok(command)
         })
     }
@@ -48,9 +46,7 @@ impl Recorder {
     pub fn ffmpeg_of(ffmpeg: &Path, url: &str) -> Result<Recorder> {
         Recorder::start("the recording ffmpeg", |file| {
             let mut command = quiet(ffmpeg);
-            command
-                .args(["-i", url, "-c", "copy", "-flush_packets", "1", "-f", "flv"])
-                .arg(file);
+            command.args(["-i", url, "-c", "copy", "-flush_packets", "1", "-f", "flv"]).arg(file);
             Ok(command)
         })
     }
@@ -62,16 +58,7 @@ impl Recorder {
     pub fn curl(url: &str) -> Result<Recorder> {
         Recorder::start("curl", |file| {
             let mut command = Command::new(tools::on_path("curl")?);
-            command
-                .args([
-                    "--silent",
-                    "--show-error",
-                    "--fail",
-                    "--no-buffer",
-                    url,
-                    "--output",
-                ])
-                .arg(file);
+            command.args(["--silent", "--show-error", "--fail", "--no-buffer", url, "--output"]).arg(file);
             Ok(command)
         })
     }
@@ -98,21 +85,9 @@ impl Recorder {
     /// # Errors
     /// When they are not within the time.
     pub fn wait_pictures(&self, count: usize, within: Duration) -> Result<()> {
-        let pictures = || {
-            self.tags()
-                .and_then(|tags| flv::pictures(&tags))
-                .map_or(0, |pictures| pictures.len())
-        };
-        until(&format!("{count} pictures are recorded"), within, || {
-            pictures() >= count
-        })
-        .with_context(|| {
-            format!(
-                "there are {}; it said: {}",
-                pictures(),
-                self.program.messages()
-            )
-        })
+        let pictures = || self.tags().and_then(|tags| flv::pictures(&tags)).map_or(0, |pictures| pictures.len());
+        until(&format!("{count} pictures are recorded"), within, || pictures() >= count)
+            .with_context(|| format!("there are {}; it said: {}", pictures(), self.program.messages()))
     }
 
     /// Stops reading, as a viewer whose line is dead.
@@ -142,8 +117,7 @@ impl Recorder {
     /// When the file is no FLV.
     pub fn finish(self) -> Result<Vec<flv::Tag>> {
         let ended = self.program.kill();
-        let bytes = std::fs::read(&self.file)
-            .with_context(|| format!("nothing recorded: {}", ended.messages))?;
+        let bytes = std::fs::read(&self.file).with_context(|| format!("nothing recorded: {}", ended.messages))?;
         flv::tags(&bytes).with_context(|| ended.messages)
     }
 }
@@ -157,10 +131,7 @@ pub fn probe(url: &str) -> Result<Vec<Value>> {
     command.args(["-v", "error", "-show_streams", "-of", "json", url]);
     let ended = Program::start("ffprobe", &mut command)?.succeed(Duration::from_secs(30))?;
     let told: Value = serde_json::from_slice(&ended.output)?;
-    told["streams"]
-        .as_array()
-        .cloned()
-        .ok_or_else(|| anyhow!("ffprobe told nothing: {told}"))
+    told["streams"].as_array().cloned().ok_or_else(|| anyhow!("ffprobe told nothing: {told}"))
 }
 
 /// Plays so many frames with mpv as a person would, and gives what it said.
@@ -169,25 +140,11 @@ pub fn probe(url: &str) -> Result<Vec<Value>> {
 /// When it does not play them.
 pub fn mpv(url: &str, frames: u32) -> Result<String> {
     let mut command = Command::new(tools::on_path("mpv")?);
-    command.args([
-        "--no-config",
-        "--vo=null",
-        "--ao=null",
-        "--no-terminal",
-        "--msg-level=all=info",
-        "--terminal=yes",
-    ]);
+    command.args(["--no-config", "--vo=null", "--ao=null", "--no-terminal", "--msg-level=all=info", "--terminal=yes"]);
     command.args([format!("--frames={frames}"), url.to_owned()]);
     let ended = Program::start("mpv", &mut command)?.succeed(Duration::from_secs(40))?;
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&ended.output),
-        ended.messages
-    );
-    ensure!(
-        said.contains("VO: [null]") && said.contains("AO: [null]"),
-        "mpv did not play both: {said}"
-    );
+    let said = format!("{}{}", String::from_utf8_lossy(&ended.output), ended.messages);
+    ensure!(said.contains("VO: [null]") && said.contains("AO: [null]"), "mpv did not play both: {said}");
     Ok(said)
 }
 
@@ -198,7 +155,5 @@ pub fn mpv(url: &str, frames: u32) -> Result<String> {
 pub fn decode(ffmpeg: &Path, file: &Path) -> Result<String> {
     let mut command = quiet(ffmpeg);
     command.arg("-i").arg(file).args(["-f", "null", "-"]);
-    Ok(Program::start("the decoding ffmpeg", &mut command)?
-        .succeed(Duration::from_secs(60))?
-        .messages)
+    Ok(Program::start("the decoding ffmpeg", &mut command)?.succeed(Duration::from_secs(60))?.messages)
 }

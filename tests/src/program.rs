@@ -40,13 +40,8 @@ impl Program {
     /// When it cannot be started.
     pub fn start(name: impl Into<String>, command: &mut Command) -> Result<Program> {
         let name = name.into();
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("could not start {name}: {command:?}"))?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().with_context(|| format!("could not start {name}: {command:?}"))?;
         let (output, messages) = (Gathered::default(), Gathered::default());
         let mut readers = Vec::new();
         if let Some(pipe) = child.stdout.take() {
@@ -56,14 +51,7 @@ impl Program {
             readers.push(gather(pipe, messages.clone()));
         }
         let input = child.stdin.take();
-        Ok(Program {
-            name,
-            child,
-            input,
-            output,
-            messages,
-            readers,
-        })
+        Ok(Program { name, child, input, output, messages, readers })
     }
 
     /// Its process number.
@@ -108,10 +96,7 @@ impl Program {
     /// When it cannot be sent.
     pub fn signal(&self, signal: &str) -> Result<()> {
         let arguments = [format!("-{signal}"), self.child.id().to_string()];
-        Command::new("kill")
-            .args(arguments)
-            .status()
-            .context("could not run kill")?;
+        Command::new("kill").args(arguments).status().context("could not run kill")?;
         Ok(())
     }
 
@@ -127,11 +112,7 @@ impl Program {
                 return Ok(self.ended(status));
             }
             if Instant::now() >= deadline {
-                bail!(
-                    "{} still runs after {within:?}; it said:\n{}",
-                    self.name,
-                    self.messages()
-                );
+                bail!("{} still runs after {within:?}; it said:\n{}", self.name, self.messages());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -145,11 +126,7 @@ impl Program {
         let name = self.name.clone();
         let ended = self.wait(within)?;
         if !ended.status.success() {
-            bail!(
-                "{name} failed ({}); it said:\n{}",
-                ended.status,
-                ended.messages
-            );
+            bail!("{name} failed ({}); it said:\n{}", ended.status, ended.messages);
         }
         Ok(ended)
     }
@@ -158,11 +135,7 @@ impl Program {
         for reader in self.readers.drain(..) {
             let _ = reader.join();
         }
-        Ended {
-            status,
-            output: self.output(),
-            messages: self.messages(),
-        }
+        Ended { status, output: self.output(), messages: self.messages() }
     }
 }
 
@@ -194,9 +167,7 @@ fn gather(mut pipe: impl Read + Send + 'static, into: Gathered) -> JoinHandle<()
 }
 
 fn lock(gathered: &Gathered) -> std::sync::MutexGuard<'_, Vec<u8>> {
-    gathered
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    gathered.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Waits until a condition holds.

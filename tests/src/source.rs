@@ -66,18 +66,10 @@ impl Source {
     fn inputs(&self, live: bool) -> Vec<String> {
         let (width, height) = self.size;
         let picture = format!("testsrc2=size={width}x{height}:rate={}", self.rate);
-        let sound = format!(
-            "sine=frequency={TONE_HERTZ}:beep_factor=4:sample_rate={}",
-            self.sample_rate
-        );
+        let sound = format!("sine=frequency={TONE_HERTZ}:beep_factor=4:sample_rate={}", self.sample_rate);
         let pace = if live { "-re " } else { "" };
-        let inputs = words(&format!(
-            "{pace}-f lavfi -i {picture} {pace}-f lavfi -i {sound}"
-        ));
-        inputs
-            .into_iter()
-            .chain(["-vf".to_owned(), self.filters()])
-            .collect()
+        let inputs = words(&format!("{pace}-f lavfi -i {picture} {pace}-f lavfi -i {sound}"));
+        inputs.into_iter().chain(["-vf".to_owned(), self.filters()]).collect()
     }
 
     /// The clock, the flash and a pixel format that every decoder knows.
@@ -88,26 +80,16 @@ impl Source {
             format!("drawbox=x={x}:y=0:w={block}:h={strip}:color={color}:t=fill{when}")
         };
         let clock = r"mod(floor(time(0)*1000)\,65536)";
-        let mut filters = vec![format!(
-            "drawbox=x=0:y=0:w={width}:h={strip}:color=black:t=fill"
-        )];
+        let mut filters = vec![format!("drawbox=x=0:y=0:w={width}:h={strip}:color=black:t=fill")];
         filters.push(paint(0, "white", ""));
         filters.extend((0..16).map(|bit| {
             let (low, high) = (1 << (15 - bit), 1 << (16 - bit));
             let set = format!(r":enable='mod(floor({clock}/{low})+floor({clock}/{high})\,2)'");
             paint(block * (bit + 1), "white", &set)
         }));
-        let corner = format!(
-            "drawbox=x={}:y={}:w={}:h={}",
-            width * 3 / 4,
-            height * 3 / 4,
-            width / 4,
-            height / 4
-        );
+        let corner = format!("drawbox=x={}:y={}:w={}:h={}", width * 3 / 4, height * 3 / 4, width / 4, height / 4);
         filters.push(format!("{corner}:color=black:t=fill"));
-        filters.push(format!(
-            r"{corner}:color=white:t=fill:enable='lt(mod(t\,1)\,0.1)'"
-        ));
+        filters.push(format!(r"{corner}:color=white:t=fill:enable='lt(mod(t\,1)\,0.1)'"));
         filters.push("format=yuv420p".to_owned());
         filters.join(",")
     }
@@ -119,11 +101,7 @@ impl Source {
             Profile::High => "high",
         };
         let group = (self.group_seconds * f64::from(self.rate)) as u32;
-        let tuning = if self.b_frames == 0 {
-            "-tune zerolatency"
-        } else {
-            ""
-        };
+        let tuning = if self.b_frames == 0 { "-tune zerolatency" } else { "" };
         let mut encoder = words(&format!(
             "-c:v libx264 -preset veryfast -threads 2 -profile:v {profile} {tuning} -bf {} -g {group} -keyint_min {group} \
              -sc_threshold 0",
@@ -131,19 +109,14 @@ impl Source {
         ));
         if self.kilobits > 0 {
             let rate = self.kilobits;
-            encoder.extend(words(&format!(
-                "-b:v {rate}k -minrate {rate}k -maxrate {rate}k -bufsize {rate}k"
-            )));
+            encoder.extend(words(&format!("-b:v {rate}k -minrate {rate}k -maxrate {rate}k -bufsize {rate}k")));
             encoder.extend(words("-x264-params nal-hrd=cbr"));
         }
         encoder
     }
 
     fn audio_encoder(&self) -> Vec<String> {
-        words(&format!(
-            "-c:a aac -b:a 96k -ar {} -ac {}",
-            self.sample_rate, self.channels
-        ))
+        words(&format!("-c:a aac -b:a 96k -ar {} -ac {}", self.sample_rate, self.channels))
     }
 
     /// Sends it in real time, encoded while it is sent, until the program is ended.
@@ -152,10 +125,7 @@ impl Source {
     /// When ffmpeg is missing.
     pub fn publish(&self, url: &str) -> Result<Program> {
         let mut command = quiet(&tools::on_path("ffmpeg")?);
-        command
-            .args(self.inputs(true))
-            .args(self.video_encoder())
-            .args(self.audio_encoder());
+        command.args(self.inputs(true)).args(self.video_encoder()).args(self.audio_encoder());
         command.args(["-flush_packets", "1", "-f", "flv", url]);
         Program::start("the publishing ffmpeg", &mut command)
     }
@@ -168,25 +138,13 @@ impl Source {
         let (width, height) = self.size;
         let name = format!(
             "{:?}-{width}x{height}-{}fps-b{}-g{}-{}k-{}hz-{}ch-{seconds}s",
-            self.profile,
-            self.rate,
-            self.b_frames,
-            self.group_seconds,
-            self.kilobits,
-            self.sample_rate,
-            self.channels
+            self.profile, self.rate, self.b_frames, self.group_seconds, self.kilobits, self.sample_rate, self.channels
         );
         made_once(&name.to_lowercase(), "flv", |path| {
             let mut command = quiet(&tools::on_path("ffmpeg")?);
-            command
-                .args(self.inputs(false))
-                .args(self.video_encoder())
-                .args(self.audio_encoder());
-            command
-                .args(["-t", &seconds.to_string(), "-f", "flv"])
-                .arg(path);
-            Program::start("the encoding ffmpeg", &mut command)?
-                .succeed(Duration::from_secs(120))?;
+            command.args(self.inputs(false)).args(self.video_encoder()).args(self.audio_encoder());
+            command.args(["-t", &seconds.to_string(), "-f", "flv"]).arg(path);
+            Program::start("the encoding ffmpeg", &mut command)?.succeed(Duration::from_secs(120))?;
             Ok(())
         })
     }
@@ -206,12 +164,7 @@ pub fn publish_file(file: &Path, url: &str, offset: f64) -> Result<Program> {
 /// When ffmpeg cannot be started.
 pub fn publish_file_by(ffmpeg: &Path, file: &Path, url: &str, offset: f64) -> Result<Program> {
     let mut command = quiet(ffmpeg);
-    command.arg("-re").arg("-i").arg(file).args([
-        "-c",
-        "copy",
-        "-output_ts_offset",
-        &offset.to_string(),
-    ]);
+    command.arg("-re").arg("-i").arg(file).args(["-c", "copy", "-output_ts_offset", &offset.to_string()]);
     command.args(["-flvflags", "no_duration_filesize", "-f", "flv", url]);
     Program::start("the publishing ffmpeg", &mut command)
 }
@@ -220,19 +173,12 @@ pub fn publish_file_by(ffmpeg: &Path, file: &Path, url: &str, offset: f64) -> Re
 ///
 /// # Errors
 /// When it cannot be made.
-pub fn made_once(
-    name: &str,
-    extension: &str,
-    make: impl FnOnce(&Path) -> Result<()>,
-) -> Result<PathBuf> {
+pub fn made_once(name: &str, extension: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let folder = tools::target().join("test-media");
     std::fs::create_dir_all(&folder).context("could not make the folder for the test media")?;
     let file = folder.join(format!("{name}.{extension}"));
     if !file.exists() {
-        let unfinished = folder.join(format!(
-            "{name}.{}.unfinished.{extension}",
-            std::process::id()
-        ));
+        let unfinished = folder.join(format!("{name}.{}.unfinished.{extension}", std::process::id()));
         make(&unfinished)?;
         std::fs::rename(&unfinished, &file)?;
     }

@@ -24,10 +24,7 @@ pub fn newest_ffmpeg() -> Result<PathBuf> {
     let libraries = folder().join("venv/lib");
     let find = || -> Option<PathBuf> {
         let python = entry(&libraries, "python3")?;
-        entry(
-            &python.join("site-packages/imageio_ffmpeg/binaries"),
-            "ffmpeg-",
-        )
+        entry(&python.join("site-packages/imageio_ffmpeg/binaries"), "ffmpeg-")
     };
     find().ok_or_else(|| missing("ffmpeg 9 (PyPI imageio-ffmpeg)"))
 }
@@ -58,25 +55,16 @@ pub fn package() -> &'static Path {
 /// When it was not built.
 pub fn origin() -> Result<PathBuf> {
     let test = std::env::current_exe().context("the test does not know its own path")?;
-    let origin = test
-        .ancestors()
-        .nth(2)
-        .unwrap_or(Path::new(""))
-        .join("origin");
+    let origin = test.ancestors().nth(2).unwrap_or(Path::new("")).join("origin");
     if !origin.is_file() {
-        return Err(anyhow!(
-            "{} is not there: run `cargo build --bin origin` first",
-            origin.display()
-        ));
+        return Err(anyhow!("{} is not there: run `cargo build --bin origin` first", origin.display()));
     }
     Ok(origin)
 }
 
 fn entry(folder: &Path, prefix: &str) -> Option<PathBuf> {
     let entries = std::fs::read_dir(folder).ok()?;
-    let mut names = entries
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
+    let mut names = entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
     names.next().map(|entry| entry.path())
 }
 

@@ -31,10 +31,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     println!("Stop with Ctrl-C.");
     println!();
     let address = options.listen.to_string();
-    shell::run(&mut shell::program(
-        origin,
-        ["--demo", "--listen", &address],
-    ))
+    shell::run(&mut shell::program(origin, ["--demo", "--listen", &address]))
 }
 
 /// Where a browser on this machine finds the player.

@@ -1,37 +1,12 @@
 //! `cargo xtask docs`: the pages of docs/reference that are made from the code.
 
 use anyhow::Result;
-use clap::Args;
 
 use crate::{machine, shell};
 
-/// Options of `docs`.
-#[derive(Args)]
-pub(crate) struct Options {
-    /// Change nothing; fail when a page is not what the code says.
-    #[arg(long)]
-    check: bool,
-}
-
-/// Writes the pages, or checks them.
-pub(crate) fn run(options: &Options) -> Result<()> {
+/// Writes the pages; the test that keeps them true knows how.
+pub(crate) fn run() -> Result<()> {
     machine::provide(&[machine::BUILD])?;
-    shell::run(&mut command(options.check))
-}
-
-/// The program that knows the pages; it links the server, which this one must not.
-pub(crate) fn command(check: bool) -> std::process::Command {
-    let mut command = shell::cargo([
-        "run",
-        "--package",
-        "headwater-tests",
-        "--bin",
-        "reference",
-        "--",
-    ]);
-    command.arg("docs/reference");
-    if check {
-        command.arg("--check");
-    }
-    command
+    let mut test = shell::cargo(["test", "--package", "headwater-server", "--test", "server", "--", "reference_pages"]);
+    shell::run(test.env("UPDATE_DOCS", "1"))
 }

@@ -18,70 +18,22 @@ pub(crate) struct Need {
 
 /// What building the codecs takes besides Rust.
 pub(crate) const BUILD: &[Need] = &[
-    Need {
-        name: "a C++ compiler",
-        package: "g++",
-        present: || shell::has("c++") || shell::has("g++"),
-    },
-    Need {
-        name: "cmake",
-        package: "cmake",
-        present: || shell::has("cmake"),
-    },
-    Need {
-        name: "nasm",
-        package: "nasm",
-        present: || shell::has("nasm"),
-    },
+    Need { name: "a C++ compiler", package: "g++", present: || shell::has("c++") || shell::has("g++") },
+    Need { name: "cmake", package: "cmake", present: || shell::has("cmake") },
+    Need { name: "nasm", package: "nasm", present: || shell::has("nasm") },
 ];
 
 /// The programs and fonts that the end-to-end tests play and publish with.
 pub(crate) const TESTS: &[Need] = &[
-    Need {
-        name: "ffmpeg",
-        package: "ffmpeg",
-        present: || shell::has("ffmpeg") && shell::has("ffprobe"),
-    },
-    Need {
-        name: "Chromium",
-        package: "chromium",
-        present: || shell::has("chromium"),
-    },
-    Need {
-        name: "the DejaVu fonts",
-        package: "fonts-dejavu-core",
-        present: has_fonts,
-    },
-    Need {
-        name: "rtmpdump",
-        package: "rtmpdump",
-        present: || shell::has("rtmpdump"),
-    },
-    Need {
-        name: "mpv",
-        package: "mpv",
-        present: || shell::has("mpv"),
-    },
-    Need {
-        name: "curl",
-        package: "curl",
-        present: || shell::has("curl"),
-    },
-    Need {
-        name: "Node.js",
-        package: "nodejs",
-        present: || shell::has("node"),
-    },
-    Need {
-        name: "npm",
-        package: "npm",
-        present: || shell::has("npm"),
-    },
-    Need {
-        name: "Python with venv",
-        package: "python3-venv",
-        present: has_venv,
-    },
+    Need { name: "ffmpeg", package: "ffmpeg", present: || shell::has("ffmpeg") && shell::has("ffprobe") },
+    Need { name: "Chromium", package: "chromium", present: || shell::has("chromium") },
+    Need { name: "the DejaVu fonts", package: "fonts-dejavu-core", present: has_fonts },
+    Need { name: "rtmpdump", package: "rtmpdump", present: || shell::has("rtmpdump") },
+    Need { name: "mpv", package: "mpv", present: || shell::has("mpv") },
+    Need { name: "curl", package: "curl", present: || shell::has("curl") },
+    Need { name: "Node.js", package: "nodejs", present: || shell::has("node") },
+    Need { name: "npm", package: "npm", present: || shell::has("npm") },
+    Need { name: "Python with venv", package: "python3-venv", present: has_venv },
 ];
 
 fn has_fonts() -> bool {
@@ -89,10 +41,7 @@ fn has_fonts() -> bool {
 }
 
 fn has_venv() -> bool {
-    shell::succeeds(&mut shell::program(
-        "python3",
-        ["-c", "import ensurepip, venv"],
-    ))
+    shell::succeeds(&mut shell::program("python3", ["-c", "import ensurepip, venv"]))
 }
 
 /// Makes sure that all of these are there.
@@ -100,31 +49,19 @@ fn has_venv() -> bool {
 /// # Errors
 /// When something is missing and apt is not there, or cannot bring it; the message says what to install.
 pub(crate) fn provide(needs: &[&'static [Need]]) -> Result<()> {
-    let missing: Vec<&Need> = needs
-        .iter()
-        .copied()
-        .flatten()
-        .filter(|need| !(need.present)())
-        .collect();
+    let missing: Vec<&Need> = needs.iter().copied().flatten().filter(|need| !(need.present)()).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let list = |of: fn(&Need) -> &'static str, missing: &[&Need]| {
-        missing.iter().map(|need| of(need)).collect::<Vec<_>>()
-    };
+    let list =
+        |of: fn(&Need) -> &'static str, missing: &[&Need]| missing.iter().map(|need| of(need)).collect::<Vec<_>>();
     let names = list(|need| need.name, &missing).join(", ");
     let packages = list(|need| need.package, &missing);
     println!("Missing: {names}.");
     install(&packages)?;
-    let still: Vec<&Need> = missing
-        .into_iter()
-        .filter(|need| !(need.present)())
-        .collect();
+    let still: Vec<&Need> = missing.into_iter().filter(|need| !(need.present)()).collect();
     if !still.is_empty() {
-        bail!(
-            "still missing after installing: {}",
-            list(|need| need.name, &still).join(", ")
-        );
+        bail!("still missing after installing: {}", list(|need| need.name, &still).join(", "));
     }
     Ok(())
 }
@@ -138,14 +75,10 @@ fn install(packages: &[&str]) -> Result<()> {
         );
     }
     if !is_root() && !shell::has("sudo") {
-        bail!(
-            "please run this as root, then the command again: apt-get install {packages_in_words}"
-        );
+        bail!("please run this as root, then the command again: apt-get install {packages_in_words}");
     }
     println!("Installing by apt: {packages_in_words}");
-    let wanted = ["install", "--yes", "--no-install-recommends"]
-        .iter()
-        .chain(packages);
+    let wanted = ["install", "--yes", "--no-install-recommends"].iter().chain(packages);
     let wanted: Vec<&str> = wanted.copied().collect();
     let first = shell::run(&mut apt(&wanted));
     if first.is_ok() {
@@ -158,19 +91,9 @@ fn install(packages: &[&str]) -> Result<()> {
 
 /// An `apt-get` command that waits its turn and asks no questions.
 fn apt(arguments: &[&str]) -> Command {
-    let fixed = [
-        "DEBIAN_FRONTEND=noninteractive",
-        "apt-get",
-        "-q",
-        "-o",
-        "DPkg::Lock::Timeout=300",
-    ];
+    let fixed = ["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=300"];
     let words = fixed.iter().chain(arguments).copied();
-    if is_root() {
-        shell::program("env", words)
-    } else {
-        shell::program("sudo", ["env"].into_iter().chain(words))
-    }
+    if is_root() { shell::program("env", words) } else { shell::program("sudo", ["env"].into_iter().chain(words)) }
 }
 
 fn is_root() -> bool {
@@ -191,10 +114,7 @@ pub(crate) fn provide_rust_components() -> Result<()> {
             bail!("please install the Rust component `{component}` and run the command again");
         }
         println!("Missing: the Rust component {component}.");
-        shell::run(&mut shell::program(
-            "rustup",
-            ["component", "add", component],
-        ))?;
+        shell::run(&mut shell::program("rustup", ["component", "add", component]))?;
     }
     Ok(())
 }

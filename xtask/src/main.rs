@@ -1,10 +1,7 @@
 //! The project's automation: everything that CI or a developer runs, as `cargo xtask`.
 //!
 //! It builds with a Rust toolchain and a linker alone, because it is what brings the other tools.
-#![allow(
-    clippy::print_stdout,
-    reason = "its output is for the person at the terminal"
-)]
+#![allow(clippy::print_stdout, reason = "its output is for the person at the terminal")]
 
 mod bench;
 mod demo;
@@ -35,7 +32,7 @@ enum Task {
     /// What continuous integration runs: the same as `test`.
     Ci(test::Options),
     /// Write the generated pages of docs/reference anew.
-    Docs(docs::Options),
+    Docs,
     /// Run the benchmarks; arguments after `--` go to them.
     Bench(bench::Options),
 }
@@ -44,7 +41,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) | Task::Ci(options) => test::run(&options),
-        Task::Docs(options) => docs::run(&options),
+        Task::Docs => docs::run(),
         Task::Bench(options) => bench::run(&options),
     };
     match result {

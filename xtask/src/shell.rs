@@ -28,10 +28,7 @@ pub(crate) fn cargo<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> 
 }
 
 /// Any other program, run in the workspace.
-pub(crate) fn program<I: AsRef<OsStr>>(
-    name: impl AsRef<OsStr>,
-    arguments: impl IntoIterator<Item = I>,
-) -> Command {
+pub(crate) fn program<I: AsRef<OsStr>>(name: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = I>) -> Command {
     let mut command = Command::new(name);
     command.args(arguments).current_dir(root());
     command
@@ -39,30 +36,17 @@ pub(crate) fn program<I: AsRef<OsStr>>(
 
 /// The command as one would type it.
 pub(crate) fn words(command: &Command) -> String {
-    let name = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or_default();
-    let environment = command
-        .get_envs()
-        .filter_map(|(key, value)| Some((key, value?)));
-    let environment =
-        environment.map(|(key, value)| format!("{}={}", key.display(), quoted(value)));
+    let name = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let environment = command.get_envs().filter_map(|(key, value)| Some((key, value?)));
+    let environment = environment.map(|(key, value)| format!("{}={}", key.display(), quoted(value)));
     let arguments = command.get_args().map(quoted);
-    environment
-        .chain([quoted(name)])
-        .chain(arguments)
-        .collect::<Vec<_>>()
-        .join(" ")
+    environment.chain([quoted(name)]).chain(arguments).collect::<Vec<_>>().join(" ")
 }
 
 fn quoted(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.into_owned()
-    } else {
-        format!("'{word}'")
-    }
+    if !word.is_empty() && word.chars().all(plain) { word.into_owned() } else { format!("'{word}'") }
 }
 
 /// Runs a command with its output shown.
@@ -72,9 +56,7 @@ fn quoted(word: &OsStr) -> String {
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let words = words(command);
     println!("  $ {words}");
-    let status = command
-        .status()
-        .with_context(|| format!("could not start `{words}`"))?;
+    let status = command.status().with_context(|| format!("could not start `{words}`"))?;
     if !status.success() {
         bail!("`{words}` failed ({status})");
     }
@@ -83,10 +65,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// Whether a command can be started and succeeds; its output is not shown.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
-    let silent = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    let silent = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     silent.status().is_ok_and(|status| status.success())
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::{docs, machine, shell, tools};
+use crate::{machine, shell, tools};
 
 /// Options of `test`.
 #[derive(Args)]
@@ -38,8 +38,6 @@ enum Group {
     Fuzz,
     /// The lock-free parts under a model checker.
     Loom,
-    /// Generated documentation against the code.
-    Docs,
     /// The real server with ffmpeg, Chromium, mpv and others.
     E2e,
 }
@@ -52,74 +50,38 @@ impl Group {
             Group::Unit => "unit tests",
             Group::Fuzz => "replay of the fuzzers' inputs",
             Group::Loom => "model checking of the lock-free parts",
-            Group::Docs => "generated documentation",
             Group::E2e => "end-to-end tests with real clients",
         }
     }
 
     fn name(self) -> String {
-        self.to_possible_value()
-            .map(|value| value.get_name().to_owned())
-            .unwrap_or_default()
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 
     fn commands(self, options: &Options) -> Vec<Command> {
         match self {
             Group::Fmt => vec![shell::cargo(["fmt", "--all", "--check"])],
             Group::Clippy => {
-                vec![shell::cargo([
-                    "clippy",
-                    "--workspace",
-                    "--all-targets",
-                    "--",
-                    "--deny",
-                    "warnings",
-                ])]
+                vec![shell::cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])]
             }
-            Group::Unit => vec![tests(
-                &["--workspace", "--exclude", "headwater-tests"],
-                &[],
-                options,
-            )],
-            Group::Fuzz => vec![tests(
-                &["--package", "headwater-tests", "--lib"],
-                &[],
-                options,
-            )],
+            Group::Unit => vec![tests(&["--workspace", "--exclude", "headwater-tests"], &[], options)],
+            Group::Fuzz => vec![tests(&["--package", "headwater-tests", "--lib"], &[], options)],
             Group::Loom => vec![loom(options)],
-            Group::Docs => vec![docs::command(true)],
-            Group::E2e => vec![
-                shell::cargo(["build", "--bin", "origin"]),
-                end_to_end(options),
-            ],
+            Group::E2e => vec![shell::cargo(["build", "--bin", "origin"]), end_to_end(options)],
         }
     }
 }
 
 fn tests(selection: &[&str], harness: &[&str], options: &Options) -> Command {
     let mut command = shell::cargo(["test", "--no-fail-fast"]);
-    command
-        .args(selection)
-        .arg("--")
-        .args(harness)
-        .args(&options.arguments);
+    command.args(selection).arg("--").args(harness).args(&options.arguments);
     command
 }
 
 /// The model checker needs another build of the crate, kept apart from the ordinary one.
 fn loom(options: &Options) -> Command {
-    let mut command = shell::cargo([
-        "test",
-        "--release",
-        "--package",
-        "headwater-graph",
-        "--lib",
-        "--target-dir",
-    ]);
-    command
-        .arg(shell::target().join("loom"))
-        .arg("--")
-        .args(&options.arguments);
+    let mut command = shell::cargo(["test", "--release", "--package", "headwater-graph", "--lib", "--target-dir"]);
+    command.arg(shell::target().join("loom")).arg("--").args(&options.arguments);
     command.env("RUSTFLAGS", "--cfg loom");
     command
 }
@@ -127,11 +89,7 @@ fn loom(options: &Options) -> Command {
 /// One test at a time: each runs a server, an encoder and a browser, and some of them measure.
 fn end_to_end(options: &Options) -> Command {
     let harness = ["--test-threads=1", "--show-output"];
-    let mut command = tests(
-        &["--package", "headwater-tests", "--test", "end_to_end"],
-        &harness,
-        options,
-    );
+    let mut command = tests(&["--package", "headwater-tests", "--test", "end_to_end"], &harness, options);
     command.env("HEADWATER_TEST_TOOLS", tools::folder());
     command.env("RUST_LIB_BACKTRACE", "0");
     if options.long {
@@ -149,11 +107,7 @@ struct Outcome {
 
 /// Installs what is needed, runs the groups and says how they ended.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let groups: Vec<Group> = Group::value_variants()
-        .iter()
-        .copied()
-        .filter(|group| wanted(*group, options))
-        .collect();
+    let groups: Vec<Group> = Group::value_variants().iter().copied().filter(|group| wanted(*group, options)).collect();
     prepare(&groups)?;
     let mut outcomes = Vec::new();
     for (index, group) in groups.iter().enumerate() {
@@ -174,10 +128,7 @@ fn wanted(group: Group, options: &Options) -> bool {
 
 fn prepare(groups: &[Group]) -> Result<()> {
     println!("Checking what the tests need.");
-    if groups
-        .iter()
-        .any(|group| matches!(group, Group::Fmt | Group::Clippy))
-    {
+    if groups.iter().any(|group| matches!(group, Group::Fmt | Group::Clippy)) {
         machine::provide_rust_components()?;
     }
     if groups.contains(&Group::E2e) {
@@ -193,50 +144,27 @@ fn prepare(groups: &[Group]) -> Result<()> {
 fn run_group(group: Group, options: &Options) -> Outcome {
     let start = Instant::now();
     let result = group.commands(options).iter_mut().try_for_each(shell::run);
-    Outcome {
-        group,
-        time: start.elapsed(),
-        error: result.err(),
-    }
+    Outcome { group, time: start.elapsed(), error: result.err() }
 }
 
 fn conclude(outcomes: &[Outcome], total: usize) -> Result<()> {
     println!("\nSummary");
     for outcome in outcomes {
-        let verdict = if outcome.error.is_none() {
-            "passed"
-        } else {
-            "FAILED"
-        };
-        println!(
-            "  {verdict}  {:>5} s  {}",
-            outcome.time.as_secs(),
-            outcome.group.what()
-        );
+        let verdict = if outcome.error.is_none() { "passed" } else { "FAILED" };
+        println!("  {verdict}  {:>5} s  {}", outcome.time.as_secs(), outcome.group.what());
     }
     let not_run = total - outcomes.len();
     if not_run > 0 {
         println!("  {not_run} more not run");
     }
-    let failed: Vec<&Outcome> = outcomes
-        .iter()
-        .filter(|outcome| outcome.error.is_some())
-        .collect();
+    let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.error.is_some()).collect();
     if failed.is_empty() {
         println!("All passed.");
         return Ok(());
     }
     for outcome in &failed {
-        println!(
-            "\nTo run the {} again: cargo xtask test --only {}",
-            outcome.group.what(),
-            outcome.group.name()
-        );
+        println!("\nTo run the {} again: cargo xtask test --only {}", outcome.group.what(), outcome.group.name());
         println!("One test alone: add `-- PART_OF_ITS_NAME`.");
     }
-    bail!(
-        "{} of {} groups of tests failed",
-        failed.len(),
-        outcomes.len()
-    );
+    bail!("{} of {} groups of tests failed", failed.len(), outcomes.len());
 }

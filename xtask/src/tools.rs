@@ -32,17 +32,8 @@ fn python() -> Result<()> {
     if !is_done(&done, PYTHON) {
         println!("Fetching from PyPI: {}", PYTHON.join(" "));
         shell::run(shell::program("python3", ["-m", "venv", "--clear"]).arg(&venv))?;
-        let pip = [
-            "-m",
-            "pip",
-            "install",
-            "--no-cache-dir",
-            "--disable-pip-version-check",
-        ];
-        shell::run(&mut shell::program(
-            venv.join("bin/python"),
-            pip.iter().chain(PYTHON),
-        ))?;
+        let pip = ["-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check"];
+        shell::run(&mut shell::program(venv.join("bin/python"), pip.iter().chain(PYTHON)))?;
         std::fs::write(&done, PYTHON.join("\n"))?;
     }
     Ok(())
@@ -55,16 +46,9 @@ fn node() -> Result<()> {
         println!("Fetching from npm: {}", NODE.join(" "));
         std::fs::create_dir_all(&project)?;
         std::fs::write(project.join("package.json"), "{ \"private\": true }\n")?;
-        let install = [
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--no-update-notifier",
-            "--loglevel=warn",
-        ];
+        let install = ["install", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=warn"];
         let mut npm = shell::program("npm", install.iter().chain(NODE));
-        npm.current_dir(&project)
-            .env("npm_config_cache", project.join("cache"));
+        npm.current_dir(&project).env("npm_config_cache", project.join("cache"));
         shell::run(&mut npm)?;
         std::fs::write(&done, NODE.join("\n"))?;
     }

@@ -27,8 +27,7 @@ fn watch(source: &Source) -> Result<Report> {
 }
 
 fn tell(name: &str, seen: &Seen<'_>) {
-    let round =
-        |value: Option<f64>| value.map_or("none".to_owned(), |value| format!("{value:.0} ms"));
+    let round = |value: Option<f64>| value.map_or("none".to_owned(), |value| format!("{value:.0} ms"));
     report(&format!(
         "{name}: latency p50 {}, p95 {}; sound after picture {}; {} frames, {} backwards, longest pause {:.0} ms; \
          tone {:.2}, silent {:.1} %",
@@ -44,106 +43,49 @@ fn tell(name: &str, seen: &Seen<'_>) {
 }
 
 fn picture_moves(seen: &Seen<'_>) -> Result<()> {
-    ensure!(
-        seen.size() == (640, 360),
-        "the picture is {:?}",
-        seen.size()
-    );
-    ensure!(
-        seen.changes() * 10 > seen.frames() * 9,
-        "{} of {} frames differ",
-        seen.changes(),
-        seen.frames()
-    );
-    ensure!(
-        seen.unreadable() * 20 < seen.frames(),
-        "the clock of {} frames is unreadable",
-        seen.unreadable()
-    );
+    ensure!(seen.size() == (640, 360), "the picture is {:?}", seen.size());
+    ensure!(seen.changes() * 10 > seen.frames() * 9, "{} of {} frames differ", seen.changes(), seen.frames());
+    ensure!(seen.unreadable() * 20 < seen.frames(), "the clock of {} frames is unreadable", seen.unreadable());
     Ok(())
 }
 
 fn sound_is_the_tone(seen: &Seen<'_>) -> Result<()> {
-    ensure!(
-        seen.sound_blocks() > 500,
-        "only {} blocks of sound",
-        seen.sound_blocks()
-    );
-    ensure!(
-        seen.tone() > 0.7,
-        "the tone has {:.2} of the energy of the sound",
-        seen.tone()
-    );
-    ensure!(
-        seen.silence() < 10.0,
-        "{:.1} % of the sound is silent",
-        seen.silence()
-    );
+    ensure!(seen.sound_blocks() > 500, "only {} blocks of sound", seen.sound_blocks());
+    ensure!(seen.tone() > 0.7, "the tone has {:.2} of the energy of the sound", seen.tone());
+    ensure!(seen.silence() < 10.0, "{:.1} % of the sound is silent", seen.silence());
     Ok(())
 }
 
 fn sound_and_picture_are_together(seen: &Seen<'_>, milliseconds: f64) -> Result<()> {
     let offsets = seen.sound_after_picture();
     let sync = seen.sync().context("no flash met a beep")?;
-    ensure!(
-        offsets.len() >= 5,
-        "only {} flashes met a beep",
-        offsets.len()
-    );
-    ensure!(
-        sync.abs() < milliseconds,
-        "the sound comes {sync:.0} ms after the picture: {offsets:.0?}"
-    );
+    ensure!(offsets.len() >= 5, "only {} flashes met a beep", offsets.len());
+    ensure!(sync.abs() < milliseconds, "the sound comes {sync:.0} ms after the picture: {offsets:.0?}");
     Ok(())
 }
 
 #[test]
 fn baseline_with_44100_hertz_mono_plays_in_a_browser() -> Result<()> {
-    plays(&Source {
-        profile: Profile::Baseline,
-        sample_rate: 44_100,
-        channels: 1,
-        ..Source::default()
-    })
+    plays(&Source { profile: Profile::Baseline, sample_rate: 44_100, channels: 1, ..Source::default() })
 }
 
 #[test]
 fn main_with_48000_hertz_stereo_plays_in_a_browser() -> Result<()> {
-    plays(&Source {
-        profile: Profile::Main,
-        sample_rate: 48_000,
-        channels: 2,
-        ..Source::default()
-    })
+    plays(&Source { profile: Profile::Main, sample_rate: 48_000, channels: 2, ..Source::default() })
 }
 
 #[test]
 fn high_with_48000_hertz_mono_plays_in_a_browser() -> Result<()> {
-    plays(&Source {
-        profile: Profile::High,
-        sample_rate: 48_000,
-        channels: 1,
-        ..Source::default()
-    })
+    plays(&Source { profile: Profile::High, sample_rate: 48_000, channels: 1, ..Source::default() })
 }
 
 fn plays(source: &Source) -> Result<()> {
     let _turn = turn();
     let watched = watch(source)?;
     let seen = watched.seen();
-    tell(
-        &format!(
-            "{:?}, {} Hz, {} channels",
-            source.profile, source.sample_rate, source.channels
-        ),
-        &seen,
-    );
+    tell(&format!("{:?}, {} Hz, {} channels", source.profile, source.sample_rate, source.channels), &seen);
     picture_moves(&seen)?;
-    ensure!(
-        seen.backwards() == 0,
-        "{} frames were shown out of order",
-        seen.backwards()
-    );
+    ensure!(seen.backwards() == 0, "{} frames were shown out of order", seen.backwards());
     let latency = seen.latency(50).context("no clock could be read")?;
     ensure!(latency < 600.0, "latency {latency:.0} ms");
     sound_is_the_tone(&seen)?;
@@ -157,23 +99,14 @@ fn plays(source: &Source) -> Result<()> {
 #[test]
 fn high_with_b_frames_keeps_playing_in_a_browser() -> Result<()> {
     let _turn = turn();
-    let source = Source {
-        profile: Profile::High,
-        b_frames: 2,
-        sample_rate: 44_100,
-        ..Source::default()
-    };
+    let source = Source { profile: Profile::High, b_frames: 2, sample_rate: 44_100, ..Source::default() };
     let watched = watch(&source)?;
     let seen = watched.seen();
     tell("High with B-frames, 44100 Hz, 2 channels", &seen);
     picture_moves(&seen)?;
     sound_is_the_tone(&seen)?;
     sound_and_picture_are_together(&seen, 250.0)?;
-    ensure!(
-        seen.state() == Some("connected"),
-        "the connection is {:?}",
-        seen.state()
-    );
+    ensure!(seen.state() == Some("connected"), "the connection is {:?}", seen.state());
     Ok(())
 }
 
@@ -194,11 +127,7 @@ fn browsers_and_rtmp_players_watch_the_same_stream_at_once() -> Result<()> {
     ensure!(live.len() == 1, "{live:?}");
     for (name, recorder) in [("rtmpdump", rtmp), ("curl", http)] {
         let pictures = flv::pictures(&recorder.finish()?)?;
-        ensure!(
-            pictures.len() > 60,
-            "{name} has {} pictures",
-            pictures.len()
-        );
+        ensure!(pictures.len() > 60, "{name} has {} pictures", pictures.len());
     }
     let watched = browser.finish()?;
     picture_moves_without_clock(&watched.seen())?;
@@ -208,12 +137,7 @@ fn browsers_and_rtmp_players_watch_the_same_stream_at_once() -> Result<()> {
 }
 
 fn picture_moves_without_clock(seen: &Seen<'_>) -> Result<()> {
-    ensure!(
-        seen.changes() * 10 > seen.frames() * 9,
-        "{} of {} frames differ",
-        seen.changes(),
-        seen.frames()
-    );
+    ensure!(seen.changes() * 10 > seen.frames() * 9, "{} of {} frames differ", seen.changes(), seen.frames());
     Ok(())
 }
 
@@ -233,23 +157,12 @@ fn viewers_who_stay_see_a_killed_publisher_come_back() -> Result<()> {
     let frames = browser.look().frames();
     let pictures = flv::pictures(&player.tags()?)?.len();
     let second = source.publish(&origin.rtmp("back"))?;
-    browser.wait("the browser sees the second publisher", PATIENCE, |seen| {
-        seen.frames() > frames + 60
-    })?;
-    player
-        .wait_pictures(pictures + 60, PATIENCE)
-        .context("rtmpdump sees the second publisher")?;
+    browser.wait("the browser sees the second publisher", PATIENCE, |seen| seen.frames() > frames + 60)?;
+    player.wait_pictures(pictures + 60, PATIENCE).context("rtmpdump sees the second publisher")?;
     ensure!(player.runs(), "the RTMP player was sent away");
     let tags = player.finish()?;
-    let times: Vec<u32> = tags
-        .iter()
-        .filter(|tag| tag.kind == flv::Kind::Video)
-        .map(|tag| tag.milliseconds)
-        .collect();
-    ensure!(
-        times.is_sorted(),
-        "the player's times run backwards across the restart"
-    );
+    let times: Vec<u32> = tags.iter().filter(|tag| tag.kind == flv::Kind::Video).map(|tag| tag.milliseconds).collect();
+    ensure!(times.is_sorted(), "the player's times run backwards across the restart");
     let watched = browser.finish()?;
     tell("after a restart of the publisher", &watched.seen());
     sound_is_the_tone(&watched.seen())?;

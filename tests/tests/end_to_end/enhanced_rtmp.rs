@@ -18,9 +18,7 @@ fn file(name: &str, encoders: &str) -> Result<PathBuf> {
     made_once(name, "flv", |path| {
         let mut command = quiet(&tools::newest_ffmpeg()?);
         command.args(words("-f lavfi -i testsrc2=size=640x360:rate=30"));
-        command.args(words(
-            "-f lavfi -i sine=frequency=500:sample_rate=48000 -ac 2 -t 40 -g 30 -pix_fmt yuv420p",
-        ));
+        command.args(words("-f lavfi -i sine=frequency=500:sample_rate=48000 -ac 2 -t 40 -g 30 -pix_fmt yuv420p"));
         command.args(words(encoders)).args(["-f", "flv"]).arg(path);
         Program::start("the encoding ffmpeg", &mut command)?.succeed(Duration::from_secs(180))?;
         Ok(())
@@ -45,25 +43,13 @@ fn hevc_and_opus_come_back_unchanged_to_an_enhanced_player() -> Result<()> {
         let got = recorder.finish()?;
         let (sent_pictures, got_pictures) = (flv::pictures(&sent)?, flv::pictures(&got)?);
         let first = &got_pictures.first().context("no picture")?.nal_units;
-        let at = sent_pictures
-            .iter()
-            .position(|picture| picture.nal_units == *first)
-            .context("not sent so")?;
-        let same = got_pictures
-            .iter()
-            .zip(&sent_pictures[at..])
-            .all(|(got, sent)| got.nal_units == sent.nal_units);
+        let at = sent_pictures.iter().position(|picture| picture.nal_units == *first).context("not sent so")?;
+        let same = got_pictures.iter().zip(&sent_pictures[at..]).all(|(got, sent)| got.nal_units == sent.nal_units);
         ensure!(same, "{url}: pictures differ from those sent");
         let sounds = flv::sounds(&got);
         let sent_sounds = flv::sounds(&sent);
-        let at = sent_sounds
-            .iter()
-            .position(|sound| Some(sound) == sounds.first())
-            .context("no such Opus was sent")?;
-        ensure!(
-            sounds.len() > 50 && sent_sounds[at..].starts_with(&sounds),
-            "{url}: Opus differs"
-        );
+        let at = sent_sounds.iter().position(|sound| Some(sound) == sounds.first()).context("no such Opus was sent")?;
+        ensure!(sounds.len() > 50 && sent_sounds[at..].starts_with(&sounds), "{url}: Opus differs");
         let recording = scratch("hevc.flv")?;
         std::fs::write(&recording, flv::write(&got))?;
         let complaints = decode(&newest, &recording)?;
@@ -85,28 +71,13 @@ fn opus_goes_to_a_browser_as_it_is_and_to_an_old_player_as_aac() -> Result<()> {
     let mut browser = Browser::play(&origin.whep("opus"))?;
     browser.wait_frames(120, PATIENCE)?;
     let streams = probe(&origin.rtmp("opus"))?;
-    ensure!(
-        streams.iter().any(|stream| stream["codec_name"] == "h264"),
-        "{streams:?}"
-    );
-    let audio = streams
-        .iter()
-        .find(|stream| stream["codec_name"] == "aac")
-        .context("no AAC for the old player")?;
+    ensure!(streams.iter().any(|stream| stream["codec_name"] == "h264"), "{streams:?}");
+    let audio = streams.iter().find(|stream| stream["codec_name"] == "aac").context("no AAC for the old player")?;
     ensure!(audio["channels"] == 2, "{audio}");
     let watched = browser.finish()?;
     let seen = watched.seen();
-    ensure!(
-        seen.tone() > 0.9 && seen.silence() < 10.0,
-        "tone {:.2}, silence {:.1} %",
-        seen.tone(),
-        seen.silence()
-    );
-    report(&format!(
-        "Opus unchanged to the browser: tone {:.2}, silent {:.1} %",
-        seen.tone(),
-        seen.silence()
-    ));
+    ensure!(seen.tone() > 0.9 && seen.silence() < 10.0, "tone {:.2}, silence {:.1} %", seen.tone(), seen.silence());
+    report(&format!("Opus unchanged to the browser: tone {:.2}, silent {:.1} %", seen.tone(), seen.silence()));
     publisher.kill();
     origin.stop()?;
     Ok(())
@@ -115,16 +86,8 @@ fn opus_goes_to_a_browser_as_it_is_and_to_an_old_player_as_aac() -> Result<()> {
 #[test]
 fn av1_comes_back_to_an_enhanced_player() -> Result<()> {
     let _turn = turn();
-    let file = file(
-        "av1-aac",
-        "-c:v libsvtav1 -preset 12 -svtav1-params keyint=30 -c:a aac",
-    )
-    .or_else(|_| {
-        file(
-            "av1-aac",
-            "-c:v libaom-av1 -cpu-used 8 -usage realtime -c:a aac",
-        )
-    })?;
+    let file = file("av1-aac", "-c:v libsvtav1 -preset 12 -svtav1-params keyint=30 -c:a aac")
+        .or_else(|_| file("av1-aac", "-c:v libaom-av1 -cpu-used 8 -usage realtime -c:a aac"))?;
     let newest = tools::newest_ffmpeg()?;
     let origin = Origin::start()?;
     let publisher = publish_file_by(&newest, &file, &origin.rtmp("av1"), 0.0)?;
@@ -132,15 +95,8 @@ fn av1_comes_back_to_an_enhanced_player() -> Result<()> {
     let mut command = quiet(&newest);
     command.args(["-i", &origin.rtmp("av1"), "-t", "4", "-f", "framemd5", "-"]);
     let ended = Program::start("the playing ffmpeg", &mut command)?.succeed(PATIENCE * 2)?;
-    let frames = String::from_utf8_lossy(&ended.output)
-        .lines()
-        .filter(|line| line.starts_with("0,"))
-        .count();
-    ensure!(
-        frames > 90,
-        "{frames} frames of AV1; ffmpeg said: {}",
-        ended.messages
-    );
+    let frames = String::from_utf8_lossy(&ended.output).lines().filter(|line| line.starts_with("0,")).count();
+    ensure!(frames > 90, "{frames} frames of AV1; ffmpeg said: {}", ended.messages);
     publisher.kill();
     origin.stop()?;
     Ok(())

@@ -22,18 +22,11 @@ fn a_second_publisher_of_a_live_name_is_refused_in_words() -> Result<()> {
     let first = Source::default().publish(&origin.rtmp("taken"))?;
     origin.wait_published("taken")?;
     let viewer = Recorder::rtmpdump(&origin.rtmp("taken"))?;
-    let refused = Source::default()
-        .publish(&origin.rtmp("taken"))?
-        .wait(PATIENCE)?;
+    let refused = Source::default().publish(&origin.rtmp("taken"))?.wait(PATIENCE)?;
     ensure!(!refused.status.success(), "the second publisher was let in");
     let words = refused.messages.to_lowercase();
-    ensure!(
-        words.contains("taken") && words.contains("already"),
-        "ffmpeg was told: {words}"
-    );
-    viewer
-        .wait_pictures(90, PATIENCE)
-        .context("the first publisher is not disturbed")?;
+    ensure!(words.contains("taken") && words.contains("already"), "ffmpeg was told: {words}");
+    viewer.wait_pictures(90, PATIENCE).context("the first publisher is not disturbed")?;
     viewer.finish()?;
     first.kill();
     origin.stop()?;
@@ -54,38 +47,21 @@ fn random_connections_and_datagrams_disturb_no_stream() -> Result<()> {
     let host = origin.host().into();
     for port in TCP_PORTS {
         let address = SocketAddr::new(host, port);
-        let throwers: Vec<_> = (0..4)
-            .map(|seed| thread::spawn(move || throw_noise(address, seed, 2_500)))
-            .collect();
+        let throwers: Vec<_> = (0..4).map(|seed| thread::spawn(move || throw_noise(address, seed, 2_500))).collect();
         for thrower in throwers {
-            thrower
-                .join()
-                .ok()
-                .with_context(|| format!("a thrower at port {port}"))?;
+            thrower.join().ok().with_context(|| format!("a thrower at port {port}"))?;
         }
     }
     throw_datagrams(SocketAddr::new(host, 8189), 20_000)?;
     let pictures = flv::pictures(&viewer.tags()?)?.len();
-    viewer
-        .wait_pictures(pictures + 60, PATIENCE)
-        .context("the stream goes on")?;
-    let times: Vec<u32> = flv::pictures(&viewer.finish()?)?
-        .iter()
-        .map(|picture| picture.milliseconds)
-        .collect();
+    viewer.wait_pictures(pictures + 60, PATIENCE).context("the stream goes on")?;
+    let times: Vec<u32> = flv::pictures(&viewer.finish()?)?.iter().map(|picture| picture.milliseconds).collect();
     let gap = times.windows(2).map(|pair| pair[1] - pair[0]).max();
-    ensure!(
-        gap < Some(100),
-        "a picture is missing: {gap:?} ms from one to the next"
-    );
+    ensure!(gap < Some(100), "a picture is missing: {gap:?} ms from one to the next");
     publisher.kill();
     origin.wait_empty()?;
     origin.wait_baseline(&before)?;
-    report(&format!(
-        "after {} connections: {} MiB resident",
-        TCP_PORTS.len() * 10_000,
-        origin.memory()? >> 20
-    ));
+    report(&format!("after {} connections: {} MiB resident", TCP_PORTS.len() * 10_000, origin.memory()? >> 20));
     origin.stop()?;
     Ok(())
 }
@@ -105,11 +81,7 @@ fn throw_noise(address: SocketAddr, seed: u64, count: usize) {
         let mut bytes = openings[noise.below(openings.len())].to_vec();
         let length = noise.below(if index % 50 == 0 { 20_000 } else { 600 });
         bytes.extend(noise.bytes(length));
-        let listen = if index % 20 == 0 {
-            Duration::from_millis(5)
-        } else {
-            Duration::ZERO
-        };
+        let listen = if index % 20 == 0 { Duration::from_millis(5) } else { Duration::ZERO };
         throw_at(address, &bytes, listen);
     }
 }
@@ -117,13 +89,8 @@ fn throw_noise(address: SocketAddr, seed: u64, count: usize) {
 fn throw_datagrams(to: SocketAddr, count: usize) -> Result<()> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     let mut noise = Noise::new(77);
-    let openings: [&[u8]; 5] = [
-        b"",
-        b"\x00\x01\x00\x08\x21\x12\xa4\x42",
-        b"\x16\xfe\xff\x00\x00",
-        b"\x80\x60",
-        b"\x80\xc8\x00\x06",
-    ];
+    let openings: [&[u8]; 5] =
+        [b"", b"\x00\x01\x00\x08\x21\x12\xa4\x42", b"\x16\xfe\xff\x00\x00", b"\x80\x60", b"\x80\xc8\x00\x06"];
     for _ in 0..count {
         let mut datagram = openings[noise.below(openings.len())].to_vec();
         let length = noise.below(1_500);
@@ -148,11 +115,7 @@ fn bent_publishing_sessions_end_alone() -> Result<()> {
     publisher.kill();
     origin.wait_empty()?;
     let before = origin.held()?;
-    ensure!(
-        said.len() > 4_000,
-        "the encoder said only {} bytes",
-        said.len()
-    );
+    ensure!(said.len() > 4_000, "the encoder said only {} bytes", said.len());
     let head = &said[..said.len().min(40_000)];
     let throwers: Vec<_> = (0..4)
         .map(|seed| {
@@ -174,9 +137,7 @@ fn bent_publishing_sessions_end_alone() -> Result<()> {
     origin.wait_empty()?;
     origin.wait_baseline(&before)?;
     let fresh = publish_file(&file, &origin.rtmp("bent"), 0.0)?;
-    origin
-        .wait_published("bent")
-        .context("an honest publisher is let in afterwards")?;
+    origin.wait_published("bent").context("an honest publisher is let in afterwards")?;
     fresh.kill();
     origin.stop()?;
     Ok(())
@@ -185,12 +146,7 @@ fn bent_publishing_sessions_end_alone() -> Result<()> {
 #[test]
 fn a_viewer_who_stops_reading_falls_back_to_the_newest_group_and_harms_nobody() -> Result<()> {
     let _turn = turn();
-    let source = Source {
-        size: (1280, 720),
-        kilobits: 16_000,
-        group_seconds: 2.0,
-        ..Source::default()
-    };
+    let source = Source { size: (1280, 720), kilobits: 16_000, group_seconds: 2.0, ..Source::default() };
     let file = source.file(20)?;
     let origin = Origin::start()?;
     let publisher = publish_file(&file, &origin.rtmp("slow"), 0.0)?;
@@ -205,49 +161,25 @@ fn a_viewer_who_stops_reading_falls_back_to_the_newest_group_and_harms_nobody() 
     let healthy = flv::pictures(&healthy.finish()?)?;
     let slow = flv::pictures(&slow.finish()?)?;
     publisher.kill();
-    ensure!(
-        largest_step(&healthy).0 < 100,
-        "the healthy viewer missed {} ms",
-        largest_step(&healthy).0
-    );
+    ensure!(largest_step(&healthy).0 < 100, "the healthy viewer missed {} ms", largest_step(&healthy).0);
     let (step, after) = largest_step(&slow);
-    ensure!(
-        step > 1_000,
-        "the slow viewer missed only {step} ms; was it slow?"
-    );
-    ensure!(
-        after.key,
-        "the slow viewer goes on with a picture that is no key frame"
-    );
-    report(&format!(
-        "a viewer frozen for 11 s of 16 Mbit/s skipped {step} ms"
-    ));
+    ensure!(step > 1_000, "the slow viewer missed only {step} ms; was it slow?");
+    ensure!(after.key, "the slow viewer goes on with a picture that is no key frame");
+    report(&format!("a viewer frozen for 11 s of 16 Mbit/s skipped {step} ms"));
     origin.stop()?;
     Ok(())
 }
 
 /// The largest step from one picture to the next, in milliseconds, and the picture after it.
 fn largest_step(pictures: &[flv::Picture]) -> (u32, &flv::Picture) {
-    let steps = pictures.windows(2).map(|pair| {
-        (
-            pair[1].milliseconds.saturating_sub(pair[0].milliseconds),
-            &pair[1],
-        )
-    });
-    steps
-        .max_by_key(|(step, _)| *step)
-        .unwrap_or((0, &pictures[0]))
+    let steps = pictures.windows(2).map(|pair| (pair[1].milliseconds.saturating_sub(pair[0].milliseconds), &pair[1]));
+    steps.max_by_key(|(step, _)| *step).unwrap_or((0, &pictures[0]))
 }
 
 #[test]
 fn a_viewer_who_never_reads_again_is_sent_away() -> Result<()> {
     let _turn = turn();
-    let source = Source {
-        size: (1280, 720),
-        kilobits: 16_000,
-        group_seconds: 2.0,
-        ..Source::default()
-    };
+    let source = Source { size: (1280, 720), kilobits: 16_000, group_seconds: 2.0, ..Source::default() };
     let file = source.file(60)?;
     let origin = Origin::configured(&[("LIMITS__RTMP_WRITE_MS", "3000")])?;
     let publisher = publish_file(&file, &origin.rtmp("dead"), 0.0)?;
@@ -256,9 +188,7 @@ fn a_viewer_who_never_reads_again_is_sent_away() -> Result<()> {
     let dead = Recorder::rtmpdump(&origin.rtmp("dead"))?;
     dead.wait_pictures(30, PATIENCE)?;
     dead.freeze()?;
-    origin
-        .wait_baseline(&before)
-        .context("the server lets go of the dead viewer")?;
+    origin.wait_baseline(&before).context("the server lets go of the dead viewer")?;
     dead.thaw()?;
     drop(dead.finish());
     publisher.kill();
@@ -276,9 +206,7 @@ fn a_browser_that_vanishes_is_forgotten() -> Result<()> {
     let mut browser = Browser::play(&origin.whep("gone"))?;
     browser.wait_frames(30, PATIENCE)?;
     browser.kill();
-    origin
-        .wait_baseline(&before)
-        .context("the server forgets a browser that was killed")?;
+    origin.wait_baseline(&before).context("the server forgets a browser that was killed")?;
     publisher.kill();
     origin.stop()?;
     Ok(())
@@ -296,14 +224,10 @@ fn names_that_climb_are_refused_everywhere() -> Result<()> {
         "/play/..%2f..%2fx",
     ] {
         let answer = http::get(&origin.http(), path)?;
-        ensure!(
-            (400..500).contains(&answer.status) && !answer.body.contains("root:"),
-            "{path}: {answer:?}"
-        );
+        ensure!((400..500).contains(&answer.status) && !answer.body.contains("root:"), "{path}: {answer:?}");
     }
-    let refused = Source::default()
-        .publish(&format!("rtmp://{}/live/..%2fx/../../y", origin.host()))?
-        .wait(PATIENCE)?;
+    let refused =
+        Source::default().publish(&format!("rtmp://{}/live/..%2fx/../../y", origin.host()))?.wait(PATIENCE)?;
     ensure!(!refused.status.success(), "a climbing name was let in");
     origin.stop()?;
     Ok(())

@@ -15,10 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 fn after_all_have_left_sessions_tasks_and_descriptors_are_at_their_baseline() -> Result<()> {
     let _turn = turn();
     let origin = Origin::configured(&[("STREAMS__GRACE_MS", "500")])?;
-    let source = Source {
-        sample_rate: 44_100,
-        ..Source::default()
-    };
+    let source = Source { sample_rate: 44_100, ..Source::default() };
     visit(&origin, &source)?;
     origin.wait_empty()?;
     std::thread::sleep(Duration::from_secs(2));
@@ -28,10 +25,7 @@ fn after_all_have_left_sessions_tasks_and_descriptors_are_at_their_baseline() ->
     }
     origin.wait_empty()?;
     origin.wait_baseline(&before)?;
-    report(&format!(
-        "held before and after: {before:?}; {} MiB resident",
-        origin.memory()? >> 20
-    ));
+    report(&format!("held before and after: {before:?}; {} MiB resident", origin.memory()? >> 20));
     origin.stop()?;
     Ok(())
 }
@@ -59,10 +53,7 @@ fn an_idle_server_is_small() -> Result<()> {
     let origin = Origin::start()?;
     std::thread::sleep(Duration::from_secs(1));
     let memory = origin.memory()?;
-    report(&format!(
-        "idle server: {:.1} MiB resident",
-        memory as f64 / f64::from(1 << 20)
-    ));
+    report(&format!("idle server: {:.1} MiB resident", memory as f64 / f64::from(1 << 20)));
     anyhow::ensure!(memory < 60 << 20, "an idle server holds {memory} bytes");
     origin.stop()?;
     Ok(())

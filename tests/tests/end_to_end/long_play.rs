@@ -28,11 +28,7 @@ fn publishing_across(milliseconds: u64) -> Result<()> {
     let file = Source::default().file(30)?;
     let sent = flv::pictures(&flv::tags(&std::fs::read(&file)?)?)?;
     let origin = Origin::start()?;
-    let publisher = publish_file(
-        &file,
-        &origin.rtmp("far"),
-        milliseconds as f64 / 1_000.0 - 8.0,
-    )?;
+    let publisher = publish_file(&file, &origin.rtmp("far"), milliseconds as f64 / 1_000.0 - 8.0)?;
     origin.wait_published("far")?;
     let recorder = Recorder::rtmpdump(&origin.rtmp("far"))?;
     let mut browser = Browser::play(&origin.whep("far"))?;
@@ -40,19 +36,12 @@ fn publishing_across(milliseconds: u64) -> Result<()> {
     recorder.wait_pictures(480, PATIENCE * 2)?;
     let got = flv::pictures(&recorder.finish()?)?;
     let first = got.first().context("nothing came")?;
-    let at = sent
-        .iter()
-        .position(|picture| picture.nal_units == first.nal_units)
-        .context("no such picture was sent")?;
+    let at =
+        sent.iter().position(|picture| picture.nal_units == first.nal_units).context("no such picture was sent")?;
     for (sent, pair) in sent[at..].windows(2).zip(got.windows(2)) {
-        ensure!(
-            pair[1].nal_units == sent[1].nal_units,
-            "a picture is missing at {} ms",
-            pair[1].milliseconds
-        );
-        let step = |pictures: &[flv::Picture]| {
-            i64::from(pictures[1].milliseconds) - i64::from(pictures[0].milliseconds)
-        };
+        ensure!(pair[1].nal_units == sent[1].nal_units, "a picture is missing at {} ms", pair[1].milliseconds);
+        let step =
+            |pictures: &[flv::Picture]| i64::from(pictures[1].milliseconds) - i64::from(pictures[0].milliseconds);
         ensure!(
             (step(pair) - step(sent)).abs() <= 1,
             "time jumps from {} to {}",
@@ -62,11 +51,7 @@ fn publishing_across(milliseconds: u64) -> Result<()> {
     }
     let watched = browser.finish()?;
     let seen = watched.seen();
-    ensure!(
-        seen.longest_pause() < 1_000.0,
-        "the browser's picture stood for {:.0} ms",
-        seen.longest_pause()
-    );
+    ensure!(seen.longest_pause() < 1_000.0, "the browser's picture stood for {:.0} ms", seen.longest_pause());
     publisher.kill();
     origin.stop()?;
     Ok(())
@@ -76,12 +61,7 @@ fn publishing_across(milliseconds: u64) -> Result<()> {
 #[test]
 fn a_browser_plays_across_a_wrap_of_the_sequence_numbers() -> Result<()> {
     let _turn = turn();
-    let source = Source {
-        size: (1280, 720),
-        kilobits: 16_000,
-        group_seconds: 2.0,
-        ..Source::default()
-    };
+    let source = Source { size: (1280, 720), kilobits: 16_000, group_seconds: 2.0, ..Source::default() };
     let file = source.file(20)?;
     let origin = Origin::start()?;
     let mut command = quiet(&tools::on_path("ffmpeg")?);
@@ -94,18 +74,10 @@ fn a_browser_plays_across_a_wrap_of_the_sequence_numbers() -> Result<()> {
     let time = playing_time(Duration::from_secs(30));
     std::thread::sleep(time);
     let received = |seen: &headwater_tests::browser::Seen<'_>| {
-        seen.statistics("video")["packetsReceived"]
-            .as_u64()
-            .unwrap_or_default()
+        seen.statistics("video")["packetsReceived"].as_u64().unwrap_or_default()
     };
-    browser.wait(
-        "more than 65,536 packets of video came",
-        Duration::from_secs(90),
-        |seen| received(seen) > 66_000,
-    )?;
-    browser
-        .wait_frames(60, PATIENCE)
-        .context("it plays on after the wrap")?;
+    browser.wait("more than 65,536 packets of video came", Duration::from_secs(90), |seen| received(seen) > 66_000)?;
+    browser.wait_frames(60, PATIENCE).context("it plays on after the wrap")?;
     let watched = browser.finish()?;
     let seen = watched.seen();
     let video = seen.statistics("video");
@@ -118,10 +90,7 @@ fn a_browser_plays_across_a_wrap_of_the_sequence_numbers() -> Result<()> {
         seen.longest_pause()
     ));
     let lost = video["packetsLost"].as_i64().unwrap_or_default();
-    ensure!(
-        (lost as f64) < received(&seen) as f64 / 1_000.0,
-        "{lost} packets were lost on this very machine"
-    );
+    ensure!((lost as f64) < received(&seen) as f64 / 1_000.0, "{lost} packets were lost on this very machine");
     publisher.kill();
     origin.stop()?;
     Ok(())

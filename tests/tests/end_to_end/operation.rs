@@ -33,18 +33,11 @@ fn the_printed_default_configuration_is_accepted() -> Result<()> {
 #[test]
 fn a_misspelt_key_is_refused_with_its_line_and_the_nearest_right_one() -> Result<()> {
     let file = scratch("wrong.toml")?;
-    std::fs::write(
-        &file,
-        "[listen]\naddress = \"127.0.0.1\"\n\n[http]\nprots = [8080]\n",
-    )?;
+    std::fs::write(&file, "[listen]\naddress = \"127.0.0.1\"\n\n[http]\nprots = [8080]\n")?;
     let path = file.to_string_lossy().into_owned();
     let refused = origin(&["--config", &path, "--check-config"])?;
     ensure!(!refused.status.success(), "it was accepted");
-    let words = format!(
-        "{}{}",
-        String::from_utf8_lossy(&refused.output),
-        refused.messages
-    );
+    let words = format!("{}{}", String::from_utf8_lossy(&refused.output), refused.messages);
     for word in ["prots", "ports", ":5"] {
         ensure!(words.contains(word), "no {word:?} in: {words}");
     }
@@ -55,11 +48,7 @@ fn a_misspelt_key_is_refused_with_its_line_and_the_nearest_right_one() -> Result
 #[test]
 fn another_address_than_loopback_is_refused_unless_it_is_meant() -> Result<()> {
     let refused = origin(&["--listen", "0.0.0.0", "--check-config"])?;
-    ensure!(
-        !refused.status.success() && refused.messages.contains("insecure"),
-        "{}",
-        refused.messages
-    );
+    ensure!(!refused.status.success() && refused.messages.contains("insecure"), "{}", refused.messages);
     Ok(())
 }
 
@@ -69,11 +58,7 @@ fn a_taken_port_ends_the_start_with_words() -> Result<()> {
     let first = Origin::start()?;
     let second = origin(&["--listen", &first.host().to_string()])?;
     ensure!(!second.status.success(), "both run");
-    ensure!(
-        second.messages.contains("8080") || second.messages.contains("1935"),
-        "{}",
-        second.messages
-    );
+    ensure!(second.messages.contains("8080") || second.messages.contains("1935"), "{}", second.messages);
     ensure!(!second.messages.contains("panicked"), "{}", second.messages);
     first.stop()?;
     Ok(())
@@ -91,14 +76,7 @@ fn health_readiness_and_metrics_are_served_on_every_http_port() -> Result<()> {
         }
     }
     let metrics = http::get(&origin.http(), "/metrics")?.body;
-    ensure!(
-        metrics
-            .lines()
-            .filter(|line| line.starts_with("# TYPE headwater_"))
-            .count()
-            > 5,
-        "{metrics}"
-    );
+    ensure!(metrics.lines().filter(|line| line.starts_with("# TYPE headwater_")).count() > 5, "{metrics}");
     origin.stop()?;
     Ok(())
 }
@@ -109,50 +87,24 @@ fn the_rest_api_finds_a_stream_with_its_viewers_and_ends_it() -> Result<()> {
     let origin = Origin::start()?;
     let empty = http::post_json(&origin.http(), "/rest-api/stream/find_all", "{}")?;
     ensure!(empty.status == 404, "{empty:?}");
-    let source = Source {
-        sample_rate: 44_100,
-        ..Source::default()
-    };
+    let source = Source { sample_rate: 44_100, ..Source::default() };
     let publisher = publish_file(&source.file(60)?, &origin.rtmp("told"), 0.0)?;
     origin.wait_published("told")?;
     let mut player = Recorder::rtmpdump(&origin.rtmp("told"))?;
     player.wait_pictures(30, PATIENCE)?;
     let mut browser = Browser::play(&origin.whep("told"))?;
     browser.wait_frames(30, PATIENCE)?;
-    let found = http::post_json(
-        &origin.http(),
-        "/rest-api/stream/find",
-        r#"{"name":"told","published":true}"#,
-    )?;
+    let found = http::post_json(&origin.http(), "/rest-api/stream/find", r#"{"name":"told","published":true}"#)?;
     let list: Value = serde_json::from_str(&found.body).with_context(|| found.body.clone())?;
     let stream = list.get(0).context("not found")?;
-    ensure!(
-        stream["videoCodec"] == "H264" && stream["width"] == 640 && stream["height"] == 360,
-        "{stream}"
-    );
-    ensure!(
-        stream["viewers"] == 2 && stream["mediaProvider"] == "RTMP" && stream["bFrames"] == false,
-        "{stream}"
-    );
-    let conversions = stream["conversions"]
-        .as_array()
-        .context("no conversion is told")?;
-    ensure!(
-        conversions
-            .iter()
-            .any(|one| one["from"] == "AAC" && one["to"] == "opus"),
-        "{stream}"
-    );
-    let ended = http::post_json(
-        &origin.http(),
-        "/rest-api/stream/terminate",
-        r#"{"name":"told"}"#,
-    )?;
+    ensure!(stream["videoCodec"] == "H264" && stream["width"] == 640 && stream["height"] == 360, "{stream}");
+    ensure!(stream["viewers"] == 2 && stream["mediaProvider"] == "RTMP" && stream["bFrames"] == false, "{stream}");
+    let conversions = stream["conversions"].as_array().context("no conversion is told")?;
+    ensure!(conversions.iter().any(|one| one["from"] == "AAC" && one["to"] == "opus"), "{stream}");
+    let ended = http::post_json(&origin.http(), "/rest-api/stream/terminate", r#"{"name":"told"}"#)?;
     ensure!(ended.status == 200, "{ended:?}");
     origin.wait_empty()?;
-    publisher
-        .wait(PATIENCE)
-        .context("the publisher is told to end")?;
+    publisher.wait(PATIENCE).context("the publisher is told to end")?;
     headwater_tests::program::until("the player is sent away", PATIENCE, || !player.runs())?;
     player.finish()?;
     browser.finish()?;
@@ -168,19 +120,13 @@ fn audio_is_converted_only_while_somebody_needs_it() -> Result<()> {
     origin.wait_published("lazy")?;
     let player = Recorder::rtmpdump(&origin.rtmp("lazy"))?;
     player.wait_pictures(30, PATIENCE)?;
-    let conversions = || -> Result<u64> {
-        Ok(origin.metric("headwater_conversions")?.unwrap_or_default() as u64)
-    };
+    let conversions = || -> Result<u64> { Ok(origin.metric("headwater_conversions")?.unwrap_or_default() as u64) };
     ensure!(conversions()? == 0, "a conversion runs for an RTMP player");
     let mut one = Browser::play(&origin.whep("lazy"))?;
     one.wait_frames(30, PATIENCE)?;
     let mut two = Browser::play(&origin.whep("lazy"))?;
     two.wait_frames(30, PATIENCE)?;
-    ensure!(
-        conversions()? == 1,
-        "{} conversions for two browsers",
-        conversions()?
-    );
+    ensure!(conversions()? == 1, "{} conversions for two browsers", conversions()?);
     one.finish()?;
     two.finish()?;
     let gone = || conversions().is_ok_and(|running| running == 0);
@@ -203,11 +149,7 @@ fn a_stop_ends_viewers_and_publishers_soon() -> Result<()> {
     browser.wait_frames(30, PATIENCE)?;
     let begun = Instant::now();
     origin.stop()?;
-    ensure!(
-        begun.elapsed() < Duration::from_secs(8),
-        "the stop took {:?}",
-        begun.elapsed()
-    );
+    ensure!(begun.elapsed() < Duration::from_secs(8), "the stop took {:?}", begun.elapsed());
     publisher.wait(PATIENCE).context("the publisher ends")?;
     player.finish()?;
     browser.kill();

@@ -19,17 +19,8 @@ fn the_demo_plays_on_its_page_without_any_other_program() -> Result<()> {
     browser.wait_frames(150, PATIENCE)?;
     let watched = browser.finish()?;
     let seen = watched.seen();
-    ensure!(
-        seen.changes() * 10 > seen.frames() * 9,
-        "{} of {} frames differ",
-        seen.changes(),
-        seen.frames()
-    );
-    ensure!(
-        seen.silence() < 20.0,
-        "{:.1} % of the sound is silent",
-        seen.silence()
-    );
+    ensure!(seen.changes() * 10 > seen.frames() * 9, "{} of {} frames differ", seen.changes(), seen.frames());
+    ensure!(seen.silence() < 20.0, "{:.1} % of the sound is silent", seen.silence());
     ensure!(watched.complaints.is_empty(), "{:?}", watched.complaints);
     origin.stop()?;
     Ok(())
@@ -43,25 +34,13 @@ fn the_player_page_plays_a_published_stream_in_both_colour_schemes() -> Result<(
     origin.wait_published("seen")?;
     for (dark, size) in [(false, (1280, 800)), (true, (390, 844))] {
         let screenshot = scratch("player.png")?;
-        let look = Look {
-            size: Some(size),
-            dark,
-            screenshot: Some(screenshot.clone()),
-        };
+        let look = Look { size: Some(size), dark, screenshot: Some(screenshot.clone()) };
         let mut browser = Browser::open(&origin.page("/play/seen"), &look)?;
         browser.wait_frames(90, PATIENCE)?;
         let watched = browser.finish()?;
-        ensure!(
-            watched.seen().size() == (640, 360),
-            "{:?}",
-            watched.seen().size()
-        );
+        ensure!(watched.seen().size() == (640, 360), "{:?}", watched.seen().size());
         ensure!(watched.complaints.is_empty(), "{:?}", watched.complaints);
-        ensure!(
-            watched.text.contains("seen"),
-            "the page does not name the stream: {}",
-            watched.text
-        );
+        ensure!(watched.text.contains("seen"), "the page does not name the stream: {}", watched.text);
         report(&format!("picture of the page: {}", screenshot.display()));
     }
     publisher.kill();
@@ -79,17 +58,9 @@ fn the_first_page_lists_live_streams() -> Result<()> {
     browser.settle(Duration::from_secs(4));
     let watched = browser.finish()?;
     for word in ["listed", "H264", "640"] {
-        ensure!(
-            watched.text.contains(word),
-            "no {word:?} in: {}",
-            watched.text
-        );
+        ensure!(watched.text.contains(word), "no {word:?} in: {}", watched.text);
     }
-    let foreign: Vec<_> = watched
-        .complaints
-        .iter()
-        .filter(|complaint| complaint.starts_with("foreign"))
-        .collect();
+    let foreign: Vec<_> = watched.complaints.iter().filter(|complaint| complaint.starts_with("foreign")).collect();
     ensure!(foreign.is_empty(), "the page asks other hosts: {foreign:?}");
     publisher.kill();
     origin.stop()?;
@@ -103,11 +74,7 @@ fn a_page_for_nothing_live_says_so_in_words() -> Result<()> {
     let mut browser = Browser::open(&origin.page("/play/nobody"), &Look::default())?;
     browser.settle(Duration::from_secs(5));
     let watched = browser.finish()?;
-    ensure!(
-        watched.text.to_lowercase().contains("live"),
-        "the page says: {}",
-        watched.text
-    );
+    ensure!(watched.text.to_lowercase().contains("live"), "the page says: {}", watched.text);
     let missing = http::get(&origin.http(), "/no/such/page.html")?;
     ensure!(missing.status == 404, "{missing:?}");
     origin.stop().context("origin stops")?;

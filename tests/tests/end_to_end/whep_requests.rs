@@ -30,12 +30,7 @@ impl Live {
     }
 
     fn offer(&self, path: &str) -> Result<Answer> {
-        self.ask(
-            "POST",
-            path,
-            &["Content-Type: application/sdp"],
-            &OFFER.replace('\n', "\r\n"),
-        )
+        self.ask("POST", path, &["Content-Type: application/sdp"], &OFFER.replace('\n', "\r\n"))
     }
 
     fn end(self) -> Result<()> {
@@ -47,9 +42,7 @@ impl Live {
 
 fn path_of(location: &str) -> String {
     match location.split_once("://") {
-        Some((_, rest)) => rest
-            .find('/')
-            .map_or("/".to_owned(), |at| rest[at..].to_owned()),
+        Some((_, rest)) => rest.find('/').map_or("/".to_owned(), |at| rest[at..].to_owned()),
         None => location.to_owned(),
     }
 }
@@ -60,45 +53,17 @@ fn an_offer_is_answered_with_everything_a_client_needs_and_deleted_once() -> Res
     let live = Live::start()?;
     let answer = live.offer("/cam/whep")?;
     ensure!(answer.status == 201, "{answer:?}");
-    ensure!(
-        answer.header("Content-Type") == Some("application/sdp"),
-        "{}",
-        answer.head
-    );
-    let length = answer
-        .header("Content-Length")
-        .context("no Content-Length")?;
-    ensure!(
-        length.parse() == Ok(answer.body.len()),
-        "Content-Length {length} for {} bytes",
-        answer.body.len()
-    );
+    ensure!(answer.header("Content-Type") == Some("application/sdp"), "{}", answer.head);
+    let length = answer.header("Content-Length").context("no Content-Length")?;
+    ensure!(length.parse() == Ok(answer.body.len()), "Content-Length {length} for {} bytes", answer.body.len());
     let etag = answer.header("ETag").context("no ETag")?;
     ensure!(etag.starts_with('"') && etag.ends_with('"'), "{etag}");
-    for line in [
-        "a=setup:passive",
-        "a=sendonly",
-        "H264/90000",
-        "opus/48000/2",
-        "a=candidate:",
-        "a=ice-lite",
-    ] {
+    for line in ["a=setup:passive", "a=sendonly", "H264/90000", "opus/48000/2", "a=candidate:", "a=ice-lite"] {
         ensure!(answer.body.contains(line), "no {line} in {}", answer.body);
     }
-    ensure!(
-        !answer.body.contains("profile-level-id=64"),
-        "High alone is refused by browsers: {}",
-        answer.body
-    );
-    let first = answer
-        .body
-        .lines()
-        .find(|line| line.starts_with("a=candidate:"))
-        .unwrap_or_default();
-    ensure!(
-        first.to_lowercase().contains(" udp "),
-        "some clients give up when the first candidate is TCP: {first}"
-    );
+    ensure!(!answer.body.contains("profile-level-id=64"), "High alone is refused by browsers: {}", answer.body);
+    let first = answer.body.lines().find(|line| line.starts_with("a=candidate:")).unwrap_or_default();
+    ensure!(first.to_lowercase().contains(" udp "), "some clients give up when the first candidate is TCP: {first}");
     let session = path_of(answer.header("Location").context("no Location")?);
     ensure!(live.ask("DELETE", &session, &[], "")?.status == 200);
     ensure!(live.ask("DELETE", &session, &[], "")?.status == 404);
@@ -115,32 +80,16 @@ fn a_page_of_another_site_may_play() -> Result<()> {
         "Access-Control-Request-Headers: content-type",
     ];
     let preflight = live.ask("OPTIONS", "/cam/whep", &headers, "")?;
-    ensure!(
-        preflight.status == 204 || preflight.status == 200,
-        "{preflight:?}"
-    );
-    ensure!(
-        preflight.header("Access-Control-Allow-Origin").is_some(),
-        "{}",
-        preflight.head
-    );
-    let allowed = preflight
-        .header("Access-Control-Allow-Methods")
-        .unwrap_or_default()
-        .to_owned();
+    ensure!(preflight.status == 204 || preflight.status == 200, "{preflight:?}");
+    ensure!(preflight.header("Access-Control-Allow-Origin").is_some(), "{}", preflight.head);
+    let allowed = preflight.header("Access-Control-Allow-Methods").unwrap_or_default().to_owned();
     for method in ["POST", "PATCH", "DELETE"] {
         ensure!(allowed.contains(method), "{method} is not among {allowed}");
     }
-    let headers = [
-        "Origin: https://example.org",
-        "Content-Type: application/sdp",
-    ];
+    let headers = ["Origin: https://example.org", "Content-Type: application/sdp"];
     let answer = live.ask("POST", "/cam/whep", &headers, &OFFER.replace('\n', "\r\n"))?;
     ensure!(answer.status == 201, "{answer:?}");
-    let exposed = answer
-        .header("Access-Control-Expose-Headers")
-        .unwrap_or_default()
-        .to_lowercase();
+    let exposed = answer.header("Access-Control-Expose-Headers").unwrap_or_default().to_lowercase();
     for header in ["location", "etag", "link"] {
         ensure!(exposed.contains(header), "{header} is not among {exposed}");
     }
@@ -157,13 +106,7 @@ fn each_wrong_request_gets_the_right_status_and_a_sentence() -> Result<()> {
     let sdp = &["Content-Type: application/sdp"];
     let cases: [Case<'_>; 7] = [
         ("POST", "/nobody/whep", sdp, OFFER, &[404]),
-        (
-            "POST",
-            "/cam/whep",
-            &["Content-Type: text/plain"],
-            OFFER,
-            &[415],
-        ),
+        ("POST", "/cam/whep", &["Content-Type: text/plain"], OFFER, &[415]),
         ("POST", "/cam/whep", sdp, "hello", &[400]),
         ("POST", "/cam/whep", sdp, "", &[400]),
         ("PUT", "/cam/whep", sdp, OFFER, &[405]),
@@ -178,14 +121,8 @@ fn each_wrong_request_gets_the_right_status_and_a_sentence() -> Result<()> {
     ];
     for (method, path, headers, body, expected) in cases {
         let answer = live.ask(method, path, headers, body)?;
-        ensure!(
-            expected.contains(&answer.status),
-            "{method} {path} {headers:?}: {answer:?}"
-        );
-        ensure!(
-            answer.body.split_whitespace().count() >= 3,
-            "{method} {path}: no sentence in {answer:?}"
-        );
+        ensure!(expected.contains(&answer.status), "{method} {path} {headers:?}: {answer:?}");
+        ensure!(answer.body.split_whitespace().count() >= 3, "{method} {path}: no sentence in {answer:?}");
     }
     let huge = "a=".repeat(100_000);
     let answer = live.ask("POST", "/cam/whep", sdp, &huge)?;
