@@ -104,9 +104,7 @@ impl<In: LaneItem, Out: LaneItem> Running<In, Out> {
                         return Turn::Ended;
                     }
                 }
-                Next::Discontinuity | Next::Lost { .. } => {
-                    self.conversion.1.discontinuity(&mut self.output)
-                }
+                Next::Discontinuity | Next::Lost { .. } => self.conversion.1.discontinuity(&mut self.output),
                 Next::Empty => return Turn::Waiting,
                 Next::Ended => return Turn::Ended,
             }

@@ -35,21 +35,14 @@ pub struct HubOptions {
 
 impl Default for HubOptions {
     fn default() -> HubOptions {
-        HubOptions {
-            grace: Duration::from_secs(5),
-            lane: LaneOptions::default(),
-        }
+        HubOptions { grace: Duration::from_secs(5), lane: LaneOptions::default() }
     }
 }
 
 /// Starts a source under a name that nobody publishes: a CDN route, a camera, a file.
 pub trait Resolver: Send + Sync + 'static {
     /// Takes a name up, or not. The future ends when the stream has been published, or with what went wrong.
-    fn resolve(
-        &self,
-        hub: &Hub,
-        name: &StreamName,
-    ) -> Option<BoxFuture<'static, Result<(), String>>>;
+    fn resolve(&self, hub: &Hub, name: &StreamName) -> Option<BoxFuture<'static, Result<(), String>>>;
 }
 
 /// What streams need of the hub that they belong to.
@@ -63,9 +56,7 @@ pub(crate) struct Services {
 
 impl std::fmt::Debug for Services {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Services")
-            .field("options", &self.options)
-            .finish_non_exhaustive()
+        f.debug_struct("Services").field("options", &self.options).finish_non_exhaustive()
     }
 }
 
@@ -85,9 +76,7 @@ struct Inner {
 
 impl std::fmt::Debug for Hub {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hub")
-            .field("streams", &self.0.streams.lock().len())
-            .finish()
+        f.debug_struct("Hub").field("streams", &self.0.streams.lock().len()).finish()
     }
 }
 
@@ -101,17 +90,11 @@ impl Services {
     pub(crate) fn forget(&self, stream: &Arc<Stream>, reason: &str) {
         if let Some(hub) = self.hub.upgrade() {
             let mut streams = hub.streams.lock();
-            if streams
-                .get(stream.name())
-                .is_some_and(|known| Arc::ptr_eq(known, stream))
-            {
+            if streams.get(stream.name()).is_some_and(|known| Arc::ptr_eq(known, stream)) {
                 streams.remove(stream.name());
             }
         }
-        self.tell(Event::Unpublished {
-            stream: stream.name().clone(),
-            reason: reason.to_owned(),
-        });
+        self.tell(Event::Unpublished { stream: stream.name().clone(), reason: reason.to_owned() });
     }
 }
 
@@ -151,10 +134,7 @@ impl Hub {
 
     /// What happens from now on.
     pub fn events(&self) -> Events {
-        Events {
-            receiver: self.0.services.events.subscribe(),
-            dropped: 0,
-        }
+        Events { receiver: self.0.services.events.subscribe(), dropped: 0 }
     }
 
     /// Takes a name for a publisher, or resumes a paused stream of that name.
@@ -170,10 +150,7 @@ impl Hub {
                     let publisher = stream.take_over(peer);
                     Ok(Publication::new(stream.clone(), publisher, start))
                 }
-                _ => Err(PublishError::NameTaken {
-                    protocol: stream.source().protocol,
-                    name,
-                }),
+                _ => Err(PublishError::NameTaken { protocol: stream.source().protocol, name }),
             };
         }
         let limit = limits::STREAMS.get();
@@ -190,19 +167,13 @@ impl Hub {
     ///
     /// # Errors
     /// There is no such stream, or it could not be started.
-    pub async fn subscribe(
-        &self,
-        name: &StreamName,
-        peer: Peer,
-    ) -> Result<Subscription, SubscribeError> {
+    pub async fn subscribe(&self, name: &StreamName, peer: Peer) -> Result<Subscription, SubscribeError> {
         let stream = match self.find(name) {
             Some(stream) => stream,
             None => self.resolve(name).await?,
         };
         let mut state = stream.watch_state();
-        let settled = state
-            .wait_for(|state| *state != StreamState::Starting || stream.publisher() > 0)
-            .await;
+        let settled = state.wait_for(|state| *state != StreamState::Starting || stream.publisher() > 0).await;
         match settled.map(|state| *state) {
             Ok(StreamState::Ended) | Err(_) => Err(SubscribeError::NotFound { name: name.clone() }),
             Ok(_) => Ok(Subscription::new(stream.clone(), peer)),
@@ -225,10 +196,7 @@ impl Hub {
         let starting = self.starting(name).ok_or_else(not_found)?;
         let result = starting.await;
         self.0.resolving.lock().remove(name);
-        result.map_err(|reason| SubscribeError::NotStarted {
-            name: name.clone(),
-            reason,
-        })?;
+        result.map_err(|reason| SubscribeError::NotStarted { name: name.clone(), reason })?;
         self.find(name).ok_or_else(not_found)
     }
 
@@ -238,10 +206,7 @@ impl Hub {
             return Some(starting.clone());
         }
         let resolvers = self.0.resolvers.lock().clone();
-        let starting = resolvers
-            .iter()
-            .find_map(|resolver| resolver.resolve(self, name))?
-            .shared();
+        let starting = resolvers.iter().find_map(|resolver| resolver.resolve(self, name))?.shared();
         resolving.insert(name.clone(), starting.clone());
         Some(starting)
     }

@@ -40,9 +40,7 @@ mod sync;
 mod track;
 
 pub use environment::{BoxFuture, Environment};
-pub use lane::{
-    Bell, Cursor, Demand, Join, Lag, Lane, LaneItem, LaneOptions, LaneWriter, Next, lane,
-};
+pub use lane::{Bell, Cursor, Demand, Join, Lag, Lane, LaneItem, LaneOptions, LaneWriter, Next, lane};
 
 #[cfg(not(loom))]
 pub use {

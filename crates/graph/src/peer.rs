@@ -19,27 +19,16 @@ pub struct Peer {
 impl Peer {
     /// A peer of which only protocol and session are known.
     pub fn new(protocol: &'static str, session: impl Into<String>) -> Peer {
-        Peer {
-            protocol,
-            session: session.into(),
-            remote: None,
-            user_agent: None,
-        }
+        Peer { protocol, session: session.into(), remote: None, user_agent: None }
     }
 
     /// The same peer at an address.
     pub fn with_remote(self, remote: SocketAddr) -> Peer {
-        Peer {
-            remote: Some(remote),
-            ..self
-        }
+        Peer { remote: Some(remote), ..self }
     }
 
     /// The same peer with the name it gives itself, cut to 256 characters.
     pub fn with_user_agent(self, user_agent: &str) -> Peer {
-        Peer {
-            user_agent: Some(user_agent.chars().take(256).collect()),
-            ..self
-        }
+        Peer { user_agent: Some(user_agent.chars().take(256).collect()), ..self }
     }
 }

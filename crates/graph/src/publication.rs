@@ -30,13 +30,7 @@ pub struct Publication {
 impl Publication {
     pub(crate) fn new(stream: Arc<Stream>, publisher: u64, start: Duration) -> Publication {
         let left_over = stream.tracks().to_vec();
-        Publication {
-            publisher,
-            start,
-            resumed: publisher > 0,
-            left_over,
-            stream,
-        }
+        Publication { publisher, start, resumed: publisher > 0, left_over, stream }
     }
 
     /// The stream.
@@ -58,34 +52,20 @@ impl Publication {
     ///
     /// # Errors
     /// The limit `STREAM_TRACKS`.
-    pub fn add_frames(
-        &mut self,
-        parameters: TrackParameters,
-    ) -> Result<LaneWriter<Frame>, PublishError> {
+    pub fn add_frames(&mut self, parameters: TrackParameters) -> Result<LaneWriter<Frame>, PublishError> {
         let (track, again) = self.track(parameters.kind(), Form::Frames)?;
         let writer = track.native().frame_writer();
-        Ok(begin(
-            writer.expect("a track of frames has a lane of frames"),
-            parameters,
-            again,
-        ))
+        Ok(begin(writer.expect("a track of frames has a lane of frames"), parameters, again))
     }
 
     /// Adds a track that is written as packets; otherwise like [`Publication::add_frames`].
     ///
     /// # Errors
     /// The limit `STREAM_TRACKS`.
-    pub fn add_packets(
-        &mut self,
-        parameters: TrackParameters,
-    ) -> Result<LaneWriter<Packet>, PublishError> {
+    pub fn add_packets(&mut self, parameters: TrackParameters) -> Result<LaneWriter<Packet>, PublishError> {
         let (track, again) = self.track(parameters.kind(), Form::Packets)?;
         let writer = track.native().packet_writer();
-        Ok(begin(
-            writer.expect("a track of packets has a lane of packets"),
-            parameters,
-            again,
-        ))
+        Ok(begin(writer.expect("a track of packets has a lane of packets"), parameters, again))
     }
 
     /// Says that all tracks are known: viewers may join.
@@ -93,10 +73,7 @@ impl Publication {
         for track in self.left_over.drain(..) {
             self.stream.remove_track(&track);
         }
-        if self
-            .stream
-            .change_state(&[StreamState::Starting], StreamState::Live)
-        {
+        if self.stream.change_state(&[StreamState::Starting], StreamState::Live) {
             let (stream, peer) = (self.stream.name().clone(), self.stream.source());
             let resumed = self.resumed;
             self.stream.services().tell(match resumed {
@@ -125,10 +102,7 @@ impl Publication {
     }
 
     fn track(&mut self, kind: TrackKind, form: Form) -> Result<(Arc<Track>, bool), PublishError> {
-        let taken_up = self
-            .left_over
-            .iter()
-            .position(|track| track.kind() == kind && track.native().native() == form);
+        let taken_up = self.left_over.iter().position(|track| track.kind() == kind && track.native().native() == form);
         match taken_up {
             Some(index) => Ok((self.left_over.remove(index), true)),
             None => Ok((self.stream.add_track(kind, form)?, false)),
@@ -136,11 +110,7 @@ impl Publication {
     }
 }
 
-fn begin<T: crate::LaneItem>(
-    mut writer: LaneWriter<T>,
-    parameters: TrackParameters,
-    again: bool,
-) -> LaneWriter<T> {
+fn begin<T: crate::LaneItem>(mut writer: LaneWriter<T>, parameters: TrackParameters, again: bool) -> LaneWriter<T> {
     if again {
         writer.discontinuity();
     }
@@ -163,13 +133,8 @@ impl Drop for Publication {
         if services.options.grace.is_zero() || !was_live {
             return stream.end("the publisher has left");
         }
-        stream.change_state(
-            &[StreamState::Starting, StreamState::Live],
-            StreamState::Paused,
-        );
-        services.tell(Event::Paused {
-            stream: stream.name().clone(),
-        });
+        stream.change_state(&[StreamState::Starting, StreamState::Live], StreamState::Paused);
+        services.tell(Event::Paused { stream: stream.name().clone() });
         let sleep = services.environment.sleep(services.options.grace);
         services.environment.spawn(Box::pin(async move {
             sleep.await;

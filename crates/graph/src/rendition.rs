@@ -50,10 +50,7 @@ struct Lanes {
 
 impl std::fmt::Debug for Rendition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rendition")
-            .field("kind", &self.kind)
-            .field("parameters", &self.parameters())
-            .finish()
+        f.debug_struct("Rendition").field("kind", &self.kind).field("parameters", &self.parameters()).finish()
     }
 }
 
@@ -69,32 +66,10 @@ impl Rendition {
         let options = services.options.lane.clone();
         let mut lanes = Lanes::default();
         match native {
-            Form::Frames => {
-                lanes.frames = Some(Lane::new(
-                    options,
-                    demand.clone(),
-                    owner,
-                    Some(facts.clone()),
-                ))
-            }
-            Form::Packets => {
-                lanes.packets = Some(Lane::new(
-                    options,
-                    demand.clone(),
-                    owner,
-                    Some(facts.clone()),
-                ))
-            }
+            Form::Frames => lanes.frames = Some(Lane::new(options, demand.clone(), owner, Some(facts.clone()))),
+            Form::Packets => lanes.packets = Some(Lane::new(options, demand.clone(), owner, Some(facts.clone()))),
         }
-        Arc::new(Rendition {
-            kind,
-            converted_from,
-            facts,
-            demand,
-            native,
-            lanes: Mutex::new(lanes),
-            services,
-        })
+        Arc::new(Rendition { kind, converted_from, facts, demand, native, lanes: Mutex::new(lanes), services })
     }
 
     /// What a decoder must know; `None` before the source has said it.
@@ -137,21 +112,11 @@ impl Rendition {
     }
 
     pub(crate) fn frame_writer(&self) -> Option<LaneWriter<Frame>> {
-        self.lanes
-            .lock()
-            .frames
-            .as_ref()
-            .filter(|_| self.native == Form::Frames)
-            .map(Lane::writer)
+        self.lanes.lock().frames.as_ref().filter(|_| self.native == Form::Frames).map(Lane::writer)
     }
 
     pub(crate) fn packet_writer(&self) -> Option<LaneWriter<Packet>> {
-        self.lanes
-            .lock()
-            .packets
-            .as_ref()
-            .filter(|_| self.native == Form::Packets)
-            .map(Lane::writer)
+        self.lanes.lock().packets.as_ref().filter(|_| self.native == Form::Packets).map(Lane::writer)
     }
 
     /// Readers of the lane that the rendition's writer fills.
@@ -182,35 +147,15 @@ impl Rendition {
     }
 
     /// A reader of its frames, derived if need be.
-    pub(crate) fn frames(
-        self: &Arc<Self>,
-        bell: &Bell,
-        join: Join,
-    ) -> Result<Cursor<Frame>, ConvertError> {
+    pub(crate) fn frames(self: &Arc<Self>, bell: &Bell, join: Join) -> Result<Cursor<Frame>, ConvertError> {
         let converters = self.services.converters.load_full();
-        self.read(
-            bell,
-            join,
-            |lanes| &mut lanes.frames,
-            |lanes| &lanes.packets,
-            move |p| converters.depacketizer(p),
-        )
+        self.read(bell, join, |lanes| &mut lanes.frames, |lanes| &lanes.packets, move |p| converters.depacketizer(p))
     }
 
     /// A reader of its packets, derived if need be.
-    pub(crate) fn packets(
-        self: &Arc<Self>,
-        bell: &Bell,
-        join: Join,
-    ) -> Result<Cursor<Packet>, ConvertError> {
+    pub(crate) fn packets(self: &Arc<Self>, bell: &Bell, join: Join) -> Result<Cursor<Packet>, ConvertError> {
         let converters = self.services.converters.load_full();
-        self.read(
-            bell,
-            join,
-            |lanes| &mut lanes.packets,
-            |lanes| &lanes.frames,
-            move |p| converters.packetizer(p),
-        )
+        self.read(bell, join, |lanes| &mut lanes.packets, |lanes| &lanes.frames, move |p| converters.packetizer(p))
     }
 
     fn read<In: LaneItem, Out: LaneItem>(
@@ -225,9 +170,7 @@ impl Rendition {
         if let Some(lane) = wanted(&mut lanes) {
             return Ok(lane.cursor(bell, join));
         }
-        let parameters = self
-            .parameters()
-            .ok_or(ConvertError::NotBegun { kind: self.kind })?;
+        let parameters = self.parameters().ok_or(ConvertError::NotBegun { kind: self.kind })?;
         let not_possible = || ConvertError::NoConversion {
             kind: self.kind,
             from: parameters.codec,
@@ -235,16 +178,8 @@ impl Rendition {
         };
         let conversion = make(&parameters).ok_or_else(not_possible)?;
         let own_bell = Bell::new();
-        let input = other(&lanes)
-            .as_ref()
-            .ok_or_else(not_possible)?
-            .cursor(&own_bell, Join::NewestGroup);
-        let lane = Lane::new(
-            self.services.options.lane.clone(),
-            self.demand.clone(),
-            Some(own_bell.clone()),
-            None,
-        );
+        let input = other(&lanes).as_ref().ok_or_else(not_possible)?.cursor(&own_bell, Join::NewestGroup);
+        let lane = Lane::new(self.services.options.lane.clone(), self.demand.clone(), Some(own_bell.clone()), None);
         let cursor = lane.cursor(bell, join);
         let running = Running {
             input,

@@ -89,10 +89,7 @@ impl Viewer {
 
 impl std::fmt::Debug for Stream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stream")
-            .field("name", &self.name)
-            .field("state", &self.state())
-            .finish()
+        f.debug_struct("Stream").field("name", &self.name).field("state", &self.state()).finish()
     }
 }
 
@@ -146,11 +143,7 @@ impl Stream {
 
     /// The first track of a kind.
     pub fn track(&self, kind: TrackKind) -> Option<Arc<Track>> {
-        self.tracks
-            .load()
-            .iter()
-            .find(|track| track.kind() == kind)
-            .cloned()
+        self.tracks.load().iter().find(|track| track.kind() == kind).cloned()
     }
 
     /// Who watches it now.
@@ -206,11 +199,7 @@ impl Stream {
         })
     }
 
-    pub(crate) fn add_track(
-        &self,
-        kind: TrackKind,
-        form: Form,
-    ) -> Result<Arc<Track>, PublishError> {
+    pub(crate) fn add_track(&self, kind: TrackKind, form: Form) -> Result<Arc<Track>, PublishError> {
         let limit = limits::STREAM_TRACKS.get();
         if self.tracks.load().len() as u64 >= limit {
             limits::STREAM_TRACKS.hit();
@@ -227,31 +216,15 @@ impl Stream {
     }
 
     pub(crate) fn remove_track(&self, track: &Arc<Track>) {
-        self.tracks.rcu(|tracks| {
-            tracks
-                .iter()
-                .filter(|t| !Arc::ptr_eq(t, track))
-                .cloned()
-                .collect::<Vec<_>>()
-        });
+        self.tracks.rcu(|tracks| tracks.iter().filter(|t| !Arc::ptr_eq(t, track)).cloned().collect::<Vec<_>>());
         track.end();
     }
 
     /// Stream time now: where a publisher that takes over begins.
     pub(crate) fn now(&self) -> Duration {
-        let newest = self
-            .tracks
-            .load()
-            .iter()
-            .filter_map(|track| track.native().newest())
-            .max();
-        let after_newest =
-            newest.map_or(Duration::ZERO, |newest| newest + Duration::from_millis(40));
-        self.services
-            .environment
-            .now()
-            .saturating_duration_since(self.epoch)
-            .max(after_newest)
+        let newest = self.tracks.load().iter().filter_map(|track| track.native().newest()).max();
+        let after_newest = newest.map_or(Duration::ZERO, |newest| newest + Duration::from_millis(40));
+        self.services.environment.now().saturating_duration_since(self.epoch).max(after_newest)
     }
 
     pub(crate) fn add_viewer(&self, peer: Peer) -> (u64, Arc<Viewer>) {

@@ -27,10 +27,7 @@ impl Subscription {
         if stream.state() == StreamState::Ended {
             viewer.terminate("the stream has ended");
         }
-        stream.services().tell(Event::ViewerJoined {
-            stream: stream.name().clone(),
-            peer: viewer.peer().clone(),
-        });
+        stream.services().tell(Event::ViewerJoined { stream: stream.name().clone(), peer: viewer.peer().clone() });
         Subscription { stream, id, viewer }
     }
 
@@ -93,10 +90,7 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.stream.remove_viewer(self.id);
-        let event = Event::ViewerLeft {
-            stream: self.stream.name().clone(),
-            peer: self.viewer.peer().clone(),
-        };
+        let event = Event::ViewerLeft { stream: self.stream.name().clone(), peer: self.viewer.peer().clone() };
         self.stream.services().tell(event);
     }
 }

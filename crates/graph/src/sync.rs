@@ -58,10 +58,7 @@ mod modelled {
 
     impl<T> Slot<T> {
         pub(crate) fn new() -> Slot<T> {
-            Slot {
-                written: AtomicBool::new(false),
-                value: UnsafeCell::new(None),
-            }
+            Slot { written: AtomicBool::new(false), value: UnsafeCell::new(None) }
         }
 
         pub(crate) fn set(&self, value: T) -> Result<(), T> {

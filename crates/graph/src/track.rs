@@ -27,13 +27,7 @@ pub struct Track {
 impl Track {
     pub(crate) fn new(id: u32, kind: TrackKind, form: Form, services: Arc<Services>) -> Arc<Track> {
         let native = Rendition::new(kind, form, None, None, services.clone());
-        Arc::new(Track {
-            id,
-            kind,
-            native,
-            converted: Mutex::new(Vec::new()),
-            services,
-        })
+        Arc::new(Track { id, kind, native, converted: Mutex::new(Vec::new()), services })
     }
 
     /// Its number in the stream, from zero.
@@ -54,10 +48,7 @@ impl Track {
     /// What the source sends, and what is being converted from it now.
     pub fn renditions(&self) -> Vec<Arc<Rendition>> {
         let converted = self.converted.lock();
-        std::iter::once(&self.native)
-            .chain(converted.iter().map(|(_, r)| r))
-            .cloned()
-            .collect()
+        std::iter::once(&self.native).chain(converted.iter().map(|(_, r)| r)).cloned().collect()
     }
 
     pub(crate) fn frames(
@@ -87,10 +78,7 @@ impl Track {
         accept: &[Codec],
         read: impl Fn(&Arc<Rendition>) -> Result<T, ConvertError>,
     ) -> Result<T, ConvertError> {
-        let parameters = self
-            .native
-            .parameters()
-            .ok_or(ConvertError::NotBegun { kind: self.kind })?;
+        let parameters = self.native.parameters().ok_or(ConvertError::NotBegun { kind: self.kind })?;
         if accept.contains(&parameters.codec) {
             return read(&self.native);
         }
@@ -99,16 +87,10 @@ impl Track {
             return read(rendition);
         }
         for &codec in accept {
-            let Some((result, conversion)) = self
-                .services
-                .converters
-                .load()
-                .transcoder(&parameters, codec)
-            else {
+            let Some((result, conversion)) = self.services.converters.load().transcoder(&parameters, codec) else {
                 continue;
             };
-            let (rendition, running) =
-                self.converted_rendition(&parameters, codec, result, conversion)?;
+            let (rendition, running) = self.converted_rendition(&parameters, codec, result, conversion)?;
             let reader = read(&rendition)?;
             converted.push((codec, rendition));
             drop(converted);
@@ -119,11 +101,7 @@ impl Track {
         Err(ConvertError::NoConversion {
             kind: self.kind,
             from: parameters.codec,
-            to: accept
-                .iter()
-                .map(|codec| codec.name())
-                .collect::<Vec<_>>()
-                .join(" or "),
+            to: accept.iter().map(|codec| codec.name()).collect::<Vec<_>>().join(" or "),
         })
     }
 
@@ -136,27 +114,16 @@ impl Track {
     ) -> Result<(Arc<Rendition>, Running<Frame, Frame>), ConvertError> {
         let bell = Bell::new();
         let services = self.services.clone();
-        let rendition = Rendition::new(
-            self.kind,
-            Form::Frames,
-            Some(source.codec),
-            Some(bell.clone()),
-            services.clone(),
-        );
-        let mut output = rendition
-            .frame_writer()
-            .ok_or(ConvertError::NotBegun { kind: self.kind })?;
+        let rendition =
+            Rendition::new(self.kind, Form::Frames, Some(source.codec), Some(bell.clone()), services.clone());
+        let mut output = rendition.frame_writer().ok_or(ConvertError::NotBegun { kind: self.kind })?;
         output.set_parameters(result);
         let input = self.native.frames(&bell, Join::NewestGroup)?;
         let make = move |input: &TrackParameters| -> Option<Box<dyn Conversion<Frame, Frame>>> {
             if input.codec == codec {
                 return Some(Box::new(Unchanged));
             }
-            services
-                .converters
-                .load()
-                .transcoder(input, codec)
-                .map(|(_, conversion)| conversion)
+            services.converters.load().transcoder(input, codec).map(|(_, conversion)| conversion)
         };
         let running = Running {
             input,

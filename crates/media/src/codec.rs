@@ -53,9 +53,7 @@ impl Codec {
     pub const fn kind(self) -> TrackKind {
         match self {
             Codec::H264 | Codec::H265 | Codec::Vp8 | Codec::Vp9 | Codec::Av1 => TrackKind::Video,
-            Codec::Aac | Codec::Opus | Codec::Pcmu | Codec::Pcma | Codec::G722 | Codec::Mp3 => {
-                TrackKind::Audio
-            }
+            Codec::Aac | Codec::Opus | Codec::Pcmu | Codec::Pcma | Codec::G722 | Codec::Mp3 => TrackKind::Audio,
         }
     }
 

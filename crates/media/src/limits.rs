@@ -22,20 +22,8 @@ pub struct Limit {
 }
 
 impl Limit {
-    const fn new(
-        name: &'static str,
-        default: u64,
-        unit: &'static str,
-        what: &'static str,
-    ) -> Limit {
-        Limit {
-            name,
-            default,
-            unit,
-            what,
-            value: AtomicU64::new(default),
-            hits: AtomicU64::new(0),
-        }
+    const fn new(name: &'static str, default: u64, unit: &'static str, what: &'static str) -> Limit {
+        Limit { name, default, unit, what, value: AtomicU64::new(default), hits: AtomicU64::new(0) }
     }
 
     /// The value in force.
@@ -137,10 +125,7 @@ limits! {
 
 /// The limit with this name in the configuration (lower case).
 pub fn find(name: &str) -> Option<&'static Limit> {
-    TABLE
-        .iter()
-        .copied()
-        .find(|limit| limit.name.eq_ignore_ascii_case(name))
+    TABLE.iter().copied().find(|limit| limit.name.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
@@ -150,10 +135,7 @@ mod tests {
     #[test]
     fn every_limit_is_found_by_its_name_and_counts_its_hits() {
         for limit in TABLE {
-            assert!(std::ptr::eq(
-                find(&limit.name.to_lowercase()).unwrap(),
-                *limit
-            ));
+            assert!(std::ptr::eq(find(&limit.name.to_lowercase()).unwrap(), *limit));
         }
         let before = SDP_BYTES.hits();
         SDP_BYTES.hit();

@@ -17,16 +17,10 @@ pub enum InvalidName {
     #[error("a stream name must not be empty or have an empty part between slashes")]
     Empty,
     /// A part is longer than [`StreamName::SEGMENT_BYTES_MAX`].
-    #[error(
-        "a part of a stream name may have at most {} characters",
-        StreamName::SEGMENT_BYTES_MAX
-    )]
+    #[error("a part of a stream name may have at most {} characters", StreamName::SEGMENT_BYTES_MAX)]
     TooLong,
     /// More parts than [`StreamName::SEGMENTS_MAX`].
-    #[error(
-        "a stream name may have at most {} parts between slashes",
-        StreamName::SEGMENTS_MAX
-    )]
+    #[error("a stream name may have at most {} parts between slashes", StreamName::SEGMENTS_MAX)]
     TooDeep,
     /// A part does not begin with a letter or digit.
     #[error("each part of a stream name must begin with a letter or a digit")]
@@ -67,10 +61,7 @@ fn check_segment(segment: &str) -> Result<(), InvalidName> {
     if segment.len() > StreamName::SEGMENT_BYTES_MAX {
         return Err(InvalidName::TooLong);
     }
-    if let Some(bad) = segment
-        .chars()
-        .find(|c| !c.is_ascii_alphanumeric() && !"._-".contains(*c))
-    {
+    if let Some(bad) = segment.chars().find(|c| !c.is_ascii_alphanumeric() && !"._-".contains(*c)) {
         return Err(InvalidName::BadCharacter(bad));
     }
     if !first.is_ascii_alphanumeric() {

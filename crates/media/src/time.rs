@@ -43,15 +43,13 @@ impl ClockRate {
         if self == to {
             return ticks;
         }
-        let scaled =
-            (i128::from(ticks) * i128::from(to.hertz())).div_euclid(i128::from(self.hertz()));
+        let scaled = (i128::from(ticks) * i128::from(to.hertz())).div_euclid(i128::from(self.hertz()));
         scaled.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
     }
 
     /// The length of this many ticks; negative spans count as zero.
     pub fn duration(self, ticks: Ticks) -> Duration {
-        let nanos =
-            u128::from(ticks.max(0).unsigned_abs()) * 1_000_000_000 / u128::from(self.hertz());
+        let nanos = u128::from(ticks.max(0).unsigned_abs()) * 1_000_000_000 / u128::from(self.hertz());
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 

@@ -16,21 +16,14 @@ pub fn candidate_addresses(bound: IpAddr) -> io::Result<Vec<IpAddr>> {
     if !bound.is_unspecified() {
         return Ok(vec![bound]);
     }
-    let all = if_addrs::get_if_addrs()?
-        .into_iter()
-        .map(|interface| interface.ip())
-        .collect();
+    let all = if_addrs::get_if_addrs()?.into_iter().map(|interface| interface.ip()).collect();
     Ok(reachable(bound, all))
 }
 
 fn reachable(bound: IpAddr, all: Vec<IpAddr>) -> Vec<IpAddr> {
     let both_families = bound == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
     let of_family = |ip: &IpAddr| both_families || ip.is_ipv4();
-    let mut addresses: Vec<IpAddr> = all
-        .into_iter()
-        .filter(of_family)
-        .filter(|ip| !is_link_local(*ip))
-        .collect();
+    let mut addresses: Vec<IpAddr> = all.into_iter().filter(of_family).filter(|ip| !is_link_local(*ip)).collect();
     addresses.sort_by_key(|ip| ip.is_ipv6());
     addresses.dedup();
     if addresses.iter().any(|ip| !ip.is_loopback()) {
@@ -58,14 +51,7 @@ mod tests {
 
     #[test]
     fn a_wildcard_stands_for_what_others_can_reach() {
-        let all = [
-            "127.0.0.1",
-            "::1",
-            "fe80::1",
-            "2001:db8::5",
-            "169.254.3.4",
-            "192.0.2.7",
-        ];
+        let all = ["127.0.0.1", "::1", "fe80::1", "2001:db8::5", "169.254.3.4", "192.0.2.7"];
         check("0.0.0.0", &all, &["192.0.2.7"]);
         check("::", &all, &["192.0.2.7", "2001:db8::5"]);
         check("0.0.0.0", &["127.0.0.1", "::1"], &["127.0.0.1"]);

@@ -24,14 +24,7 @@ impl Burst {
 
     /// An empty burst to `destination`, leaving from `source` if the socket has several addresses.
     pub fn new(destination: SocketAddr, source: Option<IpAddr>) -> Burst {
-        Burst {
-            destination,
-            source,
-            bytes: Vec::new(),
-            segment: 0,
-            count: 0,
-            closed: false,
-        }
+        Burst { destination, source, bytes: Vec::new(), segment: 0, count: 0, closed: false }
     }
 
     /// Empties it for another destination and keeps its memory.
@@ -115,10 +108,7 @@ mod tests {
         assert!(burst.push(&[3; 40]));
         assert!(!burst.push(&[4; 100]), "nothing may follow a shorter one");
         assert!(!burst.push(&[4; 40]));
-        assert_eq!(
-            (burst.count(), burst.segment(), burst.bytes().len()),
-            (3, 100, 240)
-        );
+        assert_eq!((burst.count(), burst.segment(), burst.bytes().len()), (3, 100, 240));
         let sizes: Vec<usize> = burst.datagrams().map(<[u8]>::len).collect();
         assert_eq!(sizes, [100, 100, 40]);
     }

@@ -34,11 +34,7 @@ impl Listener {
     /// # Errors
     /// What the kernel says, above all that the address is in use. Has to run on a tokio runtime.
     pub fn bind(address: SocketAddr, connections: &Quota) -> io::Result<Listener> {
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::STREAM,
-            Some(Protocol::TCP),
-        )?;
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if address.is_ipv6() {
             socket.set_only_v6(address.ip() != IpAddr::V6(Ipv6Addr::UNSPECIFIED))?;
         }
@@ -46,10 +42,7 @@ impl Listener {
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
-        Ok(Listener {
-            io: TcpListener::from_std(socket.into())?,
-            connections: connections.clone(),
-        })
+        Ok(Listener { io: TcpListener::from_std(socket.into())?, connections: connections.clone() })
     }
 
     /// The address it listens at.
@@ -76,11 +69,7 @@ impl Listener {
                 Ok(permit) => {
                     // A message is written whole, so waiting for more to fill a packet only delays it.
                     let _ = stream.set_nodelay(true);
-                    return Connection {
-                        stream,
-                        remote,
-                        permit,
-                    };
+                    return Connection { stream, remote, permit };
                 }
                 Err(refused) => tracing::debug!(%remote, %refused, "TCP connection refused"),
             }
@@ -123,21 +112,13 @@ impl Connection {
 }
 
 impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -172,14 +153,9 @@ mod tests {
         let connections = Quota::connections();
         let listener = Listener::bind("[::]:0".parse().unwrap(), &connections).unwrap();
         let port = listener.local_address().unwrap().port();
-        let (client, accepted) =
-            tokio::join!(TcpStream::connect(("127.0.0.1", port)), listener.accept());
+        let (client, accepted) = tokio::join!(TcpStream::connect(("127.0.0.1", port)), listener.accept());
         let (mut client, mut accepted) = (client.unwrap(), accepted);
-        assert_eq!(
-            accepted.remote(),
-            client.local_addr().unwrap(),
-            "an IPv4 address is given as such"
-        );
+        assert_eq!(accepted.remote(), client.local_addr().unwrap(), "an IPv4 address is given as such");
         assert_eq!(connections.open(), 1);
         accepted.write_all(b"hello").await.unwrap();
         let mut hello = [0; 5];

@@ -41,11 +41,7 @@ pub enum Refused {
 impl Quota {
     /// A count under these two limits.
     pub fn new(total: &'static Limit, per_address: &'static Limit) -> Quota {
-        Quota(Arc::new(Inner {
-            total,
-            per_address,
-            counts: Mutex::default(),
-        }))
+        Quota(Arc::new(Inner { total, per_address, counts: Mutex::default() }))
     }
 
     /// A count of TCP connections: [`limits::CONNECTIONS`], [`limits::CONNECTIONS_PER_ADDRESS`].
@@ -78,10 +74,7 @@ impl Quota {
             *of_address += 1;
         }
         counts.total += 1;
-        Ok(Permit {
-            quota: self.clone(),
-            key,
-        })
+        Ok(Permit { quota: self.clone(), key })
     }
 }
 
@@ -90,9 +83,7 @@ fn subscriber(address: IpAddr) -> Option<IpAddr> {
     match address.to_canonical() {
         address if address.is_loopback() => None,
         IpAddr::V4(address) => Some(address.into()),
-        IpAddr::V6(address) => {
-            Some(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into())
-        }
+        IpAddr::V6(address) => Some(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()),
     }
 }
 
@@ -134,32 +125,20 @@ mod tests {
         let same_network = "2001:db8::ffff:1".parse().unwrap();
         let refused = connections.admit(same_network).unwrap_err();
         assert!(matches!(refused, Refused::Address(_)), "{refused}");
-        assert!(
-            connections
-                .admit("2001:db8:0:1::1".parse().unwrap())
-                .is_ok(),
-            "the next network is another"
-        );
+        assert!(connections.admit("2001:db8:0:1::1".parse().unwrap()).is_ok(), "the next network is another");
         assert_eq!(connections.open(), limit);
         permits.pop();
         permits.push(connections.admit(same_network).unwrap());
         drop(permits);
         assert_eq!(connections.open(), 0);
-        assert!(
-            connections.0.counts.lock().by_address.is_empty(),
-            "nothing is kept of who has left"
-        );
+        assert!(connections.0.counts.lock().by_address.is_empty(), "nothing is kept of who has left");
     }
 
     #[test]
     fn loopback_has_no_limit_of_its_own() {
         let connections = Quota::connections();
         let permits: Vec<Permit> = (0..limits::CONNECTIONS_PER_ADDRESS.get() + 1)
-            .map(|_| {
-                connections
-                    .admit("::ffff:127.0.0.1".parse().unwrap())
-                    .unwrap()
-            })
+            .map(|_| connections.admit("::ffff:127.0.0.1".parse().unwrap()).unwrap())
             .collect();
         assert_eq!(connections.open(), permits.len() as u64);
     }

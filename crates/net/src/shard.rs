@@ -22,9 +22,7 @@ impl Shard {
         F: AsyncFnOnce() + Send + 'static,
     {
         let name = format!("shard-{index}");
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name(name.clone()).spawn(move || {
             tokio::task::LocalSet::new().block_on(&runtime, main());
         })?;

@@ -79,12 +79,7 @@ impl TlsAcceptor {
     /// # Errors
     /// Says why it failed; the connection is closed then.
     pub async fn accept(&self, connection: Connection) -> Result<TlsStream, TlsError> {
-        match tokio::time::timeout(
-            limits::TLS_HANDSHAKE_MS.get_duration(),
-            self.0.accept(connection),
-        )
-        .await
-        {
+        match tokio::time::timeout(limits::TLS_HANDSHAKE_MS.get_duration(), self.0.accept(connection)).await {
             Ok(result) => result.map_err(TlsError::Handshake),
             Err(_) => {
                 limits::TLS_HANDSHAKE_MS.hit();
@@ -105,18 +100,13 @@ type Loaded = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 fn load(identity: &Identity) -> Result<Loaded, TlsError> {
     match identity {
         Identity::Files { certificate, key } => {
-            let in_certificate = |source| TlsError::File {
-                path: certificate.clone(),
-                source,
-            };
+            let in_certificate = |source| TlsError::File { path: certificate.clone(), source };
             let chain = CertificateDer::pem_file_iter(certificate)
                 .map_err(in_certificate)?
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(in_certificate)?;
-            let key = PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::File {
-                path: key.clone(),
-                source,
-            })?;
+            let key =
+                PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::File { path: key.clone(), source })?;
             Ok((chain, key))
         }
         Identity::SelfSigned { names } => {

@@ -52,11 +52,7 @@ impl UdpSocket {
     /// # Errors
     /// What the kernel says, above all that the address is in use. Has to run on a tokio runtime.
     pub fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::DGRAM,
-            Some(Protocol::UDP),
-        )?;
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         let dual_stack = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
         if address.is_ipv6() {
             socket.set_only_v6(!dual_stack)?;
@@ -68,11 +64,7 @@ impl UdpSocket {
         socket.bind(&address.into())?;
         let state = UdpSocketState::new((&socket).into())?;
         let io = tokio::net::UdpSocket::from_std(socket.into())?;
-        Ok(UdpSocket {
-            io,
-            state,
-            dual_stack,
-        })
+        Ok(UdpSocket { io, state, dual_stack })
     }
 
     /// The address it is bound to.
@@ -94,10 +86,7 @@ impl UdpSocket {
     /// What the kernel says. An ICMP error of an earlier datagram is not one: it is passed over.
     pub async fn receive(&self, buffer: &mut ReceiveBuffer) -> io::Result<()> {
         loop {
-            let result = self
-                .io
-                .async_io(Interest::READABLE, || self.receive_now(buffer))
-                .await;
+            let result = self.io.async_io(Interest::READABLE, || self.receive_now(buffer)).await;
             match result {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 other => return other,
@@ -108,9 +97,7 @@ impl UdpSocket {
     fn receive_now(&self, buffer: &mut ReceiveBuffer) -> io::Result<()> {
         buffer.filled = 0;
         let mut slices = buffer.bytes.each_mut().map(|bytes| IoSliceMut::new(bytes));
-        buffer.filled = self
-            .state
-            .recv((&self.io).into(), &mut slices, &mut buffer.meta)?;
+        buffer.filled = self.state.recv((&self.io).into(), &mut slices, &mut buffer.meta)?;
         Ok(())
     }
 
@@ -146,30 +133,18 @@ impl UdpSocket {
         Ok(Sent::All)
     }
 
-    fn transmit(
-        &self,
-        burst: &Burst,
-        contents: &[u8],
-        segment_size: Option<usize>,
-    ) -> io::Result<()> {
+    fn transmit(&self, burst: &Burst, contents: &[u8], segment_size: Option<usize>) -> io::Result<()> {
         let transmit = Transmit {
             destination: self.to_wire(burst.destination()),
             ecn: None,
             contents,
             segment_size,
-            src_ip: burst
-                .source()
-                .map(|ip| self.to_wire(SocketAddr::new(ip, 0)).ip()),
+            src_ip: burst.source().map(|ip| self.to_wire(SocketAddr::new(ip, 0)).ip()),
         };
         let result = self.state.try_send((&self.io).into(), &transmit);
-        if result
-            .as_ref()
-            .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-        {
+        if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
             // Tells the runtime too, so that `writable` really waits.
-            let _ = self.io.try_io(Interest::WRITABLE, || {
-                Err::<(), _>(io::ErrorKind::WouldBlock.into())
-            });
+            let _ = self.io.try_io(Interest::WRITABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
         }
         result
     }
@@ -177,9 +152,7 @@ impl UdpSocket {
     /// A dual-stack socket knows IPv4 peers by their mapped addresses (RFC 4291 §2.5.5.2).
     fn to_wire(&self, address: SocketAddr) -> SocketAddr {
         match address.ip() {
-            IpAddr::V4(ip) if self.dual_stack => {
-                SocketAddr::new(ip.to_ipv6_mapped().into(), address.port())
-            }
+            IpAddr::V4(ip) if self.dual_stack => SocketAddr::new(ip.to_ipv6_mapped().into(), address.port()),
             _ => address,
         }
     }
@@ -225,19 +198,13 @@ impl ReceiveBuffer {
     /// in the same way as it refuses segmentation offload.
     pub fn datagrams(&self) -> impl Iterator<Item = Datagram<'_>> {
         let calls = self.meta.iter().zip(&self.bytes).take(self.filled);
-        calls
-            .filter(|(meta, _)| meta.addr.port() != 0)
-            .flat_map(|(meta, bytes)| {
-                let bytes = bytes.get(..meta.len).unwrap_or_default();
-                let source = SocketAddr::new(meta.addr.ip().to_canonical(), meta.addr.port());
-                let destination = meta.dst_ip.map(|ip| ip.to_canonical());
-                let datagrams = bytes.chunks(meta.stride.max(1));
-                datagrams.map(move |bytes| Datagram {
-                    source,
-                    destination,
-                    bytes,
-                })
-            })
+        calls.filter(|(meta, _)| meta.addr.port() != 0).flat_map(|(meta, bytes)| {
+            let bytes = bytes.get(..meta.len).unwrap_or_default();
+            let source = SocketAddr::new(meta.addr.ip().to_canonical(), meta.addr.port());
+            let destination = meta.dst_ip.map(|ip| ip.to_canonical());
+            let datagrams = bytes.chunks(meta.stride.max(1));
+            datagrams.map(move |bytes| Datagram { source, destination, bytes })
+        })
     }
 }
 
@@ -258,11 +225,7 @@ mod tests {
             Some(ip) => SocketAddr::new(ip.parse().unwrap(), port),
             None => receiver.local_address().unwrap(),
         };
-        let any = if target.is_ipv4() {
-            "127.0.0.1:0"
-        } else {
-            "[::1]:0"
-        };
+        let any = if target.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
         let sender = UdpSocket::bind(any.parse().unwrap()).unwrap();
         let mut burst = Burst::new(target, None);
         for value in 0..7u8 {
@@ -281,9 +244,7 @@ mod tests {
                 seen.push((datagram.bytes[0], datagram.bytes.len()));
             }
         }
-        let expected: Vec<_> = (0..7u8)
-            .map(|value| (value, if value == 6 { 300 } else { 1_200 }))
-            .collect();
+        let expected: Vec<_> = (0..7u8).map(|value| (value, if value == 6 { 300 } else { 1_200 })).collect();
         assert_eq!(seen, expected);
 
         let mut answer = Burst::new(sender.local_address().unwrap(), Some(target.ip()));

@@ -23,10 +23,7 @@ struct Inner {
 impl Bell {
     /// A silent bell.
     pub fn new() -> Bell {
-        Bell(Arc::new(Inner {
-            rung: AtomicBool::new(false),
-            waker: AtomicWaker::new(),
-        }))
+        Bell(Arc::new(Inner { rung: AtomicBool::new(false), waker: AtomicWaker::new() }))
     }
 
     /// Rings: the task that waits is woken, or does not wait next time.
@@ -55,11 +52,7 @@ impl Bell {
         self.0.waker.register(context.waker());
         #[cfg(loom)]
         self.0.waker.register_by_ref(context.waker());
-        if self.take() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        if self.take() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     pub(crate) fn is(&self, other: &Bell) -> bool {

@@ -72,11 +72,7 @@ impl<T: LaneItem> Cursor<T> {
         match self.advance() {
             Step::Item => {
                 self.index += 1;
-                match self
-                    .segment
-                    .as_deref()
-                    .and_then(|segment| segment.entry(self.index - 1))
-                {
+                match self.segment.as_deref().and_then(|segment| segment.entry(self.index - 1)) {
                     Some(Entry::Media { item, ordinal, .. }) => {
                         self.ordinal = Some(ordinal + 1);
                         Next::Item(item)
@@ -86,17 +82,13 @@ impl<T: LaneItem> Cursor<T> {
             }
             Step::Parameters => {
                 self.announce_parameters = false;
-                self.parameters
-                    .as_ref()
-                    .map_or(Next::Empty, Next::Parameters)
+                self.parameters.as_ref().map_or(Next::Empty, Next::Parameters)
             }
             Step::Discontinuity => {
                 self.index += 1;
                 Next::Discontinuity
             }
-            Step::Lost => Next::Lost {
-                items: std::mem::take(&mut self.lost),
-            },
+            Step::Lost => Next::Lost { items: std::mem::take(&mut self.lost) },
             Step::Empty => Next::Empty,
             Step::Ended => Next::Ended,
         }
@@ -119,21 +111,9 @@ impl<T: LaneItem> Cursor<T> {
             return Lag::default();
         };
         Lag {
-            items: self
-                .shared
-                .items
-                .load(Ordering::Acquire)
-                .saturating_sub(ordinal),
-            bytes: self
-                .shared
-                .bytes
-                .load(Ordering::Acquire)
-                .saturating_sub(bytes_before),
-            ticks: self
-                .shared
-                .ticks
-                .load(Ordering::Acquire)
-                .saturating_sub(item.ticks()),
+            items: self.shared.items.load(Ordering::Acquire).saturating_sub(ordinal),
+            bytes: self.shared.bytes.load(Ordering::Acquire).saturating_sub(bytes_before),
+            ticks: self.shared.ticks.load(Ordering::Acquire).saturating_sub(item.ticks()),
         }
     }
 
@@ -141,10 +121,7 @@ impl<T: LaneItem> Cursor<T> {
     /// next one. Says how many items were passed over so far.
     pub fn skip_to_newest_group(&mut self) -> u64 {
         let newest = self.shared.position_of_newest_group();
-        let here = self
-            .segment
-            .as_ref()
-            .map(|segment| Position::new(segment.number, self.index));
+        let here = self.segment.as_ref().map(|segment| Position::new(segment.number, self.index));
         let ahead = newest != Position::NONE && here.is_none_or(|here| newest > here);
         let head_ordinal = self.shared.items.load(Ordering::Acquire);
         self.from = if ahead { newest } else { self.shared.head() };
@@ -171,11 +148,7 @@ impl<T: LaneItem> Cursor<T> {
 
     fn media(&self) -> Option<(&T, u64, u64)> {
         match self.segment.as_deref()?.entry(self.index)? {
-            Entry::Media {
-                item,
-                ordinal,
-                bytes_before,
-            } => Some((item, *ordinal, *bytes_before)),
+            Entry::Media { item, ordinal, bytes_before } => Some((item, *ordinal, *bytes_before)),
             _ => None,
         }
     }
@@ -252,10 +225,7 @@ impl<T: LaneItem> Cursor<T> {
         if self.index < SLOTS && segment.entry(self.index).is_some() {
             return true;
         }
-        let (next, first) = self
-            .shared
-            .directory
-            .read(|d| (d.find(number + 1).cloned(), d.first_number()));
+        let (next, first) = self.shared.directory.read(|d| (d.find(number + 1).cloned(), d.first_number()));
         match next {
             Some(next) => {
                 self.index = 0;
@@ -278,18 +248,12 @@ impl<T: LaneItem> Cursor<T> {
         if position == Position::NONE || position < self.from {
             return false;
         }
-        let Some(segment) = self
-            .shared
-            .directory
-            .read(|d| d.find(position.number()).cloned())
-        else {
+        let Some(segment) = self.shared.directory.read(|d| d.find(position.number()).cloned()) else {
             return false;
         };
         self.index = position.index();
         if let Some(Entry::Media { ordinal, .. }) = segment.entry(self.index) {
-            self.lost += self
-                .ordinal
-                .map_or(0, |expected| ordinal.saturating_sub(expected));
+            self.lost += self.ordinal.map_or(0, |expected| ordinal.saturating_sub(expected));
             self.ordinal = Some(*ordinal);
         }
         if let Some(parameters) = segment.parameters_before(self.index).cloned() {
@@ -300,10 +264,7 @@ impl<T: LaneItem> Cursor<T> {
     }
 
     fn meet_parameters(&mut self, parameters: Arc<TrackParameters>) {
-        let known = self
-            .parameters
-            .as_ref()
-            .is_some_and(|known| Arc::ptr_eq(known, &parameters));
+        let known = self.parameters.as_ref().is_some_and(|known| Arc::ptr_eq(known, &parameters));
         if !known {
             self.parameters = Some(parameters);
             self.announce_parameters = true;
@@ -313,18 +274,11 @@ impl<T: LaneItem> Cursor<T> {
     /// Begins in the last segment that starts before `ticks`, passing over what is earlier.
     fn seek(&mut self, ticks: Ticks) {
         let segment = self.shared.directory.read(|d| {
-            let before = d
-                .segments
-                .iter()
-                .rev()
-                .find(|s| s.first_ticks().is_some_and(|first| first <= ticks));
+            let before = d.segments.iter().rev().find(|s| s.first_ticks().is_some_and(|first| first <= ticks));
             before.or(d.segments.first()).cloned()
         });
         self.skip_until = Some(ticks);
-        if let Some(parameters) = segment
-            .as_ref()
-            .and_then(|segment| segment.parameters.clone())
-        {
+        if let Some(parameters) = segment.as_ref().and_then(|segment| segment.parameters.clone()) {
             self.meet_parameters(parameters);
         }
         self.segment = segment;

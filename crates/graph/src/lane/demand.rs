@@ -13,11 +13,7 @@ pub struct Demand {
 
 impl Demand {
     pub(crate) fn new() -> Demand {
-        Demand {
-            key_frame: AtomicBool::new(false),
-            readers: AtomicUsize::new(0),
-            bell: Mutex::new(None),
-        }
+        Demand { key_frame: AtomicBool::new(false), readers: AtomicUsize::new(0), bell: Mutex::new(None) }
     }
 
     /// Asks for a random access point as soon as possible.

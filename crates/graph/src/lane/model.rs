@@ -6,19 +6,11 @@ use loom::thread;
 use super::{Bell, Join, LaneOptions, Next, lane};
 
 fn frame(number: i64) -> Frame {
-    Frame {
-        dts: number,
-        pts: number,
-        random_access: number == 0,
-        data: Default::default(),
-    }
+    Frame { dts: number, pts: number, random_access: number == 0, data: Default::default() }
 }
 
 fn options() -> LaneOptions {
-    LaneOptions {
-        window_bytes: 1 << 20,
-        window: std::time::Duration::from_secs(3_600),
-    }
+    LaneOptions { window_bytes: 1 << 20, window: std::time::Duration::from_secs(3_600) }
 }
 
 fn parameters() -> TrackParameters {

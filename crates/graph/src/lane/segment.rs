@@ -37,11 +37,7 @@ pub(super) struct Segment<T> {
 
 impl<T: LaneItem> Segment<T> {
     pub(super) fn new(number: u64, parameters: Option<Arc<TrackParameters>>) -> Segment<T> {
-        Segment {
-            number,
-            parameters,
-            slots: (0..SLOTS).map(|_| Slot::new()).collect(),
-        }
+        Segment { number, parameters, slots: (0..SLOTS).map(|_| Slot::new()).collect() }
     }
 
     /// Fills a slot; each is filled once, by the lane's one writer.
@@ -70,12 +66,10 @@ impl<T: LaneItem> Segment<T> {
 
     /// Time of the first media item.
     pub(super) fn first_ticks(&self) -> Option<i64> {
-        (0..SLOTS)
-            .map_while(|i| self.entry(i))
-            .find_map(|entry| match entry {
-                Entry::Media { item, .. } => Some(item.ticks()),
-                _ => None,
-            })
+        (0..SLOTS).map_while(|i| self.entry(i)).find_map(|entry| match entry {
+            Entry::Media { item, .. } => Some(item.ticks()),
+            _ => None,
+        })
     }
 }
 
@@ -87,9 +81,7 @@ pub(super) struct Directory<T> {
 
 impl<T> Clone for Directory<T> {
     fn clone(&self) -> Self {
-        Directory {
-            segments: self.segments.clone(),
-        }
+        Directory { segments: self.segments.clone() }
     }
 }
 

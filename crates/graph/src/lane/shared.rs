@@ -75,29 +75,17 @@ impl<T: LaneItem> Shared<T> {
             return;
         }
         let (bytes, ticks) = (item.bytes() as u64, item.ticks());
-        let (ordinal, bytes_before) = (
-            self.items.load(Ordering::Relaxed),
-            self.bytes.load(Ordering::Relaxed),
-        );
+        let (ordinal, bytes_before) = (self.items.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
         if let Some(facts) = &self.facts {
             facts.count(&item, &mut window.last_presentation);
         }
         window.make_room(self, bytes);
-        let group = item
-            .starts_group()
-            .then(|| Position::new(window.segment.number, window.index));
+        let group = item.starts_group().then(|| Position::new(window.segment.number, window.index));
         self.items.store(ordinal + 1, Ordering::Release);
         self.bytes.store(bytes_before + bytes, Ordering::Release);
         self.ticks.store(ticks, Ordering::Release);
         window.segment_bytes += bytes;
-        window.fill(
-            self,
-            Entry::Media {
-                item,
-                ordinal,
-                bytes_before,
-            },
-        );
+        window.fill(self, Entry::Media { item, ordinal, bytes_before });
         if let Some(position) = group {
             self.newest_group.store(position.0, Ordering::Release);
         }
@@ -137,8 +125,7 @@ impl<T: LaneItem> Shared<T> {
             Some((_, count)) => *count += 1,
             None => {
                 bells.push((bell.clone(), 1));
-                self.ringing
-                    .replace(bells.iter().map(|(bell, _)| bell.clone()).collect());
+                self.ringing.replace(bells.iter().map(|(bell, _)| bell.clone()).collect());
             }
         }
         drop(bells);
@@ -152,8 +139,7 @@ impl<T: LaneItem> Shared<T> {
             bells[index].1 -= 1;
             if bells[index].1 == 0 {
                 bells.swap_remove(index);
-                self.ringing
-                    .replace(bells.iter().map(|(bell, _)| bell.clone()).collect());
+                self.ringing.replace(bells.iter().map(|(bell, _)| bell.clone()).collect());
             }
         }
         drop(bells);

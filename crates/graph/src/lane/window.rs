@@ -31,9 +31,7 @@ impl<T: LaneItem> Window<T> {
         let segment = Arc::new(Segment::new(0, None));
         Window {
             generation: 0,
-            directory: Directory {
-                segments: vec![segment.clone()],
-            },
+            directory: Directory { segments: vec![segment.clone()] },
             segment,
             index: 0,
             segment_bytes: 0,
@@ -55,31 +53,21 @@ impl<T: LaneItem> Window<T> {
         self.index = 0;
         self.segment_bytes = 0;
         self.directory.segments.push(self.segment.clone());
-        self.bytes_before
-            .push_back(shared.bytes.load(Ordering::Relaxed));
+        self.bytes_before.push_back(shared.bytes.load(Ordering::Relaxed));
         self.drop_old_segments(shared);
         shared.directory.replace(self.directory.clone());
-        shared
-            .head
-            .store(Position::new(number, 0).0, Ordering::Release);
+        shared.head.store(Position::new(number, 0).0, Ordering::Release);
     }
 
     fn drop_old_segments(&mut self, shared: &Shared<T>) {
         let total = shared.bytes.load(Ordering::Relaxed);
         let newest = shared.ticks.load(Ordering::Relaxed);
-        let span = self
-            .parameters
-            .as_ref()
-            .map(|p| p.clock_rate.ticks(shared.options.window));
+        let span = self.parameters.as_ref().map(|p| p.clock_rate.ticks(shared.options.window));
         let mut dropped = 0;
         while self.directory.segments.len() - dropped > 2 {
             let bytes = total - self.bytes_before.get(dropped).copied().unwrap_or(total);
             let too_big = bytes > shared.options.window_bytes;
-            let next_begins = self
-                .directory
-                .segments
-                .get(dropped + 1)
-                .and_then(|segment| segment.first_ticks());
+            let next_begins = self.directory.segments.get(dropped + 1).and_then(|segment| segment.first_ticks());
             let too_old = match (span, next_begins) {
                 (Some(span), Some(begins)) => newest.saturating_sub(begins) > span,
                 _ => false,
@@ -96,9 +84,6 @@ impl<T: LaneItem> Window<T> {
     pub(super) fn fill(&mut self, shared: &Shared<T>, entry: Entry<T>) {
         self.segment.fill(self.index, entry);
         self.index += 1;
-        shared.head.store(
-            Position::new(self.segment.number, self.index).0,
-            Ordering::Release,
-        );
+        shared.head.store(Position::new(self.segment.number, self.index).0, Ordering::Release);
     }
 }

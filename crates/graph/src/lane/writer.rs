@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use headwater_media::{Ticks, TrackParameters, limits};
 
-use super::{
-    bell::Bell, cursor::Cursor, demand::Demand, facts::Facts, item::LaneItem, next::Join,
-    shared::Shared,
-};
+use super::{bell::Bell, cursor::Cursor, demand::Demand, facts::Facts, item::LaneItem, next::Join, shared::Shared};
 use crate::sync::{Arc, Ordering};
 
 /// How much a lane keeps.
@@ -21,10 +18,7 @@ pub struct LaneOptions {
 
 impl Default for LaneOptions {
     fn default() -> LaneOptions {
-        LaneOptions {
-            window_bytes: limits::STREAM_WINDOW_BYTES.get(),
-            window: limits::STREAM_WINDOW_MS.get_duration(),
-        }
+        LaneOptions { window_bytes: limits::STREAM_WINDOW_BYTES.get(), window: limits::STREAM_WINDOW_MS.get_duration() }
     }
 }
 
@@ -63,10 +57,7 @@ impl<T: LaneItem> Lane<T> {
 
     /// The right to write; takes it from whoever had it.
     pub(crate) fn writer(&self) -> LaneWriter<T> {
-        LaneWriter {
-            generation: self.0.next_generation(),
-            shared: self.0.clone(),
-        }
+        LaneWriter { generation: self.0.next_generation(), shared: self.0.clone() }
     }
 
     /// A new reader, woken by `bell`.

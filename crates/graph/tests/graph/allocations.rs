@@ -40,9 +40,7 @@ fn thousand_viewers_read_without_allocating() {
     let (mut writer, lane) = lane::<Packet>(LaneOptions::default());
     writer.set_parameters(video(Codec::H264));
     let bell = Bell::new();
-    let mut cursors: Vec<_> = (0..1_000)
-        .map(|_| lane.cursor(&bell, Join::NewestGroup))
-        .collect();
+    let mut cursors: Vec<_> = (0..1_000).map(|_| lane.cursor(&bell, Join::NewestGroup)).collect();
     let mut read = 0u64;
     let mut count_reading = |from: u64, to: u64| {
         for sequence in from..to {
@@ -70,9 +68,7 @@ fn thousand_viewers_read_without_allocating() {
     };
     // The first look at the directory lets arc-swap set up its thread-local state.
     count_reading(0, 70);
-    let allocations = (10..200)
-        .map(|frame| count_reading(frame * 7, frame * 7 + 7))
-        .sum::<u64>();
+    let allocations = (10..200).map(|frame| count_reading(frame * 7, frame * 7 + 7)).sum::<u64>();
     assert_eq!(allocations, 0, "reading must not allocate");
     assert_eq!(read, 1_000 * 200 * 7 * 1_172);
 }

@@ -5,9 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use headwater_graph::{
-    Bell, Conversion, ConvertError, Converters, Cursor, Join, LaneItem, LaneWriter, Next, Peer,
-};
+use headwater_graph::{Bell, Conversion, ConvertError, Converters, Cursor, Join, LaneItem, LaneWriter, Next, Peer};
 use headwater_media::{Codec, Frame, Packet, TrackKind, TrackParameters};
 
 use crate::support::{audio, frame, hub, name, publish, video};
@@ -29,10 +27,7 @@ impl Conversion<Frame, Packet> for ToPackets {
     }
 
     fn item(&mut self, item: &Frame, out: &mut LaneWriter<Packet>) {
-        assert!(
-            item.data.first() != Some(&255),
-            "a frame that breaks this conversion"
-        );
+        assert!(item.data.first() != Some(&255), "a frame that breaks this conversion");
         out.push(Packet {
             sequence: item.dts as u64,
             timestamp: item.pts,
@@ -81,10 +76,7 @@ impl Counted {
     }
 
     fn numbers(&self) -> (usize, usize) {
-        (
-            self.made.load(Ordering::SeqCst),
-            self.at_work.load(Ordering::SeqCst),
-        )
+        (self.made.load(Ordering::SeqCst), self.at_work.load(Ordering::SeqCst))
     }
 }
 
@@ -137,20 +129,12 @@ async fn packets_are_derived_once_for_all_and_stop_when_the_last_reader_leaves()
     writer.ring();
     assert_eq!(counted.numbers(), (0, 0), "nobody has asked");
 
-    let subscription = hub
-        .subscribe(&name("camera"), Peer::new("WebRTC", "1"))
-        .await
-        .unwrap();
+    let subscription = hub.subscribe(&name("camera"), Peer::new("WebRTC", "1")).await.unwrap();
     let track = subscription.stream().track(TrackKind::Video).unwrap();
     let bell = Bell::new();
     let accept = [Codec::Vp8, Codec::H264];
-    let mut cursors: Vec<_> = (0..10)
-        .map(|_| {
-            subscription
-                .packets(&track, &accept, &bell, Join::NewestGroup)
-                .unwrap()
-        })
-        .collect();
+    let mut cursors: Vec<_> =
+        (0..10).map(|_| subscription.packets(&track, &accept, &bell, Join::NewestGroup).unwrap()).collect();
     for cursor in &mut cursors {
         assert_eq!(next_item(cursor, &bell).await.unwrap().timestamp, 0);
         assert_eq!(next_item(cursor, &bell).await.unwrap().timestamp, 3_000);
@@ -166,9 +150,7 @@ async fn packets_are_derived_once_for_all_and_stop_when_the_last_reader_leaves()
     assert_eq!(counted.numbers(), (1, 0));
     assert!(!track.native().derives());
 
-    let mut again = subscription
-        .packets(&track, &accept, &bell, Join::NewestGroup)
-        .unwrap();
+    let mut again = subscription.packets(&track, &accept, &bell, Join::NewestGroup).unwrap();
     assert_eq!(next_item(&mut again, &bell).await.unwrap().timestamp, 0);
     assert_eq!(counted.numbers(), (2, 1));
 }
@@ -182,34 +164,15 @@ async fn a_codec_conversion_and_its_packets_are_made_once_and_stop_together() {
     publication.ready();
     writer.push(frame(0, true));
     writer.ring();
-    let subscription = hub
-        .subscribe(&name("radio"), Peer::new("WebRTC", "1"))
-        .await
-        .unwrap();
+    let subscription = hub.subscribe(&name("radio"), Peer::new("WebRTC", "1")).await.unwrap();
     let track = subscription.stream().track(TrackKind::Audio).unwrap();
     let bell = Bell::new();
     let mut cursors: Vec<_> = (0..5)
-        .map(|_| {
-            subscription
-                .packets(
-                    &track,
-                    &[Codec::Opus, Codec::Pcmu],
-                    &bell,
-                    Join::NewestGroup,
-                )
-                .unwrap()
-        })
+        .map(|_| subscription.packets(&track, &[Codec::Opus, Codec::Pcmu], &bell, Join::NewestGroup).unwrap())
         .collect();
-    assert_eq!(
-        next_item(&mut cursors[4], &bell).await.unwrap().timestamp,
-        0
-    );
+    assert_eq!(next_item(&mut cursors[4], &bell).await.unwrap().timestamp, 0);
     assert_eq!(cursors[4].parameters().unwrap().codec, Codec::Opus);
-    assert_eq!(
-        counted.numbers(),
-        (2, 2),
-        "one transcoder and one packetizer"
-    );
+    assert_eq!(counted.numbers(), (2, 2), "one transcoder and one packetizer");
     assert_eq!(track.renditions().len(), 2);
     assert_eq!(track.renditions()[1].converted_from(), Some(Codec::Aac));
     cursors.clear();
@@ -225,18 +188,10 @@ async fn a_codec_that_nothing_leads_to_is_refused_in_words() {
     let mut publication = publish(&hub, "film");
     let _writer = publication.add_frames(video(Codec::H265)).unwrap();
     publication.ready();
-    let subscription = hub
-        .subscribe(&name("film"), Peer::new("WebRTC", "1"))
-        .await
-        .unwrap();
+    let subscription = hub.subscribe(&name("film"), Peer::new("WebRTC", "1")).await.unwrap();
     let track = subscription.stream().track(TrackKind::Video).unwrap();
-    let refused = subscription
-        .packets(&track, &[Codec::H264, Codec::Vp8], &Bell::new(), Join::Live)
-        .unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "the video is H265, and this server cannot convert it to H264 or VP8"
-    );
+    let refused = subscription.packets(&track, &[Codec::H264, Codec::Vp8], &Bell::new(), Join::Live).unwrap_err();
+    assert_eq!(refused.to_string(), "the video is H265, and this server cannot convert it to H264 or VP8");
     assert!(matches!(refused, ConvertError::NoConversion { .. }));
 }
 
@@ -247,40 +202,17 @@ async fn a_conversion_that_panics_ends_its_readers_and_nothing_else() {
     let mut publication = publish(&hub, "camera");
     let mut writer = publication.add_frames(video(Codec::H264)).unwrap();
     publication.ready();
-    let subscription = hub
-        .subscribe(&name("camera"), Peer::new("WebRTC", "1"))
-        .await
-        .unwrap();
+    let subscription = hub.subscribe(&name("camera"), Peer::new("WebRTC", "1")).await.unwrap();
     let track = subscription.stream().track(TrackKind::Video).unwrap();
     let bell = Bell::new();
-    let mut packets = subscription
-        .packets(&track, &[Codec::H264], &bell, Join::NewestGroup)
-        .unwrap();
-    let mut frames = subscription
-        .frames(&track, &[Codec::H264], &bell, Join::NewestGroup)
-        .unwrap();
-    writer.push(Frame {
-        data: vec![255].into(),
-        ..frame(0, true)
-    });
+    let mut packets = subscription.packets(&track, &[Codec::H264], &bell, Join::NewestGroup).unwrap();
+    let mut frames = subscription.frames(&track, &[Codec::H264], &bell, Join::NewestGroup).unwrap();
+    writer.push(Frame { data: vec![255].into(), ..frame(0, true) });
     writer.ring();
-    assert!(
-        next_item(&mut packets, &bell).await.is_none(),
-        "readers of the broken conversion come to an end"
-    );
-    assert_eq!(
-        next_item(&mut frames, &bell).await.unwrap().dts,
-        0,
-        "others go on"
-    );
+    assert!(next_item(&mut packets, &bell).await.is_none(), "readers of the broken conversion come to an end");
+    assert_eq!(next_item(&mut frames, &bell).await.unwrap().dts, 0, "others go on");
     writer.push(frame(1, true));
     writer.ring();
-    let mut again = subscription
-        .packets(&track, &[Codec::H264], &bell, Join::NewestGroup)
-        .unwrap();
-    assert_eq!(
-        next_item(&mut again, &bell).await.unwrap().timestamp,
-        3_000,
-        "who comes now gets a new conversion"
-    );
+    let mut again = subscription.packets(&track, &[Codec::H264], &bell, Join::NewestGroup).unwrap();
+    assert_eq!(next_item(&mut again, &bell).await.unwrap().timestamp, 3_000, "who comes now gets a new conversion");
 }

@@ -8,9 +8,7 @@ use std::{
     time::Duration,
 };
 
-use headwater_graph::{
-    Bell, BoxFuture, Event, Hub, Join, Peer, PublishError, Resolver, StreamState, SubscribeError,
-};
+use headwater_graph::{Bell, BoxFuture, Event, Hub, Join, Peer, PublishError, Resolver, StreamState, SubscribeError};
 use headwater_media::{Codec, StreamName, TrackKind};
 
 use crate::support::{audio, drain, frame, hub, name, publish, video};
@@ -24,16 +22,8 @@ async fn second_publisher_of_a_live_name_is_refused() {
     let hub = hub();
     let mut publication = publish(&hub, "camera");
     publication.ready();
-    let refused = hub
-        .publish(name("camera"), Peer::new("WHIP", "2"))
-        .unwrap_err();
-    assert_eq!(
-        refused,
-        PublishError::NameTaken {
-            name: name("camera"),
-            protocol: "RTMP"
-        }
-    );
+    let refused = hub.publish(name("camera"), Peer::new("WHIP", "2")).unwrap_err();
+    assert_eq!(refused, PublishError::NameTaken { name: name("camera"), protocol: "RTMP" });
 }
 
 #[tokio::test(start_paused = true)]
@@ -45,9 +35,7 @@ async fn publisher_that_comes_back_within_the_grace_time_resumes_for_viewers_who
     let subscription = hub.subscribe(&name("camera"), viewer()).await.unwrap();
     let track = subscription.stream().track(TrackKind::Video).unwrap();
     let bell = Bell::new();
-    let mut cursor = subscription
-        .frames(&track, &[Codec::H264], &bell, Join::NewestGroup)
-        .unwrap();
+    let mut cursor = subscription.frames(&track, &[Codec::H264], &bell, Join::NewestGroup).unwrap();
     writer.push(frame(0, true));
     assert_eq!(drain(&mut cursor), ["H264", "0"]);
 
@@ -55,20 +43,13 @@ async fn publisher_that_comes_back_within_the_grace_time_resumes_for_viewers_who
     assert_eq!(subscription.stream().state(), StreamState::Paused);
     tokio::time::sleep(Duration::from_secs(3)).await;
     let mut second = publish(&hub, "camera");
-    assert!(
-        second.start() >= Duration::from_secs(3),
-        "the time line goes on"
-    );
+    assert!(second.start() >= Duration::from_secs(3), "the time line goes on");
     let mut writer = second.add_frames(video(Codec::H265)).unwrap();
     second.ready();
     writer.push(frame(90, true));
     assert_eq!(drain(&mut cursor), ["break", "H265", "90"]);
     tokio::time::sleep(Duration::from_secs(30)).await;
-    assert_eq!(
-        subscription.stream().state(),
-        StreamState::Live,
-        "the first one's grace time is void"
-    );
+    assert_eq!(subscription.stream().state(), StreamState::Live, "the first one's grace time is void");
     assert_eq!(subscription.has_ended(), None);
 }
 
@@ -80,16 +61,11 @@ async fn publisher_that_stays_away_ends_its_stream_and_frees_the_name() {
     publication.ready();
     let subscription = hub.subscribe(&name("camera"), viewer()).await.unwrap();
     drop(publication);
-    assert_eq!(
-        subscription.ended().await,
-        "the publisher has left and not come back"
-    );
+    assert_eq!(subscription.ended().await, "the publisher has left and not come back");
     assert!(hub.find(&name("camera")).is_none());
     assert!(hub.streams().is_empty());
     let track = subscription.stream().track(TrackKind::Video).unwrap();
-    let mut cursor = subscription
-        .frames(&track, &[Codec::H264], &Bell::new(), Join::Live)
-        .unwrap();
+    let mut cursor = subscription.frames(&track, &[Codec::H264], &Bell::new(), Join::Live).unwrap();
     assert_eq!(drain(&mut cursor), ["end"]);
 }
 
@@ -97,24 +73,14 @@ async fn publisher_that_stays_away_ends_its_stream_and_frees_the_name() {
 async fn resumed_stream_drops_the_tracks_that_the_new_publisher_does_not_have() {
     let hub = hub();
     let mut first = publish(&hub, "show");
-    let _writers = (
-        first.add_frames(video(Codec::H264)).unwrap(),
-        first.add_frames(audio(Codec::Aac)).unwrap(),
-    );
+    let _writers = (first.add_frames(video(Codec::H264)).unwrap(), first.add_frames(audio(Codec::Aac)).unwrap());
     first.ready();
     let stream = first.stream().clone();
     drop(first);
     let mut second = publish(&hub, "show");
     let _writer = second.add_frames(audio(Codec::Aac)).unwrap();
     second.ready();
-    assert_eq!(
-        stream
-            .tracks()
-            .iter()
-            .map(|track| track.kind())
-            .collect::<Vec<_>>(),
-        [TrackKind::Audio]
-    );
+    assert_eq!(stream.tracks().iter().map(|track| track.kind()).collect::<Vec<_>>(), [TrackKind::Audio]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,9 +95,7 @@ async fn a_writer_that_was_taken_over_no_longer_writes() {
     second.ready();
     let subscription = hub.subscribe(&name("camera"), viewer()).await.unwrap();
     let track = subscription.stream().track(TrackKind::Video).unwrap();
-    let mut cursor = subscription
-        .frames(&track, &[Codec::H264], &Bell::new(), Join::Live)
-        .unwrap();
+    let mut cursor = subscription.frames(&track, &[Codec::H264], &Bell::new(), Join::Live).unwrap();
     stale.push(frame(1, true));
     writer.push(frame(2, true));
     assert_eq!(drain(&mut cursor), ["H264", "2"]);
@@ -172,23 +136,12 @@ async fn events_tell_the_story_of_a_stream() {
             other => panic!("{other:?}"),
         });
     }
-    assert_eq!(
-        story,
-        [
-            "camera published",
-            "viewer joined",
-            "viewer left",
-            "over: done"
-        ]
-    );
+    assert_eq!(story, ["camera published", "viewer joined", "viewer left", "over: done"]);
 }
 
 #[tokio::test]
 async fn viewer_of_an_unknown_name_is_told_so() {
-    let refused = hub()
-        .subscribe(&name("nobody"), viewer())
-        .await
-        .unwrap_err();
+    let refused = hub().subscribe(&name("nobody"), viewer()).await.unwrap_err();
     assert_eq!(refused.to_string(), "there is no live stream nobody");
 }
 
@@ -210,11 +163,7 @@ struct Camera {
 }
 
 impl Resolver for Camera {
-    fn resolve(
-        &self,
-        hub: &Hub,
-        name: &StreamName,
-    ) -> Option<BoxFuture<'static, Result<(), String>>> {
+    fn resolve(&self, hub: &Hub, name: &StreamName) -> Option<BoxFuture<'static, Result<(), String>>> {
         if !name.as_str().starts_with("cameras/") {
             return None;
         }
@@ -225,9 +174,7 @@ impl Resolver for Camera {
             if name.as_str().ends_with("broken") {
                 return Err("the camera does not answer".to_owned());
             }
-            let mut publication = hub
-                .publish(name, Peer::new("RTSP", "pull"))
-                .map_err(|e| e.to_string())?;
+            let mut publication = hub.publish(name, Peer::new("RTSP", "pull")).map_err(|e| e.to_string())?;
             publication.ready();
             tokio::spawn(async move { publication.terminated().await });
             Ok(())
@@ -238,9 +185,7 @@ impl Resolver for Camera {
 #[tokio::test]
 async fn many_who_ask_for_a_name_that_can_be_started_cause_one_start() {
     let (hub, starts) = (hub(), Arc::new(AtomicUsize::new(0)));
-    hub.add_resolver(Arc::new(Camera {
-        starts: starts.clone(),
-    }));
+    hub.add_resolver(Arc::new(Camera { starts: starts.clone() }));
     let name = name("cameras/1");
     let all = (0..20).map(|_| hub.subscribe(&name, viewer()));
     let results = futures_util::future::join_all(all).await;
@@ -252,16 +197,9 @@ async fn many_who_ask_for_a_name_that_can_be_started_cause_one_start() {
 #[tokio::test]
 async fn a_start_that_fails_says_why() {
     let hub = hub();
-    hub.add_resolver(Arc::new(Camera {
-        starts: Arc::default(),
-    }));
-    let refused = hub
-        .subscribe(&name("cameras/broken"), viewer())
-        .await
-        .unwrap_err();
-    let expected = SubscribeError::NotStarted {
-        name: name("cameras/broken"),
-        reason: "the camera does not answer".to_owned(),
-    };
+    hub.add_resolver(Arc::new(Camera { starts: Arc::default() }));
+    let refused = hub.subscribe(&name("cameras/broken"), viewer()).await.unwrap_err();
+    let expected =
+        SubscribeError::NotStarted { name: name("cameras/broken"), reason: "the camera does not answer".to_owned() };
     assert_eq!(refused, expected);
 }

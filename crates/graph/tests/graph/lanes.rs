@@ -8,10 +8,7 @@ use headwater_media::{Codec, Frame};
 use crate::support::{drain, frame, video};
 
 fn new_lane() -> (LaneWriter<Frame>, Lane<Frame>) {
-    let (mut writer, lane) = lane(LaneOptions {
-        window_bytes: 1 << 20,
-        window: Duration::from_secs(10),
-    });
+    let (mut writer, lane) = lane(LaneOptions { window_bytes: 1 << 20, window: Duration::from_secs(10) });
     writer.set_parameters(video(Codec::H264));
     (writer, lane)
 }
@@ -59,10 +56,7 @@ fn joiner_at_a_time_starts_at_the_first_group_from_then_on() {
     let (mut writer, lane) = new_lane();
     push(&mut writer, 0, 300, 1);
     let mut cursor = lane.cursor(&Bell::new(), Join::At(295 * 3_000 - 1));
-    assert_eq!(
-        drain(&mut cursor),
-        ["H264", "295", "296", "297", "298", "299"]
-    );
+    assert_eq!(drain(&mut cursor), ["H264", "295", "296", "297", "298", "299"]);
     let mut early = lane.cursor(&Bell::new(), Join::At(-5));
     assert_eq!(drain(&mut early).len(), 301);
     let mut later = lane.cursor(&Bell::new(), Join::At(301 * 3_000));
@@ -100,63 +94,38 @@ fn reader_that_falls_out_of_the_window_is_told_what_it_lost_and_goes_on_at_the_n
     assert_eq!(own_segment, (1..=last).collect::<Vec<_>>());
     assert_eq!(
         seen[own_segment.len()..],
-        [
-            format!("lost {}", 999 - last),
-            "1000".into(),
-            "1001".into(),
-            "1002".into(),
-            "1003".into(),
-            "1004".into()
-        ]
+        [format!("lost {}", 999 - last), "1000".into(), "1001".into(), "1002".into(), "1003".into(), "1004".into()]
     );
 }
 
 #[test]
 fn window_is_bounded_in_time() {
-    let (mut writer, lane) = lane(LaneOptions {
-        window_bytes: u64::MAX,
-        window: Duration::from_secs(10),
-    });
+    let (mut writer, lane) = lane(LaneOptions { window_bytes: u64::MAX, window: Duration::from_secs(10) });
     writer.set_parameters(video(Codec::H264));
     push(&mut writer, 0, 3_000, 1);
     let mut oldest = lane.cursor(&Bell::new(), Join::At(0));
     let kept = drain(&mut oldest).len() as i64 - 1;
-    assert!(
-        (300..300 + 3 * 64).contains(&kept),
-        "kept {kept} frames of 1/30 s"
-    );
+    assert!((300..300 + 3 * 64).contains(&kept), "kept {kept} frames of 1/30 s");
 }
 
 #[test]
 fn window_is_bounded_in_bytes_even_by_large_items() {
     let bound = 160_000;
-    let (mut writer, lane) = lane(LaneOptions {
-        window_bytes: bound,
-        window: Duration::from_secs(3_600),
-    });
+    let (mut writer, lane) = lane(LaneOptions { window_bytes: bound, window: Duration::from_secs(3_600) });
     writer.set_parameters(video(Codec::H264));
     for number in 0..1_000 {
-        writer.push(Frame {
-            data: vec![0; 5_000].into(),
-            ..frame(number, true)
-        });
+        writer.push(Frame { data: vec![0; 5_000].into(), ..frame(number, true) });
     }
     let mut oldest = lane.cursor(&Bell::new(), Join::At(0));
     let kept = (drain(&mut oldest).len() - 1) * 5_000;
-    assert!(
-        kept as u64 <= bound + bound / 8 && kept as u64 >= bound / 2,
-        "kept {kept} bytes"
-    );
+    assert!(kept as u64 <= bound + bound / 8 && kept as u64 >= bound / 2, "kept {kept} bytes");
 }
 
 #[test]
 fn stalled_reader_keeps_no_more_than_its_own_segment_alive() {
     let (mut writer, lane) = new_lane();
     let data = bytes::Bytes::from(vec![7; 50]);
-    let shared = |number: i64| Frame {
-        data: data.clone(),
-        ..frame(number, true)
-    };
+    let shared = |number: i64| Frame { data: data.clone(), ..frame(number, true) };
     writer.push(shared(0));
     let stalled = lane.cursor(&Bell::new(), Join::NewestGroup);
     for number in 1..100_000 {
@@ -176,14 +145,7 @@ fn lag_counts_what_is_not_read_yet() {
     assert_eq!(cursor.lag(), Lag::default());
     push(&mut writer, 1, 6, 10);
     assert_eq!(cursor.next_ticks(), Some(3_000));
-    assert_eq!(
-        cursor.lag(),
-        Lag {
-            items: 5,
-            bytes: 500,
-            ticks: 12_000
-        }
-    );
+    assert_eq!(cursor.lag(), Lag { items: 5, bytes: 500, ticks: 12_000 });
 }
 
 #[test]
@@ -218,9 +180,7 @@ fn readers_see_everything_before_the_end() {
 fn thousand_cursors_of_one_task_wake_it_once_a_burst() {
     let (mut writer, lane) = new_lane();
     let bell = Bell::new();
-    let mut cursors: Vec<_> = (0..1_000)
-        .map(|_| lane.cursor(&bell, Join::NewestGroup))
-        .collect();
+    let mut cursors: Vec<_> = (0..1_000).map(|_| lane.cursor(&bell, Join::NewestGroup)).collect();
     let waker = std::sync::Arc::new(CountingWaker::default());
     let context_waker = std::task::Waker::from(waker.clone());
     let mut context = std::task::Context::from_waker(&context_waker);
@@ -228,10 +188,7 @@ fn thousand_cursors_of_one_task_wake_it_once_a_burst() {
         assert!(bell.poll_rung(&mut context).is_pending());
         push(&mut writer, burst * 7, burst * 7 + 7, 7);
         writer.ring();
-        assert_eq!(
-            waker.0.load(std::sync::atomic::Ordering::SeqCst),
-            burst as usize + 1
-        );
+        assert_eq!(waker.0.load(std::sync::atomic::Ordering::SeqCst), burst as usize + 1);
         assert!(bell.poll_rung(&mut context).is_ready());
         assert!(cursors.iter_mut().all(|cursor| drain(cursor).len() >= 7));
     }
@@ -259,9 +216,7 @@ fn key_frame_requests_of_all_readers_become_one() {
     let cursors: Vec<_> = (0..100).map(|_| lane.cursor(&viewer, Join::Live)).collect();
     assert!(source.take(), "the source hears of its first reader");
     assert_eq!(writer.demand().readers(), 100);
-    cursors
-        .iter()
-        .for_each(|cursor| cursor.demand().request_key_frame());
+    cursors.iter().for_each(|cursor| cursor.demand().request_key_frame());
     assert!(source.take());
     assert!(writer.demand().take_key_frame_request());
     assert!(!writer.demand().take_key_frame_request());

@@ -11,10 +11,7 @@ use crate::support::{frame, video};
 #[test]
 fn readers_on_other_threads_see_every_item_in_order_or_are_told_the_gap() {
     const ITEMS: i64 = 200_000;
-    let (mut writer, lane) = lane::<Frame>(LaneOptions {
-        window_bytes: 64_000,
-        window: Duration::from_secs(3_600),
-    });
+    let (mut writer, lane) = lane::<Frame>(LaneOptions { window_bytes: 64_000, window: Duration::from_secs(3_600) });
     writer.set_parameters(video(Codec::H264));
     let readers: Vec<_> = (0..4)
         .map(|temper| {
@@ -32,10 +29,7 @@ fn readers_on_other_threads_see_every_item_in_order_or_are_told_the_gap() {
     for reader in readers {
         let (seen, lost) = reader.join().unwrap();
         assert!(seen > 0);
-        assert!(
-            seen + lost <= ITEMS as u64 && seen + lost > ITEMS as u64 - 60,
-            "{seen} seen, {lost} lost"
-        );
+        assert!(seen + lost <= ITEMS as u64 && seen + lost > ITEMS as u64 - 60, "{seen} seen, {lost} lost");
     }
 }
 
@@ -78,11 +72,7 @@ fn readers_that_come_and_go_leave_nothing_behind() {
             thread::spawn(move || {
                 for round in 0..2_000 {
                     let bell = Bell::new();
-                    let join = if round % 2 == 0 {
-                        Join::NewestGroup
-                    } else {
-                        Join::Live
-                    };
+                    let join = if round % 2 == 0 { Join::NewestGroup } else { Join::Live };
                     let mut cursor = lane.cursor(&bell, join);
                     while !matches!(cursor.next(), Next::Empty) {}
                 }

@@ -6,22 +6,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use headwater_graph::{
-    BoxFuture, Cursor, Environment, Hub, HubOptions, LaneItem, Next, Peer, Publication,
-};
-use headwater_media::{
-    AudioFormat, ClockRate, Codec, Format, Frame, StreamName, TrackParameters, VideoFormat,
-};
+use headwater_graph::{BoxFuture, Cursor, Environment, Hub, HubOptions, LaneItem, Next, Peer, Publication};
+use headwater_media::{AudioFormat, ClockRate, Codec, Format, Frame, StreamName, TrackParameters, VideoFormat};
 
 pub(crate) fn video(codec: Codec) -> TrackParameters {
     TrackParameters {
         codec,
         clock_rate: ClockRate::VIDEO,
-        format: Format::Video(VideoFormat {
-            width: 640,
-            height: 360,
-            frame_rate: None,
-        }),
+        format: Format::Video(VideoFormat { width: 640, height: 360, frame_rate: None }),
         config: Bytes::new(),
     }
 }
@@ -30,22 +22,14 @@ pub(crate) fn audio(codec: Codec) -> TrackParameters {
     TrackParameters {
         codec,
         clock_rate: ClockRate::OPUS,
-        format: Format::Audio(AudioFormat {
-            sample_rate: 48_000,
-            channels: 2,
-        }),
+        format: Format::Audio(AudioFormat { sample_rate: 48_000, channels: 2 }),
         config: Bytes::new(),
     }
 }
 
 /// A frame whose number can be read back from its time.
 pub(crate) fn frame(number: i64, random_access: bool) -> Frame {
-    Frame {
-        dts: number * 3_000,
-        pts: number * 3_000,
-        random_access,
-        data: Bytes::from(vec![number as u8; 100]),
-    }
+    Frame { dts: number * 3_000, pts: number * 3_000, random_access, data: Bytes::from(vec![number as u8; 100]) }
 }
 
 /// Everything that a cursor has to say now, one letter or number each.
@@ -96,6 +80,5 @@ pub(crate) fn name(text: &str) -> StreamName {
 }
 
 pub(crate) fn publish(hub: &Hub, text: &str) -> Publication {
-    hub.publish(name(text), Peer::new("RTMP", "publisher"))
-        .unwrap()
+    hub.publish(name(text), Peer::new("RTMP", "publisher")).unwrap()
 }
