@@ -34,12 +34,7 @@ impl Backlog {
         let mut times: Vec<Ticks> = packets.iter().map(|packet| packet.timestamp).collect();
         times.sort_unstable();
         times.dedup();
-        Backlog {
-            packets,
-            times,
-            distance: clock_rate.ticks(FRAME_DISTANCE).max(1),
-            next_slice: None,
-        }
+        Backlog { packets, times, distance: clock_rate.ticks(FRAME_DISTANCE).max(1), next_slice: None }
     }
 
     /// When more of it may be sent.
@@ -75,9 +70,7 @@ impl Backlog {
         let rank = self.times.partition_point(|time| *time <= own);
         let behind = Ticks::try_from(self.times.len() - rank).unwrap_or(Ticks::MAX);
         // Never before its own time: frames of a very fast source are closer together than that.
-        newest
-            .saturating_sub(behind.saturating_mul(self.distance))
-            .max(own)
+        newest.saturating_sub(behind.saturating_mul(self.distance)).max(own)
     }
 }
 
@@ -86,47 +79,24 @@ mod tests {
     use super::*;
 
     fn packet(sequence: u64, timestamp: Ticks) -> Packet {
-        Packet {
-            sequence,
-            timestamp,
-            marker: true,
-            random_access: sequence == 0,
-            payload: [0].into(),
-        }
+        Packet { sequence, timestamp, marker: true, random_access: sequence == 0, payload: [0].into() }
     }
 
     fn times(packets: &[(u64, Ticks)]) -> Vec<Ticks> {
-        let packets = packets
-            .iter()
-            .map(|(sequence, time)| packet(*sequence, *time))
-            .collect();
+        let packets = packets.iter().map(|(sequence, time)| packet(*sequence, *time)).collect();
         let mut backlog = Backlog::new(packets, ClockRate::VIDEO);
-        backlog
-            .slice(Instant::now())
-            .into_iter()
-            .map(|(_, time)| time)
-            .collect()
+        backlog.slice(Instant::now()).into_iter().map(|(_, time)| time).collect()
     }
 
     #[test]
     fn the_newest_frame_keeps_its_time_and_the_older_come_just_before_it() {
-        let sent = times(&[
-            (0, 0),
-            (1, 0),
-            (2, 3_000),
-            (3, 6_000),
-            (4, 9_000),
-            (5, 9_000),
-        ]);
+        let sent = times(&[(0, 0), (1, 0), (2, 3_000), (3, 6_000), (4, 9_000), (5, 9_000)]);
         assert_eq!(sent, [8_730, 8_730, 8_820, 8_910, 9_000, 9_000]);
     }
 
     #[test]
     fn frames_shown_in_another_order_keep_their_order() {
-        assert_eq!(
-            times(&[(0, 0), (1, 9_000), (2, 3_000), (3, 6_000)]),
-            [8_730, 9_000, 8_820, 8_910]
-        );
+        assert_eq!(times(&[(0, 0), (1, 9_000), (2, 3_000), (3, 6_000)]), [8_730, 9_000, 8_820, 8_910]);
     }
 
     #[test]

@@ -19,12 +19,6 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Config {
-        Config {
-            listen: Ipv4Addr::LOCALHOST.into(),
-            port: 8189,
-            shards: 0,
-            public_addresses: Vec::new(),
-            tcp: true,
-        }
+        Config { listen: Ipv4Addr::LOCALHOST.into(), port: 8189, shards: 0, public_addresses: Vec::new(), tcp: true }
     }
 }

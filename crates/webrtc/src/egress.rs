@@ -31,6 +31,9 @@ const RESEND_RATIO_MAX: f32 = 0.555;
 /// The largest RTP payload: beyond it a datagram would not fit a path of 1,500 bytes.
 const PAYLOAD_BYTES_MAX: usize = 1_400;
 
+/// Time between two sender reports. A browser aligns sound with picture once it has one of each.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Over what a datagram travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Carrier {
@@ -57,10 +60,7 @@ impl Common {
     pub(crate) fn new() -> Option<Common> {
         let crypto = Arc::new(str0m::crypto::from_feature_flags());
         let certificate = crypto.dtls_provider.generate_certificate()?;
-        Some(Common {
-            certificate,
-            crypto,
-        })
+        Some(Common { certificate, crypto })
     }
 }
 
@@ -126,11 +126,7 @@ pub(crate) struct Egress {
 
 impl Egress {
     /// A session that waits for its peer.
-    pub(crate) fn new(
-        common: &Common,
-        agreed: &Agreed<'_>,
-        now: Instant,
-    ) -> Result<Egress, RtcError> {
+    pub(crate) fn new(common: &Common, agreed: &Agreed<'_>, now: Instant) -> Result<Egress, RtcError> {
         let mut config = RtcConfig::new()
             .set_crypto_provider(common.crypto.clone())
             .set_dtls_cert(common.certificate.clone())
@@ -138,6 +134,8 @@ impl Egress {
             .set_ice_lite(true)
             .set_rtp_mode(true)
             .set_stats_interval(None)
+            .set_rtcp_report_interval_audio(REPORT_INTERVAL)
+            .set_rtcp_report_interval_video(REPORT_INTERVAL)
             .clear_codecs();
         let mut extensions = ExtensionMap::empty();
         if let Some(number) = agreed.mid_extension {
@@ -152,22 +150,13 @@ impl Egress {
         api.set_ice_controlling(false);
         api.set_remote_ice_credentials(credentials(agreed.remote_ice));
         api.set_remote_fingerprint(agreed.fingerprint.clone());
-        let sources = agreed
-            .media
-            .iter()
-            .map(|media| declare(&mut api, media))
-            .collect();
+        let sources = agreed.media.iter().map(|media| declare(&mut api, media)).collect();
         api.start_dtls(agreed.role == Role::Active)?;
         let stand_ins = stand_ins(agreed.port);
         for candidate in &stand_ins {
             rtc.add_local_candidate(candidate.clone());
         }
-        Ok(Egress {
-            rtc,
-            port: agreed.port,
-            sources,
-            stand_ins,
-        })
+        Ok(Egress { rtc, port: agreed.port, sources, stand_ins })
     }
 
     /// The fingerprint of this side's certificate.
@@ -182,17 +171,11 @@ impl Egress {
 
     /// Whether a STUN message proves to come from the peer: it carries a checksum under this session's password.
     pub(crate) fn proves(&self, from: Remote, datagram: &[u8], now: Instant) -> bool {
-        self.receive_input(from, datagram)
-            .is_some_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
+        self.receive_input(from, datagram).is_some_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
     }
 
     /// Takes a datagram from a proven address. What makes no sense is passed over.
-    pub(crate) fn receive(
-        &mut self,
-        from: Remote,
-        datagram: &[u8],
-        now: Instant,
-    ) -> Result<(), RtcError> {
+    pub(crate) fn receive(&mut self, from: Remote, datagram: &[u8], now: Instant) -> Result<(), RtcError> {
         match self.receive_input(from, datagram) {
             Some(receive) => self.rtc.handle_input(Input::Receive(now, receive)),
             None => Ok(()),
@@ -235,13 +218,7 @@ impl Egress {
                         Protocol::Udp => Carrier::Udp,
                         _ => Carrier::Tcp,
                     };
-                    send(
-                        Remote {
-                            carrier,
-                            address: transmit.destination,
-                        },
-                        &transmit.contents,
-                    );
+                    send(Remote { carrier, address: transmit.destination }, &transmit.contents);
                 }
                 Output::Event(event) => {
                     if let Some(notice) = self.notice(&event) {
@@ -258,9 +235,7 @@ impl Egress {
             Event::Closed => Some(Notice::Closed),
             Event::KeyframeRequest(request) => {
                 let (_, sources) = self.sources.iter().find(|(mid, _)| *mid == request.mid)?;
-                Some(Notice::KeyFrameWanted {
-                    source: sources.main,
-                })
+                Some(Notice::KeyFrameWanted { source: sources.main })
             }
             _ => None,
         }
@@ -311,10 +286,7 @@ impl Writer<'_> {
 }
 
 fn credentials(ice: &IceCredentials) -> IceCreds {
-    IceCreds {
-        ufrag: ice.fragment.clone(),
-        pass: ice.password.clone(),
-    }
+    IceCreds { ufrag: ice.fragment.clone(), pass: ice.password.clone() }
 }
 
 /// The local address that str0m is told, in place of the real ones.
@@ -323,49 +295,28 @@ fn credentials(ice: &IceCredentials) -> IceCreds {
 /// needs one for each family and carrier to hang a pair on; the answer names the real ones, and the shard remembers
 /// which of them the peer used.
 fn stand_in(is_ipv4: bool, port: u16) -> SocketAddr {
-    let ip: IpAddr = if is_ipv4 {
-        Ipv4Addr::LOCALHOST.into()
-    } else {
-        Ipv6Addr::LOCALHOST.into()
-    };
+    let ip: IpAddr = if is_ipv4 { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
     SocketAddr::new(ip, port)
 }
 
 fn stand_ins(port: u16) -> Vec<Candidate> {
     let families = [stand_in(true, port), stand_in(false, port)];
-    let of =
-        |protocol: &'static str| families.map(|address| Candidate::host(address, protocol).ok());
+    let of = |protocol: &'static str| families.map(|address| Candidate::host(address, protocol).ok());
     of("udp").into_iter().chain(of("tcp")).flatten().collect()
 }
 
 fn declare(api: &mut DirectApi<'_>, media: &Outgoing) -> (Mid, Sources) {
     let mid = Mid::from(media.mid.as_str());
-    let kind = if media.is_video {
-        MediaKind::Video
-    } else {
-        MediaKind::Audio
-    };
+    let kind = if media.is_video { MediaKind::Video } else { MediaKind::Audio };
     api.declare_media(mid, kind);
     let main = api.new_ssrc();
-    let resends = media
-        .formats
-        .iter()
-        .any(|format| format.retransmission.is_some());
-    let retransmissions = resends.then(|| {
-        std::iter::repeat_with(|| api.new_ssrc())
-            .find(|ssrc| *ssrc != main)
-            .unwrap_or(main)
-    });
+    let resends = media.formats.iter().any(|format| format.retransmission.is_some());
+    let retransmissions =
+        resends.then(|| std::iter::repeat_with(|| api.new_ssrc()).find(|ssrc| *ssrc != main).unwrap_or(main));
     let stream = api.declare_stream_tx(main, retransmissions, mid, None);
     let packets = if resends { RESEND_PACKETS } else { 0 };
     stream.set_rtx_cache(packets, RESEND_TIME, resends.then_some(RESEND_RATIO_MAX));
-    (
-        mid,
-        Sources {
-            main: *main,
-            retransmissions: retransmissions.map(|ssrc| *ssrc),
-        },
-    )
+    (mid, Sources { main: *main, retransmissions: retransmissions.map(|ssrc| *ssrc) })
 }
 
 fn add_format(config: &mut RtcConfig, format: &Format) {

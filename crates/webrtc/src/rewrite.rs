@@ -24,11 +24,7 @@ const STEPS_PER_SECOND: i64 = 50;
 impl Rewriter {
     /// A rewriter whose numbers begin at these. `first_sequence` has to stay well below 65,536: a receiver takes the
     /// first packet to be in the first cycle of numbers (RFC 3711 §3.3.1).
-    pub(crate) fn new(
-        clock_rate: ClockRate,
-        first_sequence: u16,
-        first_timestamp: u32,
-    ) -> Rewriter {
+    pub(crate) fn new(clock_rate: ClockRate, first_sequence: u16, first_timestamp: u32) -> Rewriter {
         Rewriter {
             clock_rate,
             anchor: None,
@@ -89,9 +85,7 @@ mod tests {
     #[test]
     fn gaps_and_late_packets_of_the_source_are_kept() {
         let mut rewriter = rewriter();
-        let sent: Vec<_> = [70_000, 70_001, 70_004, 70_003, 69_999]
-            .map(|n| rewriter.sequence(n))
-            .into();
+        let sent: Vec<_> = [70_000, 70_001, 70_004, 70_003, 69_999].map(|n| rewriter.sequence(n)).into();
         assert_eq!(sent, [Some(100), Some(101), Some(104), Some(103), None]);
     }
 
@@ -103,20 +97,13 @@ mod tests {
         rewriter.jump();
         assert_eq!(rewriter.sequence(9_000), Some(103));
         assert_eq!(rewriter.sequence(9_001), Some(104));
-        assert_eq!(
-            rewriter.sequence(8_999),
-            None,
-            "the viewer never came there"
-        );
+        assert_eq!(rewriter.sequence(8_999), None, "the viewer never came there");
     }
 
     #[test]
     fn sequence_numbers_cross_the_wrap() {
         let mut rewriter = Rewriter::new(ClockRate::VIDEO, 32_767, 0);
-        let last = (0..70_000)
-            .filter_map(|n| rewriter.sequence(n))
-            .last()
-            .unwrap();
+        let last = (0..70_000).filter_map(|n| rewriter.sequence(n)).last().unwrap();
         assert_eq!(last, 32_767 + 69_999);
     }
 
@@ -125,17 +112,9 @@ mod tests {
         let mut rewriter = rewriter();
         assert_eq!(rewriter.timestamp(90_000), 95_000);
         rewriter.jump();
-        assert_eq!(
-            rewriter.timestamp(180_000),
-            185_000,
-            "a later time stays in its place"
-        );
+        assert_eq!(rewriter.timestamp(180_000), 185_000, "a later time stays in its place");
         rewriter.jump();
-        assert_eq!(
-            rewriter.timestamp(0),
-            185_000 + 1_800,
-            "an earlier one goes on from here"
-        );
+        assert_eq!(rewriter.timestamp(0), 185_000 + 1_800, "an earlier one goes on from here");
         assert_eq!(rewriter.timestamp(3_000), 185_000 + 4_800);
     }
 

@@ -48,11 +48,7 @@ impl WebRtc {
     /// Says which address cannot be bound, or what else is wrong.
     pub fn start(config: &Config, connections: &Quota) -> Result<WebRtc, StartError> {
         let cores = || thread::available_parallelism().map_or(1, usize::from);
-        let count = if config.shards == 0 {
-            cores()
-        } else {
-            config.shards
-        };
+        let count = if config.shards == 0 { cores() } else { config.shards };
         let common = Common::new().ok_or(StartError::Certificate)?;
         let (mut shards, mut threads) = (Vec::new(), Vec::new());
         for index in 0..count {
@@ -62,11 +58,7 @@ impl WebRtc {
             threads.push(thread);
         }
         let pending = Quota::new(&limits::WEBRTC_PENDING, &limits::WEBRTC_PENDING_PER_ADDRESS);
-        Ok(WebRtc(Arc::new(Inner {
-            shards,
-            pending,
-            threads: Mutex::new(threads),
-        })))
+        Ok(WebRtc(Arc::new(Inner { shards, pending, threads: Mutex::new(threads) })))
     }
 
     /// The address of each shard, for UDP and TCP.
@@ -78,39 +70,21 @@ impl WebRtc {
     ///
     /// # Errors
     /// Says why not; nothing is kept of the viewer then.
-    pub async fn view(
-        &self,
-        offer: Offer,
-        subscription: Subscription,
-        peer: IpAddr,
-    ) -> Result<Accepted, ViewError> {
+    pub async fn view(&self, offer: Offer, subscription: Subscription, peer: IpAddr) -> Result<Accepted, ViewError> {
         let pending = self.0.pending.admit(peer).map_err(ViewError::Pending)?;
         let shards = self.0.shards.iter();
         let shard = shards.min_by_key(|shard| shard.counters.sessions.get());
         let shard = shard.ok_or(ViewError::Stopping)?;
         let (answer, answered) = oneshot::channel();
-        let request = ViewRequest {
-            offer,
-            subscription,
-            pending,
-            answer,
-        };
+        let request = ViewRequest { offer, subscription, pending, answer };
         let command = Command::View(Box::new(request));
-        shard
-            .commands
-            .send(command)
-            .await
-            .map_err(|_| ViewError::Stopping)?;
+        shard.commands.send(command).await.map_err(|_| ViewError::Stopping)?;
         answered.await.map_err(|_| ViewError::Stopping)?
     }
 
     /// What each shard has counted.
     pub fn statistics(&self) -> Vec<ShardStatistics> {
-        self.0
-            .shards
-            .iter()
-            .map(|shard| shard.counters.read())
-            .collect()
+        self.0.shards.iter().map(|shard| shard.counters.read()).collect()
     }
 
     /// Sessions whose peer has not connected yet.
@@ -125,11 +99,7 @@ impl WebRtc {
         }
         let threads = std::mem::take(&mut *self.0.threads.lock());
         let joined = tokio::task::spawn_blocking(move || {
-            threads
-                .into_iter()
-                .map(Shard::join)
-                .filter(|ended_well| !ended_well)
-                .count()
+            threads.into_iter().map(Shard::join).filter(|ended_well| !ended_well).count()
         });
         if let Ok(failed @ 1..) = joined.await {
             tracing::error!(failed, "WebRTC shards ended by a panic");
@@ -143,10 +113,7 @@ fn port(first: u16, index: usize, shards: usize) -> Result<u16, StartError> {
     }
     let offset = u16::try_from(index).ok();
     let port = offset.and_then(|offset| first.checked_add(offset));
-    port.ok_or(StartError::Ports {
-        port: first,
-        shards,
-    })
+    port.ok_or(StartError::Ports { port: first, shards })
 }
 
 fn start_shard(
@@ -173,17 +140,8 @@ fn start_shard(
     let address = match started.recv() {
         Ok(result) => result?,
         Err(_) => {
-            return Err(StartError::Shard(std::io::Error::other(
-                "its thread has ended",
-            )));
+            return Err(StartError::Shard(std::io::Error::other("its thread has ended")));
         }
     };
-    Ok((
-        Handle {
-            commands,
-            counters,
-            address,
-        },
-        thread,
-    ))
+    Ok((Handle { commands, counters, address }, thread))
 }

@@ -72,11 +72,7 @@ impl Session {
     /// session is over.
     pub async fn restart_ice(&self, fragment: Fragment) -> Option<String> {
         let (answer, answered) = oneshot::channel();
-        let command = Command::Restart {
-            place: self.place,
-            fragment: Box::new(fragment),
-            answer,
-        };
+        let command = Command::Restart { place: self.place, fragment: Box::new(fragment), answer };
         self.commands.send(command).await.ok()?;
         answered.await.ok()
     }

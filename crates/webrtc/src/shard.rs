@@ -48,11 +48,7 @@ pub(crate) enum Command {
     /// Take a viewer in.
     View(Box<ViewRequest>),
     /// Begin ICE anew.
-    Restart {
-        place: Place,
-        fragment: Box<Fragment>,
-        answer: oneshot::Sender<String>,
-    },
+    Restart { place: Place, fragment: Box<Fragment>, answer: oneshot::Sender<String> },
     /// End a session.
     End { place: Place },
     /// End all sessions and then the shard.
@@ -103,13 +99,7 @@ impl Sockets {
     }
 
     fn try_bind(plan: &Plan) -> Result<Sockets, StartError> {
-        let failed = |carrier, address| {
-            move |source| StartError::Bind {
-                address,
-                carrier,
-                source,
-            }
-        };
+        let failed = |carrier, address| move |source| StartError::Bind { address, carrier, source };
         let udp = UdpSocket::bind(plan.bind).map_err(failed("UDP", plan.bind))?;
         let local = udp.local_address().map_err(failed("UDP", plan.bind))?;
         let tcp = match plan.tcp {
@@ -133,18 +123,8 @@ impl Sockets {
                 true
             }
         });
-        let all: Vec<SocketAddr> = ips
-            .iter()
-            .map(|ip| SocketAddr::new(*ip, self.local.port()))
-            .collect();
-        Candidates {
-            tcp: if self.tcp.is_some() {
-                all.clone()
-            } else {
-                Vec::new()
-            },
-            udp: all,
-        }
+        let all: Vec<SocketAddr> = ips.iter().map(|ip| SocketAddr::new(*ip, self.local.port())).collect();
+        Candidates { tcp: if self.tcp.is_some() { all.clone() } else { Vec::new() }, udp: all }
     }
 }
 
@@ -195,12 +175,7 @@ impl Shard {
         let (hurry, blocked) = (Rc::new(Notify::new()), Rc::new(Notify::new()));
         let outbox = Outbox::new(socket.clone(), plan.counters.clone(), blocked.clone());
         let core = Core::new(plan, local, candidates, outbox, hurry.clone());
-        Shard {
-            core: Rc::new(RefCell::new(core)),
-            socket,
-            hurry,
-            blocked,
-        }
+        Shard { core: Rc::new(RefCell::new(core)), socket, hurry, blocked }
     }
 
     async fn receive(self) {
@@ -211,9 +186,7 @@ impl Shard {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
                 continue;
             }
-            self.core
-                .borrow_mut()
-                .receive_datagrams(buffer.datagrams(), now());
+            self.core.borrow_mut().receive_datagrams(buffer.datagrams(), now());
             tokio::task::yield_now().await;
         }
     }
@@ -257,10 +230,7 @@ impl Shard {
             bell.rung().await;
             let mut from = 0;
             loop {
-                let next = self
-                    .core
-                    .borrow_mut()
-                    .deliver(stream, from, VIEWERS_PER_TURN, now());
+                let next = self.core.borrow_mut().deliver(stream, from, VIEWERS_PER_TURN, now());
                 match next {
                     core::Delivery::More { from: next } => from = next,
                     core::Delivery::Done => break,
@@ -275,11 +245,7 @@ impl Shard {
         while let Some(command) = commands.recv().await {
             match command {
                 Command::View(request) => self.view(*request),
-                Command::Restart {
-                    place,
-                    fragment,
-                    answer,
-                } => {
+                Command::Restart { place, fragment, answer } => {
                     if let Some(text) = self.core.borrow_mut().restart_ice(place, &fragment) {
                         let _ = answer.send(text);
                     }
@@ -294,17 +260,9 @@ impl Shard {
     }
 
     fn view(&self, request: ViewRequest) {
-        let ViewRequest {
-            offer,
-            subscription,
-            pending,
-            answer,
-        } = request;
+        let ViewRequest { offer, subscription, pending, answer } = request;
         let ended = subscription.ended();
-        let joined = self
-            .core
-            .borrow_mut()
-            .join(offer, subscription, pending, now());
+        let joined = self.core.borrow_mut().join(offer, subscription, pending, now());
         let reply = joined.map(|joined| {
             if let Some((stream, bell)) = joined.new_feed {
                 tokio::task::spawn_local(self.clone().feed(stream, bell));

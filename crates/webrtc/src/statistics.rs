@@ -61,8 +61,7 @@ pub(crate) struct Counter(AtomicU64);
 impl Counter {
     /// Adds without a locked instruction: only the shard's own thread calls this.
     pub(crate) fn add(&self, more: u64) {
-        self.0
-            .store(self.0.load(Relaxed).wrapping_add(more), Relaxed);
+        self.0.store(self.0.load(Relaxed).wrapping_add(more), Relaxed);
     }
 
     pub(crate) fn set(&self, value: u64) {

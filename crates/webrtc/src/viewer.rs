@@ -106,9 +106,7 @@ impl Viewer {
         around: &mut Surroundings<'_>,
     ) -> Result<Instant, Ended> {
         self.heard = around.now;
-        self.egress
-            .receive(from, datagram, around.now)
-            .map_err(failed)?;
+        self.egress.receive(from, datagram, around.now).map_err(failed)?;
         self.drain(around)
     }
 
@@ -120,10 +118,7 @@ impl Viewer {
     }
 
     /// Sends what is new; does nothing, and yields `None`, where nothing is.
-    pub(crate) fn deliver(
-        &mut self,
-        around: &mut Surroundings<'_>,
-    ) -> Option<Result<Instant, Ended>> {
+    pub(crate) fn deliver(&mut self, around: &mut Surroundings<'_>) -> Option<Result<Instant, Ended>> {
         self.read(around).then(|| self.drain(around))
     }
 
@@ -153,12 +148,7 @@ impl Viewer {
         }
         let mut any = false;
         for outlet in &mut self.outlets {
-            let reading = outlet.read(
-                &mut self.egress,
-                &mut self.clock,
-                around.now,
-                around.counters,
-            );
+            let reading = outlet.read(&mut self.egress, &mut self.clock, around.now, around.counters);
             match reading {
                 Reading::Packets(count) => {
                     around.counters.packets.add(count);
@@ -176,9 +166,7 @@ impl Viewer {
 
     /// A viewer over TCP that does not take what it was sent is sent no more until it does.
     fn is_blocked(&self, around: &Surroundings<'_>) -> bool {
-        self.paths
-            .iter()
-            .any(|path| around.outbox.is_congested(path.remote))
+        self.paths.iter().any(|path| around.outbox.is_congested(path.remote))
     }
 
     fn drain(&mut self, around: &mut Surroundings<'_>) -> Result<Instant, Ended> {
@@ -186,19 +174,12 @@ impl Viewer {
             self.egress.advance(around.now).map_err(failed)?;
             let (mut connected, mut closed) = (false, false);
             let next = {
-                let Viewer {
-                    egress,
-                    paths,
-                    outlets,
-                    ..
-                } = self;
+                let Viewer { egress, paths, outlets, .. } = self;
                 egress.drain(
                     |remote, datagram| {
                         count(outlets, datagram, around.counters);
                         let path = paths.iter().find(|path| path.remote == remote);
-                        around
-                            .outbox
-                            .send(remote, path.and_then(|path| path.local), datagram);
+                        around.outbox.send(remote, path.and_then(|path| path.local), datagram);
                     },
                     |notice| match notice {
                         Notice::Connected => connected = true,
@@ -256,9 +237,7 @@ impl Viewer {
         let sent = egress.drain(
             |remote, datagram| {
                 let path = paths.iter().find(|path| path.remote == remote);
-                around
-                    .outbox
-                    .send(remote, path.and_then(|path| path.local), datagram);
+                around.outbox.send(remote, path.and_then(|path| path.local), datagram);
             },
             |_| {},
         );
@@ -283,10 +262,7 @@ fn count(outlets: &[Outlet], datagram: &[u8], counters: &Counters) {
         return;
     };
     let is_media = first & 0xc0 == 0x80 && !(192..224).contains(second);
-    let source = datagram
-        .get(8..12)
-        .and_then(|bytes| bytes.try_into().ok())
-        .map(u32::from_be_bytes);
+    let source = datagram.get(8..12).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
     let is_again = |outlet: &Outlet| outlet.sources().retransmissions == source;
     if is_media && source.is_some() && outlets.iter().any(is_again) {
         counters.packets_again.add(1);

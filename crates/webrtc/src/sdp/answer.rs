@@ -54,12 +54,7 @@ impl Candidates {
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
         let udp = self.udp.iter().zip(0u32..).map(|(address, index)| {
             let priority = priority(126, index);
-            format!(
-                "candidate:{} 1 udp {priority} {} {} typ host",
-                index + 1,
-                address.ip(),
-                address.port()
-            )
+            format!("candidate:{} 1 udp {priority} {} {} typ host", index + 1, address.ip(), address.port())
         });
         let tcp = self.tcp.iter().zip(0u32..).map(|(address, index)| {
             let (foundation, priority) = (100 + index, priority(90, index));
@@ -80,9 +75,7 @@ pub(crate) fn write(offer: &Offer, decisions: &[Decision], local: &Local<'_>) ->
     let mut sdp = String::with_capacity(4_096);
     let sections = || offer.media.iter().zip(decisions);
     let taken = || sections().filter(|(_, decision)| !matches!(decision, Decision::Refuse));
-    let mids: Vec<&str> = taken()
-        .filter_map(|(section, _)| section.mid.as_deref())
-        .collect();
+    let mids: Vec<&str> = taken().filter_map(|(section, _)| section.mid.as_deref()).collect();
 
     line(&mut sdp, "v=0");
     line(&mut sdp, &format!("o=- {} 1 IN IP4 0.0.0.0", local.session));
@@ -99,22 +92,11 @@ pub(crate) fn write(offer: &Offer, decisions: &[Decision], local: &Local<'_>) ->
         match decision {
             Decision::Refuse => refuse(&mut sdp, section),
             Decision::Idle(format) => {
-                take(
-                    &mut sdp,
-                    section,
-                    std::slice::from_ref(format),
-                    offer.role,
-                    local,
-                    first,
-                );
+                take(&mut sdp, section, std::slice::from_ref(format), offer.role, local, first);
                 line(&mut sdp, "a=inactive");
                 first = false;
             }
-            Decision::Send {
-                formats,
-                source,
-                retransmissions,
-            } => {
+            Decision::Send { formats, source, retransmissions } => {
                 take(&mut sdp, section, formats, offer.role, local, first);
                 line(&mut sdp, "a=sendonly");
                 sources(&mut sdp, section, *source, *retransmissions, local.cname);
@@ -132,13 +114,7 @@ fn line(sdp: &mut String, text: &str) {
 
 /// RFC 3264 §6: a refused section keeps its place, with port 0.
 fn refuse(sdp: &mut String, section: &MediaSection) {
-    line(
-        sdp,
-        &format!(
-            "m={} 0 {} {}",
-            section.name, section.protocol, section.formats
-        ),
-    );
+    line(sdp, &format!("m={} 0 {} {}", section.name, section.protocol, section.formats));
     line(sdp, "c=IN IP4 0.0.0.0");
     if let Some(mid) = &section.mid {
         line(sdp, &format!("a=mid:{mid}"));
@@ -146,27 +122,10 @@ fn refuse(sdp: &mut String, section: &MediaSection) {
     line(sdp, "a=inactive");
 }
 
-fn take(
-    sdp: &mut String,
-    section: &MediaSection,
-    formats: &[Format],
-    role: Role,
-    local: &Local<'_>,
-    first: bool,
-) {
-    let numbers = formats
-        .iter()
-        .flat_map(|format| [Some(format.payload_type), format.retransmission]);
+fn take(sdp: &mut String, section: &MediaSection, formats: &[Format], role: Role, local: &Local<'_>, first: bool) {
+    let numbers = formats.iter().flat_map(|format| [Some(format.payload_type), format.retransmission]);
     let numbers: Vec<String> = numbers.flatten().map(|number| number.to_string()).collect();
-    line(
-        sdp,
-        &format!(
-            "m={} 9 {} {}",
-            section.name,
-            section.protocol,
-            numbers.join(" ")
-        ),
-    );
+    line(sdp, &format!("m={} 9 {} {}", section.name, section.protocol, numbers.join(" ")));
     line(sdp, "c=IN IP4 0.0.0.0");
     if let Some(mid) = &section.mid {
         line(sdp, &format!("a=mid:{mid}"));
@@ -188,20 +147,8 @@ pub(crate) const MID_EXTENSION: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 fn transport(sdp: &mut String, role: Role, local: &Local<'_>, first: bool) {
     line(sdp, &format!("a=ice-ufrag:{}", local.ice.fragment));
     line(sdp, &format!("a=ice-pwd:{}", local.ice.password));
-    let digits: Vec<String> = local
-        .fingerprint
-        .bytes
-        .iter()
-        .map(|byte| format!("{byte:02X}"))
-        .collect();
-    line(
-        sdp,
-        &format!(
-            "a=fingerprint:{} {}",
-            local.fingerprint.hash_func,
-            digits.join(":")
-        ),
-    );
+    let digits: Vec<String> = local.fingerprint.bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    line(sdp, &format!("a=fingerprint:{} {}", local.fingerprint.hash_func, digits.join(":")));
     line(
         sdp,
         match role {
@@ -233,13 +180,7 @@ fn payload(sdp: &mut String, format: &Format) {
     }
 }
 
-fn sources(
-    sdp: &mut String,
-    section: &MediaSection,
-    source: u32,
-    retransmissions: Option<u32>,
-    cname: &str,
-) {
+fn sources(sdp: &mut String, section: &MediaSection, source: u32, retransmissions: Option<u32>, cname: &str) {
     let name = &section.name;
     line(sdp, &format!("a=msid:{cname} {cname}-{name}"));
     if let Some(retransmissions) = retransmissions {

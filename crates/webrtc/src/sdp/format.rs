@@ -38,37 +38,20 @@ pub(crate) fn choose(section: &MediaSection, source: Option<&TrackParameters>) -
             None => chosen.push((rank, payload, codec)),
         }
     }
-    chosen
-        .into_iter()
-        .map(|(_, payload, codec)| format(section, payload, codec, source))
-        .collect()
+    chosen.into_iter().map(|(_, payload, codec)| format(section, payload, codec, source)).collect()
 }
 
-fn format(
-    section: &MediaSection,
-    payload: &Payload,
-    codec: Codec,
-    source: Option<&TrackParameters>,
-) -> Format {
-    let channels = if payload.channels > 1 {
-        format!("/{}", payload.channels)
-    } else {
-        String::new()
-    };
+fn format(section: &MediaSection, payload: &Payload, codec: Codec, source: Option<&TrackParameters>) -> Format {
+    let channels = if payload.channels > 1 { format!("/{}", payload.channels) } else { String::new() };
     let is_video = codec.kind() == TrackKind::Video;
-    let offered =
-        |kind: &&str| is_video && payload.feedback.iter().any(|feedback| feedback == *kind);
+    let offered = |kind: &&str| is_video && payload.feedback.iter().any(|feedback| feedback == *kind);
     Format {
         codec,
         payload_type: payload.number,
         retransmission: retransmission(section, payload.number),
         map: format!("{}/{}{channels}", payload.name, payload.clock_rate),
         parameters: parameters(payload, codec, source),
-        feedback: VIDEO_FEEDBACK
-            .iter()
-            .copied()
-            .filter(|kind| offered(kind))
-            .collect(),
+        feedback: VIDEO_FEEDBACK.iter().copied().filter(|kind| offered(kind)).collect(),
     }
 }
 
@@ -77,18 +60,12 @@ fn retransmission(section: &MediaSection, of: u8) -> Option<u8> {
         payload.name.eq_ignore_ascii_case("rtx")
             && parameter(payload, "apt").and_then(|apt| apt.parse().ok()) == Some(of)
     };
-    section
-        .payloads
-        .iter()
-        .find(is_for)
-        .map(|payload| payload.number)
+    section.payloads.iter().find(is_for).map(|payload| payload.number)
 }
 
 /// The codec that a payload type carries, and how well its form suits the source: 0 is best.
 fn carries(payload: &Payload, source: Option<&TrackParameters>) -> Option<(Codec, u8)> {
-    let is = |name: &str, rate: u32| {
-        payload.name.eq_ignore_ascii_case(name) && payload.clock_rate == rate
-    };
+    let is = |name: &str, rate: u32| payload.name.eq_ignore_ascii_case(name) && payload.clock_rate == rate;
     let first_profile = |name: &str| u8::from(parameter(payload, name).is_some_and(|id| id != "0"));
     match () {
         () if is("H264", 90_000) => h264_rank(payload, source).map(|rank| (Codec::H264, rank)),
@@ -114,15 +91,11 @@ fn h264_rank(payload: &Payload, source: Option<&TrackParameters>) -> Option<u8> 
     if parameter(payload, "packetization-mode") != Some("1") {
         return None;
     }
-    let offered = parameter(payload, "profile-level-id")
-        .and_then(h264_profile)
-        .unwrap_or(BASELINE);
-    let own = source
-        .filter(|source| source.codec == Codec::H264)
-        .and_then(|source| {
-            let record = source.config.get(1..3)?;
-            Some(H264Profile::new(*record.first()?, *record.get(1)?))
-        });
+    let offered = parameter(payload, "profile-level-id").and_then(h264_profile).unwrap_or(BASELINE);
+    let own = source.filter(|source| source.codec == Codec::H264).and_then(|source| {
+        let record = source.config.get(1..3)?;
+        Some(H264Profile::new(*record.first()?, *record.get(1)?))
+    });
     Some(match offered {
         profile if own == Some(profile) => 0,
         CONSTRAINED_BASELINE => 1,
@@ -140,21 +113,12 @@ struct H264Profile {
     constrained: bool,
 }
 
-const BASELINE: H264Profile = H264Profile {
-    idc: 66,
-    constrained: false,
-};
-const CONSTRAINED_BASELINE: H264Profile = H264Profile {
-    idc: 66,
-    constrained: true,
-};
+const BASELINE: H264Profile = H264Profile { idc: 66, constrained: false };
+const CONSTRAINED_BASELINE: H264Profile = H264Profile { idc: 66, constrained: true };
 
 impl H264Profile {
     fn new(idc: u8, constraints: u8) -> H264Profile {
-        H264Profile {
-            idc,
-            constrained: idc == 66 && constraints & 0x40 != 0,
-        }
+        H264Profile { idc, constrained: idc == 66 && constraints & 0x40 != 0 }
     }
 }
 
@@ -168,19 +132,12 @@ fn parameters(payload: &Payload, codec: Codec, source: Option<&TrackParameters>)
     match codec {
         Codec::H264 => {
             let profile = parameter(payload, "profile-level-id").unwrap_or("42e01f");
-            Some(format!(
-                "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile}"
-            ))
+            Some(format!("level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile}"))
         }
         Codec::Opus => {
-            let stereo = source
-                .and_then(TrackParameters::audio)
-                .is_none_or(|audio| audio.channels > 1);
+            let stereo = source.and_then(TrackParameters::audio).is_none_or(|audio| audio.channels > 1);
             let mut text = offered.unwrap_or("minptime=10;useinbandfec=1").to_owned();
-            for word in ["stereo=1", "sprop-stereo=1"]
-                .into_iter()
-                .filter(|_| stereo)
-            {
+            for word in ["stereo=1", "sprop-stereo=1"].into_iter().filter(|_| stereo) {
                 if !text.split(';').any(|known| known.trim() == word) {
                     text = format!("{text};{word}");
                 }
@@ -192,11 +149,7 @@ fn parameters(payload: &Payload, codec: Codec, source: Option<&TrackParameters>)
 }
 
 fn parameter<'a>(payload: &'a Payload, name: &str) -> Option<&'a str> {
-    let pairs = payload
-        .parameters
-        .as_deref()?
-        .split(';')
-        .filter_map(|pair| pair.split_once('='));
+    let pairs = payload.parameters.as_deref()?.split(';').filter_map(|pair| pair.split_once('='));
     let mut of_name = pairs.filter(|(key, _)| key.trim().eq_ignore_ascii_case(name));
     of_name.next().map(|(_, value)| value.trim())
 }

@@ -25,10 +25,7 @@ impl Fragment {
     pub fn parse(text: &str) -> Result<Fragment, OfferError> {
         let too_large = |limit: &'static limits::Limit| {
             limit.hit();
-            OfferError::TooLarge {
-                max: limit.get(),
-                unit: limit.unit,
-            }
+            OfferError::TooLarge { max: limit.get(), unit: limit.unit }
         };
         if text.len() > limits::SDP_BYTES.get_usize() {
             return Err(too_large(&limits::SDP_BYTES));
@@ -36,25 +33,15 @@ impl Fragment {
         if text.lines().count() > limits::SDP_LINES.get_usize() {
             return Err(too_large(&limits::SDP_LINES));
         }
-        let value = |name: &str| {
-            text.lines()
-                .find_map(|line| line.trim_end().strip_prefix(name))
-                .map(str::trim)
-        };
+        let value = |name: &str| text.lines().find_map(|line| line.trim_end().strip_prefix(name)).map(str::trim);
         let (Some(fragment), Some(password)) = (value("a=ice-ufrag:"), value("a=ice-pwd:")) else {
             return Err(OfferError::Unusable("a=ice-ufrag or a=ice-pwd is missing"));
         };
-        let candidates = text
-            .lines()
-            .filter(|line| line.starts_with("a=candidate:"))
-            .count();
+        let candidates = text.lines().filter(|line| line.starts_with("a=candidate:")).count();
         if candidates > limits::SDP_CANDIDATES.get_usize() {
             return Err(too_large(&limits::SDP_CANDIDATES));
         }
-        Ok(Fragment {
-            ice: check_credentials(fragment, password)?,
-            candidates,
-        })
+        Ok(Fragment { ice: check_credentials(fragment, password)?, candidates })
     }
 
     /// How many candidates it names.
@@ -64,19 +51,10 @@ impl Fragment {
 }
 
 /// The fragment that answers an ICE restart (RFC 9725 §4.3.3).
-pub(crate) fn write(
-    ice: &IceCredentials,
-    candidates: &Candidates,
-    section: Option<(&str, &str)>,
-) -> String {
-    let mut text = format!(
-        "a=ice-lite\r\na=ice-ufrag:{}\r\na=ice-pwd:{}\r\n",
-        ice.fragment, ice.password
-    );
+pub(crate) fn write(ice: &IceCredentials, candidates: &Candidates, section: Option<(&str, &str)>) -> String {
+    let mut text = format!("a=ice-lite\r\na=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", ice.fragment, ice.password);
     if let Some((name, mid)) = section {
-        text.push_str(&format!(
-            "m={name} 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:{mid}\r\n"
-        ));
+        text.push_str(&format!("m={name} 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:{mid}\r\n"));
     }
     for candidate in candidates.lines() {
         text.push_str(&format!("a={candidate}\r\n"));

@@ -123,10 +123,7 @@ pub enum OfferError {
 impl OfferError {
     fn limit(limit: &'static Limit) -> OfferError {
         limit.hit();
-        OfferError::TooLarge {
-            max: limit.get(),
-            unit: limit.unit,
-        }
+        OfferError::TooLarge { max: limit.get(), unit: limit.unit }
     }
 }
 
@@ -143,29 +140,14 @@ impl Offer {
             let read = MediaSection::read(section, &bundle, &session.attributes);
             media.push(read.map_err(|problem| match problem {
                 Problem::Limit(limit) => OfferError::limit(limit),
-                Problem::Rule(problem) => OfferError::Section {
-                    index,
-                    name: section.media.clone(),
-                    problem,
-                },
+                Problem::Rule(problem) => OfferError::Section { index, name: section.media.clone(), problem },
             })?);
         }
         check_one_transport(&media)?;
         // With BUNDLE, the transport is that of the first section in use (RFC 8843 §7.1).
-        let first = media
-            .iter()
-            .position(|section| !section.disabled)
-            .unwrap_or(0);
-        let lookup = Lookup {
-            section: session.medias.get(first),
-            session: &session.attributes,
-        };
-        Ok(Offer {
-            ice: ice_credentials(&lookup)?,
-            fingerprint: fingerprint(&lookup)?,
-            role: role(&lookup)?,
-            media,
-        })
+        let first = media.iter().position(|section| !section.disabled).unwrap_or(0);
+        let lookup = Lookup { section: session.medias.get(first), session: &session.attributes };
+        Ok(Offer { ice: ice_credentials(&lookup)?, fingerprint: fingerprint(&lookup)?, role: role(&lookup)?, media })
     }
 }
 
@@ -177,16 +159,12 @@ pub(crate) fn parse_session(text: &str) -> Result<Session, OfferError> {
         return Err(OfferError::limit(&limits::SDP_LINES));
     }
     let count = |prefix: &str| text.lines().filter(|line| line.starts_with(prefix)).count();
-    for (prefix, limit) in [
-        ("m=", &limits::SDP_MEDIA),
-        ("a=candidate:", &limits::SDP_CANDIDATES),
-    ] {
+    for (prefix, limit) in [("m=", &limits::SDP_MEDIA), ("a=candidate:", &limits::SDP_CANDIDATES)] {
         if count(prefix) > limit.get_usize() {
             return Err(OfferError::limit(limit));
         }
     }
-    let session = Session::parse(text.as_bytes())
-        .map_err(|error| OfferError::Malformed(error.to_string()))?;
+    let session = Session::parse(text.as_bytes()).map_err(|error| OfferError::Malformed(error.to_string()))?;
     if session.medias.is_empty() {
         return Err(OfferError::Unusable("it has no media section (m=)"));
     }
@@ -194,11 +172,7 @@ pub(crate) fn parse_session(text: &str) -> Result<Session, OfferError> {
 }
 
 fn check_one_transport(media: &[MediaSection]) -> Result<(), OfferError> {
-    let in_use = || {
-        media
-            .iter()
-            .filter(|section| !section.disabled && section.kind != Kind::Other)
-    };
+    let in_use = || media.iter().filter(|section| !section.disabled && section.kind != Kind::Other);
     if in_use().count() > 1 && !in_use().all(|section| section.bundled) {
         return Err(OfferError::Unusable(
             "it has several media sections without a common a=group:BUNDLE; this server has one transport per session",
@@ -217,11 +191,7 @@ impl<'a> Lookup<'a> {
     fn all(&self, name: &str) -> Vec<&'a str> {
         let section = self.section.map_or(&[][..], |section| &section.attributes);
         let own = values(section, name);
-        if own.is_empty() {
-            values(self.session, name)
-        } else {
-            own
-        }
+        if own.is_empty() { values(self.session, name) } else { own }
     }
 
     fn first(&self, name: &str) -> Option<&'a str> {
@@ -230,64 +200,38 @@ impl<'a> Lookup<'a> {
 }
 
 fn values<'a>(attributes: &'a [Attribute], name: &str) -> Vec<&'a str> {
-    let with_name = attributes
-        .iter()
-        .filter(|attribute| attribute.attribute == name);
-    with_name
-        .map(|attribute| attribute.value.as_deref().unwrap_or_default())
-        .collect()
+    let with_name = attributes.iter().filter(|attribute| attribute.attribute == name);
+    with_name.map(|attribute| attribute.value.as_deref().unwrap_or_default()).collect()
 }
 
 fn has(attributes: &[Attribute], name: &str) -> bool {
-    attributes
-        .iter()
-        .any(|attribute| attribute.attribute == name)
+    attributes.iter().any(|attribute| attribute.attribute == name)
 }
 
 fn bundle(session: &[Attribute]) -> Vec<String> {
-    let group = values(session, "group")
-        .into_iter()
-        .find_map(|value| value.strip_prefix("BUNDLE"));
-    group
-        .unwrap_or_default()
-        .split_whitespace()
-        .map(str::to_owned)
-        .collect()
+    let group = values(session, "group").into_iter().find_map(|value| value.strip_prefix("BUNDLE"));
+    group.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
 }
 
 fn ice_credentials(lookup: &Lookup<'_>) -> Result<IceCredentials, OfferError> {
-    let (Some(fragment), Some(password)) = (lookup.first("ice-ufrag"), lookup.first("ice-pwd"))
-    else {
+    let (Some(fragment), Some(password)) = (lookup.first("ice-ufrag"), lookup.first("ice-pwd")) else {
         return Err(OfferError::Unusable("a=ice-ufrag or a=ice-pwd is missing"));
     };
     check_credentials(fragment, password)
 }
 
 /// Lengths and characters of RFC 8839 §5.4.
-pub(crate) fn check_credentials(
-    fragment: &str,
-    password: &str,
-) -> Result<IceCredentials, OfferError> {
-    let is_ice = |text: &str| {
-        text.chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '+' || c == '/')
-    };
+pub(crate) fn check_credentials(fragment: &str, password: &str) -> Result<IceCredentials, OfferError> {
+    let is_ice = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '+' || c == '/');
     // Some clients write '-' and '_' as well; they are harmless.
     let is_close = |text: &str| is_ice(&text.replace(['-', '_', '='], "+"));
     if !(4..=256).contains(&fragment.len()) || !(22..=256).contains(&password.len()) {
-        return Err(OfferError::Unusable(
-            "a=ice-ufrag needs 4 to 256 characters and a=ice-pwd 22 to 256",
-        ));
+        return Err(OfferError::Unusable("a=ice-ufrag needs 4 to 256 characters and a=ice-pwd 22 to 256"));
     }
     if !is_close(fragment) || !is_close(password) {
-        return Err(OfferError::Unusable(
-            "a=ice-ufrag or a=ice-pwd has characters that ICE does not allow",
-        ));
+        return Err(OfferError::Unusable("a=ice-ufrag or a=ice-pwd has characters that ICE does not allow"));
     }
-    Ok(IceCredentials {
-        fragment: fragment.to_owned(),
-        password: password.to_owned(),
-    })
+    Ok(IceCredentials { fragment: fragment.to_owned(), password: password.to_owned() })
 }
 
 fn fingerprint(lookup: &Lookup<'_>) -> Result<Fingerprint, OfferError> {
@@ -296,34 +240,23 @@ fn fingerprint(lookup: &Lookup<'_>) -> Result<Fingerprint, OfferError> {
         return Err(OfferError::limit(&limits::SDP_FINGERPRINTS));
     }
     if all.is_empty() {
-        return Err(OfferError::Unusable(
-            "a=fingerprint is missing; media is only sent encrypted",
-        ));
+        return Err(OfferError::Unusable("a=fingerprint is missing; media is only sent encrypted"));
     }
     let sha256 = all.iter().find_map(|value| {
         let (hash, digits) = value.split_once(' ')?;
-        let bytes: Option<Vec<u8>> = digits
-            .trim()
-            .split(':')
-            .map(|byte| u8::from_str_radix(byte, 16).ok())
-            .collect();
+        let bytes: Option<Vec<u8>> = digits.trim().split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect();
         let bytes = bytes.filter(|bytes| bytes.len() == 32)?;
         let hash_func = "sha-256".to_owned();
-        hash.eq_ignore_ascii_case(&hash_func)
-            .then_some(Fingerprint { hash_func, bytes })
+        hash.eq_ignore_ascii_case(&hash_func).then_some(Fingerprint { hash_func, bytes })
     });
-    sha256.ok_or(OfferError::Unusable(
-        "a=fingerprint has no valid sha-256 value",
-    ))
+    sha256.ok_or(OfferError::Unusable("a=fingerprint has no valid sha-256 value"))
 }
 
 fn role(lookup: &Lookup<'_>) -> Result<Role, OfferError> {
     match lookup.first("setup") {
         Some("actpass" | "active") | None => Ok(Role::Passive),
         Some("passive") => Ok(Role::Active),
-        Some(_) => Err(OfferError::Unusable(
-            "a=setup has to be actpass, active or passive",
-        )),
+        Some(_) => Err(OfferError::Unusable("a=setup has to be actpass, active or passive")),
     }
 }
 
@@ -334,25 +267,15 @@ enum Problem {
 }
 
 impl MediaSection {
-    fn read(
-        section: &Media,
-        bundle: &[String],
-        session: &[Attribute],
-    ) -> Result<MediaSection, Problem> {
+    fn read(section: &Media, bundle: &[String], session: &[Attribute]) -> Result<MediaSection, Problem> {
         let attributes = &section.attributes;
         let kind = match section.media.as_str() {
             "audio" => Kind::Audio,
             "video" => Kind::Video,
             _ => Kind::Other,
         };
-        let mid = values(attributes, "mid")
-            .into_iter()
-            .next()
-            .map(str::to_owned);
-        if mid
-            .as_ref()
-            .is_some_and(|mid| mid.len() > 64 || mid.chars().any(char::is_control))
-        {
+        let mid = values(attributes, "mid").into_iter().next().map(str::to_owned);
+        if mid.as_ref().is_some_and(|mid| mid.len() > 64 || mid.chars().any(char::is_control)) {
             return Err(Problem::Rule("has an a=mid of more than 64 characters"));
         }
         let payloads = match kind {
@@ -387,9 +310,7 @@ impl MediaSection {
 }
 
 fn has_direction(attributes: &[Attribute]) -> bool {
-    ["sendrecv", "recvonly", "sendonly", "inactive"]
-        .iter()
-        .any(|name| has(attributes, name))
+    ["sendrecv", "recvonly", "sendonly", "inactive"].iter().any(|name| has(attributes, name))
 }
 
 fn read_payloads(section: &Media) -> Result<Vec<Payload>, Problem> {
@@ -407,18 +328,12 @@ fn read_payloads(section: &Media) -> Result<Vec<Payload>, Problem> {
             .parse()
             .ok()
             .filter(|number| *number < 128)
-            .ok_or(Problem::Rule(
-                "has a payload type that is not a number from 0 to 127",
-            ))?;
+            .ok_or(Problem::Rule("has a payload type that is not a number from 0 to 127"))?;
         if payloads.iter().any(|payload| payload.number == number) {
             return Err(Problem::Rule("has a payload type twice"));
         }
         let of_number = |value: &&str| value.split_once(' ').is_some_and(|(n, _)| n == text);
-        let map = maps
-            .iter()
-            .copied()
-            .find(of_number)
-            .and_then(|value| value.split_once(' '));
+        let map = maps.iter().copied().find(of_number).and_then(|value| value.split_once(' '));
         let mut payload = read_map(map.map_or("", |(_, map)| map), number);
         payload.parameters = parameters
             .iter()
@@ -450,10 +365,7 @@ fn read_map(map: &str, number: u8) -> Payload {
         number,
         name: parts.next().unwrap_or_default().to_owned(),
         clock_rate: parts.next().and_then(|rate| rate.parse().ok()).unwrap_or(0),
-        channels: parts
-            .next()
-            .and_then(|channels| channels.parse().ok())
-            .unwrap_or(1),
+        channels: parts.next().and_then(|channels| channels.parse().ok()).unwrap_or(1),
         ..Payload::default()
     }
 }

@@ -111,11 +111,7 @@ impl Core {
             let Some(place) = self.timers.pop(now) else {
                 break;
             };
-            let Some(seat) = self
-                .seats
-                .get_mut(place.index)
-                .filter(|seat| seat.serial == place.serial)
-            else {
+            let Some(seat) = self.seats.get_mut(place.index).filter(|seat| seat.serial == place.serial) else {
                 continue;
             };
             match seat.deadline.is_due(now) {
@@ -128,13 +124,7 @@ impl Core {
     }
 
     /// Serves some of a stream's viewers, from one position on.
-    pub(super) fn deliver(
-        &mut self,
-        stream: usize,
-        from: usize,
-        at_most: usize,
-        now: Instant,
-    ) -> Delivery {
+    pub(super) fn deliver(&mut self, stream: usize, from: usize, at_most: usize, now: Instant) -> Delivery {
         let mut position = from;
         for _ in 0..at_most {
             let Some(feed) = self.feeds.get(&stream) else {
@@ -172,11 +162,7 @@ impl Core {
             return;
         };
         let bytes_before = self.counters.bytes.get();
-        let mut around = Surroundings {
-            outbox: &mut self.outbox,
-            counters: &self.counters,
-            now,
-        };
+        let mut around = Surroundings { outbox: &mut self.outbox, counters: &self.counters, now };
         let result = catch_unwind(AssertUnwindSafe(|| act(&mut seat.viewer, &mut around)));
         let sent = self.counters.bytes.get().wrapping_sub(bytes_before);
         if sent > 0 {
@@ -197,10 +183,7 @@ impl Core {
         let Some(seat) = self.seats.get_mut(index) else {
             return;
         };
-        let place = Place {
-            index,
-            serial: seat.serial,
-        };
+        let place = Place { index, serial: seat.serial };
         if self.timers.set(place, &mut seat.deadline, at) {
             self.hurry.notify_one();
         }
@@ -220,20 +203,14 @@ impl Core {
         self.by_fragment.remove(&seat.fragment);
         seat.fragment = local.fragment.clone();
         self.by_fragment.insert(local.fragment.clone(), index);
-        let section = seat
-            .first_section
-            .as_ref()
-            .map(|(name, mid)| (name.as_str(), mid.as_str()));
+        let section = seat.first_section.as_ref().map(|(name, mid)| (name.as_str(), mid.as_str()));
         Some(sdp::write_fragment(&local, &self.candidates, section))
     }
 
     /// Credentials whose fragment no session of this shard has.
     pub(super) fn new_credentials(&self) -> IceCredentials {
         loop {
-            let credentials = IceCredentials {
-                fragment: random_text(8),
-                password: random_text(32),
-            };
+            let credentials = IceCredentials { fragment: random_text(8), password: random_text(32) };
             if !self.by_fragment.contains_key(&credentials.fragment) {
                 return credentials;
             }
@@ -273,11 +250,7 @@ impl Core {
             }
         }
         if seat.viewer.is_connected() && !matches!(ended, Ended::Bug | Ended::PeerLeft) {
-            let mut around = Surroundings {
-                outbox: &mut self.outbox,
-                counters: &self.counters,
-                now,
-            };
+            let mut around = Surroundings { outbox: &mut self.outbox, counters: &self.counters, now };
             let _ = catch_unwind(AssertUnwindSafe(|| seat.viewer.say_farewell(&mut around)));
         }
         for remote in seat.viewer.remotes().collect::<Vec<_>>() {

@@ -30,29 +30,16 @@ fn content(datagram: &[u8]) -> Content {
 }
 
 impl Core {
-    pub(super) fn receive_datagrams<'a>(
-        &mut self,
-        datagrams: impl Iterator<Item = Datagram<'a>>,
-        now: Instant,
-    ) {
+    pub(super) fn receive_datagrams<'a>(&mut self, datagrams: impl Iterator<Item = Datagram<'a>>, now: Instant) {
         for datagram in datagrams {
-            let remote = Remote {
-                carrier: Carrier::Udp,
-                address: datagram.source,
-            };
+            let remote = Remote { carrier: Carrier::Udp, address: datagram.source };
             self.receive(remote, datagram.destination, datagram.bytes, now);
         }
         self.outbox.flush();
     }
 
     /// Takes one datagram. Says whether it belonged to a session.
-    pub(super) fn receive(
-        &mut self,
-        from: Remote,
-        local: Option<IpAddr>,
-        datagram: &[u8],
-        now: Instant,
-    ) -> bool {
+    pub(super) fn receive(&mut self, from: Remote, local: Option<IpAddr>, datagram: &[u8], now: Instant) -> bool {
         self.counters.datagrams_received.add(1);
         let index = match content(datagram) {
             Content::Stun => self.prove(from, local, datagram, now),
@@ -63,20 +50,12 @@ impl Core {
             self.counters.datagrams_ignored.add(1);
             return false;
         };
-        self.with(index, now, |viewer, around| {
-            Some(viewer.receive(from, datagram, around))
-        });
+        self.with(index, now, |viewer, around| Some(viewer.receive(from, datagram, around)));
         true
     }
 
     /// The viewer that a STUN message comes from, whose address is remembered then.
-    fn prove(
-        &mut self,
-        from: Remote,
-        local: Option<IpAddr>,
-        datagram: &[u8],
-        now: Instant,
-    ) -> Option<usize> {
+    fn prove(&mut self, from: Remote, local: Option<IpAddr>, datagram: &[u8], now: Instant) -> Option<usize> {
         let message = StunMessage::parse(datagram).ok()?;
         let (fragment, _) = message.split_username()?;
         let index = *self.by_fragment.get(fragment)?;

@@ -70,8 +70,8 @@ impl Core {
             media: &media,
             port: self.local.port(),
         };
-        let mut egress = Egress::new(&self.common, &agreed, now)
-            .map_err(|error| ViewError::Setup(error.to_string()))?;
+        let mut egress =
+            Egress::new(&self.common, &agreed, now).map_err(|error| ViewError::Setup(error.to_string()))?;
         for (outlet, sources) in choice.outlets.iter_mut().zip(egress.sources()) {
             outlet.set_sources(sources);
         }
@@ -88,14 +88,7 @@ impl Core {
 
         self.next_serial += 1;
         let serial = self.next_serial;
-        let viewer = Viewer::new(
-            egress,
-            choice.outlets,
-            subscription,
-            bell.clone(),
-            pending,
-            now,
-        );
+        let viewer = Viewer::new(egress, choice.outlets, subscription, bell.clone(), pending, now);
         let (ended, over) = watch::channel(None);
         let index = self.seats.insert(Seat {
             viewer,
@@ -108,35 +101,17 @@ impl Core {
         });
         self.by_fragment.insert(credentials.fragment, index);
         let feed = self.feeds.entry(stream);
-        feed.or_insert_with(|| Feed {
-            bell: bell.clone(),
-            viewers: Vec::new(),
-        })
-        .viewers
-        .push(index);
+        feed.or_insert_with(|| Feed { bell: bell.clone(), viewers: Vec::new() }).viewers.push(index);
         self.counters.sessions.set(self.seats.len() as u64);
         self.with(index, now, |viewer, around| Some(viewer.run(around)));
-        let session = Session {
-            commands,
-            place: Place { index, serial },
-            ended: over,
-        };
-        Ok(Joined {
-            accepted: Accepted {
-                sdp: answer.into(),
-                session,
-            },
-            new_feed: is_new.then_some((stream, bell)),
-        })
+        let session = Session { commands, place: Place { index, serial }, ended: over };
+        Ok(Joined { accepted: Accepted { sdp: answer.into(), session }, new_feed: is_new.then_some((stream, bell)) })
     }
 }
 
 /// Decides what each section is to become, and opens what is to be sent.
 fn choose(offer: &Offer, subscription: &Subscription, bell: &Bell) -> Result<Choice, ViewError> {
-    let mut choice = Choice {
-        sections: Vec::new(),
-        outlets: Vec::new(),
-    };
+    let mut choice = Choice { sections: Vec::new(), outlets: Vec::new() };
     let mut reasons = Vec::new();
     let mut taken = Vec::new();
     for section in &offer.media {
@@ -232,33 +207,20 @@ fn decisions(choice: &Choice) -> Vec<Decision> {
     choice.sections.iter().map(decide).collect()
 }
 
-fn sent<'a>(
-    offer: &'a Offer,
-    sections: &'a [SectionChoice],
-) -> impl Iterator<Item = (usize, &'a MediaSection)> {
-    offer
-        .media
-        .iter()
-        .zip(sections)
-        .filter_map(|(section, choice)| match choice {
-            SectionChoice::Send(index) => Some((*index, section)),
-            _ => None,
-        })
+fn sent<'a>(offer: &'a Offer, sections: &'a [SectionChoice]) -> impl Iterator<Item = (usize, &'a MediaSection)> {
+    offer.media.iter().zip(sections).filter_map(|(section, choice)| match choice {
+        SectionChoice::Send(index) => Some((*index, section)),
+        _ => None,
+    })
 }
 
 /// The number of the extension that names media sections, where all that is sent can use it.
 fn mid_extension(offer: &Offer, sections: &[SectionChoice]) -> Option<u8> {
     let mut number = None;
     for (_, section) in sent(offer, sections) {
-        let (offered, _) = section
-            .extensions
-            .iter()
-            .find(|(_, uri)| uri == sdp::MID_EXTENSION)?;
+        let (offered, _) = section.extensions.iter().find(|(_, uri)| uri == sdp::MID_EXTENSION)?;
         // 16 bytes is the most that the one-byte form of extensions holds (RFC 8285 §4.2).
-        let fits = section
-            .mid
-            .as_ref()
-            .is_some_and(|mid| (1..=16).contains(&mid.len()));
+        let fits = section.mid.as_ref().is_some_and(|mid| (1..=16).contains(&mid.len()));
         if !fits || number.is_some_and(|number| number != *offered) {
             return None;
         }
@@ -273,11 +235,7 @@ fn outgoing(offer: &Offer, choice: &Choice, mid_extension: Option<u8>) -> Vec<Ou
         let own_name = index.to_string();
         Some(Outgoing {
             is_video: outlet.is_video(),
-            mid: section
-                .mid
-                .clone()
-                .filter(|_| mid_extension.is_some())
-                .unwrap_or(own_name),
+            mid: section.mid.clone().filter(|_| mid_extension.is_some()).unwrap_or(own_name),
             formats: outlet.formats().to_vec(),
         })
     });

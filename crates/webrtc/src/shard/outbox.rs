@@ -33,11 +33,7 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new(
-        socket: Rc<UdpSocket>,
-        counters: std::sync::Arc<Counters>,
-        blocked: Rc<Notify>,
-    ) -> Outbox {
+    pub(crate) fn new(socket: Rc<UdpSocket>, counters: std::sync::Arc<Counters>, blocked: Rc<Notify>) -> Outbox {
         let nowhere = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 9);
         Outbox {
             socket,
@@ -86,9 +82,7 @@ impl Outbox {
             Ok(Sent::Blocked) => return self.wait(),
             Err(error) => {
                 tracing::debug!(to = %self.burst.destination(), %error, "datagrams could not be sent");
-                self.counters
-                    .datagrams_dropped
-                    .add(self.burst.count() as u64);
+                self.counters.datagrams_dropped.add(self.burst.count() as u64);
             }
         }
         let (destination, source) = (self.burst.destination(), self.burst.source());
@@ -126,10 +120,7 @@ impl Outbox {
     /// Whether a peer has not taken what it was sent before.
     pub(crate) fn is_congested(&self, remote: Remote) -> bool {
         remote.carrier == Carrier::Tcp
-            && self
-                .connections
-                .get(&remote.address)
-                .is_some_and(|queue| queue.is_congested())
+            && self.connections.get(&remote.address).is_some_and(|queue| queue.is_congested())
     }
 
     /// A TCP connection that datagrams can be sent over.

@@ -36,11 +36,7 @@ async fn serve(shard: Shard, connection: Connection) {
     let remote = connection.remote();
     let local = connection.local().ok().map(|local| local.ip());
     let queue = Rc::new(TcpQueue::default());
-    shard
-        .core
-        .borrow_mut()
-        .outbox
-        .add_connection(remote, queue.clone());
+    shard.core.borrow_mut().outbox.add_connection(remote, queue.clone());
     let (mut reader, mut writer) = tokio::io::split(connection);
     let read = read(&shard, remote, local, &mut reader);
     let write = async {
@@ -62,12 +58,7 @@ async fn serve(shard: Shard, connection: Connection) {
 }
 
 /// Reads until the peer leaves, breaks the rules, does not prove itself in time, or is silent for too long.
-async fn read(
-    shard: &Shard,
-    remote: SocketAddr,
-    local: Option<IpAddr>,
-    reader: &mut (impl AsyncReadExt + Unpin),
-) {
+async fn read(shard: &Shard, remote: SocketAddr, local: Option<IpAddr>, reader: &mut (impl AsyncReadExt + Unpin)) {
     let mut unframer = Unframer::default();
     let mut buffer = vec![0; READ_BYTES];
     let mut proved = false;
@@ -77,11 +68,7 @@ async fn read(
             limits::WEBRTC_FIRST_CHECK_MS.hit();
             return;
         };
-        let Some(bytes) = read
-            .ok()
-            .filter(|count| *count > 0)
-            .and_then(|count| buffer.get(..count))
-        else {
+        let Some(bytes) = read.ok().filter(|count| *count > 0).and_then(|count| buffer.get(..count)) else {
             return;
         };
         unframer.push(bytes);
@@ -110,16 +97,8 @@ enum Taken {
 }
 
 /// Takes the datagrams that have come in whole.
-fn take(
-    shard: &Shard,
-    remote: SocketAddr,
-    local: Option<IpAddr>,
-    unframer: &mut Unframer,
-) -> Taken {
-    let from = Remote {
-        carrier: Carrier::Tcp,
-        address: remote,
-    };
+fn take(shard: &Shard, remote: SocketAddr, local: Option<IpAddr>, unframer: &mut Unframer) -> Taken {
+    let from = Remote { carrier: Carrier::Tcp, address: remote };
     let mut core = shard.core.borrow_mut();
     let mut taken = Taken::Nothing;
     loop {

@@ -71,10 +71,7 @@ mod tests {
         let (mut timers, mut deadline) = (Timers::default(), Deadline::default());
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let place = Place {
-            index: 3,
-            serial: 9,
-        };
+        let place = Place { index: 3, serial: 9 };
         assert!(timers.set(place, &mut deadline, at(10)));
         for ms in 11..100 {
             assert!(!timers.set(place, &mut deadline, at(ms)));
@@ -84,10 +81,7 @@ mod tests {
         assert_eq!(timers.pop(at(10)), Some(place));
         assert_eq!(deadline.is_due(at(10)), Err(Some(at(99))));
         timers.set(place, &mut deadline, at(99));
-        assert!(
-            timers.set(place, &mut deadline, at(50)),
-            "an earlier one is entered as well"
-        );
+        assert!(timers.set(place, &mut deadline, at(50)), "an earlier one is entered as well");
         assert_eq!(timers.pop(at(60)), Some(place));
         assert_eq!(deadline.is_due(at(60)), Ok(()));
     }

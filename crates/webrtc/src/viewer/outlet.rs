@@ -46,18 +46,12 @@ pub(crate) struct CaptureClock {
 
 impl CaptureClock {
     pub(crate) fn new(epoch: Instant) -> CaptureClock {
-        CaptureClock {
-            epoch,
-            ahead: std::time::Duration::ZERO,
-        }
+        CaptureClock { epoch, ahead: std::time::Duration::ZERO }
     }
 
     /// When a time of the lane was captured; never later than `now`, as a sender report of the future is of no use.
     fn captured(&mut self, clock_rate: ClockRate, ticks: Ticks, now: Instant) -> Instant {
-        let at = self
-            .epoch
-            .checked_add(clock_rate.duration(ticks))
-            .and_then(|at| at.checked_sub(self.ahead));
+        let at = self.epoch.checked_add(clock_rate.duration(ticks)).and_then(|at| at.checked_sub(self.ahead));
         match at {
             Some(at) if at <= now => at,
             Some(at) => {
@@ -97,25 +91,9 @@ impl Outlet {
         let first_sequence = rand::random_range(1..=0x7fff);
         let rewriter = Rewriter::new(clock_rate, first_sequence, rand::random());
         let awaits_random_access = track.kind() == TrackKind::Video;
-        let flow = Flow {
-            payload_type: None,
-            clock_rate,
-            rewriter,
-            awaits_random_access,
-        };
-        let sources = Sources {
-            main: 0,
-            retransmissions: None,
-        };
-        Ok(Outlet {
-            track,
-            codec,
-            formats,
-            sources,
-            cursor,
-            flow,
-            backlog: None,
-        })
+        let flow = Flow { payload_type: None, clock_rate, rewriter, awaits_random_access };
+        let sources = Sources { main: 0, retransmissions: None };
+        Ok(Outlet { track, codec, formats, sources, cursor, flow, backlog: None })
     }
 
     /// The payload types agreed on, the one in use first.
@@ -160,8 +138,7 @@ impl Outlet {
         let Some(track) = subscription.stream().track(self.track.kind()) else {
             return false;
         };
-        let Ok(cursor) = subscription.packets(&track, &[self.codec], bell, join(track.kind()))
-        else {
+        let Ok(cursor) = subscription.packets(&track, &[self.codec], bell, join(track.kind())) else {
             return false;
         };
         self.track = track;
@@ -177,9 +154,7 @@ impl Outlet {
         loop {
             match self.cursor.next() {
                 Next::Item(packet) => packets.push_back(packet.clone()),
-                Next::Parameters(parameters) => {
-                    self.flow.take_parameters(parameters, &self.formats)
-                }
+                Next::Parameters(parameters) => self.flow.take_parameters(parameters, &self.formats),
                 Next::Discontinuity | Next::Lost { .. } => {
                     packets.clear();
                     self.flow.jump();
@@ -210,11 +185,7 @@ impl Outlet {
             if backlog.is_empty() {
                 self.backlog = None;
             }
-            return if slice.is_empty() {
-                Reading::Nothing
-            } else {
-                Reading::Packets(count)
-            };
+            return if slice.is_empty() { Reading::Nothing } else { Reading::Packets(count) };
         }
         if self.cursor.next_ticks().is_none() {
             return match self.cursor.next() {
@@ -234,10 +205,7 @@ impl Outlet {
 
     fn is_too_slow(&self) -> bool {
         let lag = self.cursor.lag();
-        let ticks = self
-            .flow
-            .clock_rate
-            .ticks(limits::VIEWER_LAG_MS.get_duration());
+        let ticks = self.flow.clock_rate.ticks(limits::VIEWER_LAG_MS.get_duration());
         let is_too_slow = lag.bytes > limits::VIEWER_LAG_BYTES.get() || lag.ticks > ticks;
         if is_too_slow {
             limits::VIEWER_LAG_MS.hit();
@@ -281,9 +249,7 @@ impl Outlet {
 
 impl Flow {
     fn take_parameters(&mut self, parameters: &TrackParameters, formats: &[Format]) {
-        let format = formats
-            .iter()
-            .find(|format| format.codec == parameters.codec);
+        let format = formats.iter().find(|format| format.codec == parameters.codec);
         let payload_type = format.map(|format| format.payload_type);
         if payload_type.is_none() {
             tracing::debug!(codec = %parameters.codec, "the source now sends a codec that this viewer did not offer");

@@ -11,24 +11,14 @@ use crate::{
 fn check_video(viewer: &Viewer) {
     let packets: Vec<_> = viewer.of(true).collect();
     let first = packets.first().expect("no video");
-    assert_eq!(
-        frame(first) % FRAMES_PER_GROUP,
-        0,
-        "begins where a decoder can start"
-    );
+    assert_eq!(frame(first) % FRAMES_PER_GROUP, 0, "begins where a decoder can start");
     assert!(*first.seq_no < 65_536);
     for pair in packets.windows(2) {
         assert_eq!(*pair[1].seq_no, *pair[0].seq_no + 1);
-        assert!(
-            pair[1].time.numer() >= pair[0].time.numer(),
-            "time runs backwards"
-        );
+        assert!(pair[1].time.numer() >= pair[0].time.numer(), "time runs backwards");
         assert!(frame(pair[1]) - frame(pair[0]) <= 1, "a frame is missing");
     }
-    let of_first = packets
-        .iter()
-        .filter(|packet| frame(packet) == frame(first))
-        .count();
+    let of_first = packets.iter().filter(|packet| frame(packet) == frame(first)).count();
     assert_eq!(of_first, usize::from(PACKETS_PER_FRAME));
 }
 
@@ -37,27 +27,17 @@ async fn a_viewer_gets_sound_and_picture_in_order() {
     let (hub, server) = (hub(), server());
     tokio::spawn(Publisher::new(&hub).run());
     let mut viewer = Viewer::join(&hub, &server).await;
-    viewer
-        .run_until("100 frames", |viewer| viewer.of(true).count() >= 500)
-        .await;
+    viewer.run_until("100 frames", |viewer| viewer.of(true).count() >= 500).await;
     check_video(&viewer);
     assert!(viewer.of(false).count() > 80);
     for pair in viewer.of(false).collect::<Vec<_>>().windows(2) {
         assert_eq!(*pair[1].seq_no, *pair[0].seq_no + 1);
     }
     let statistics = server.statistics()[0];
-    assert_eq!(
-        (statistics.sessions, statistics.connected, statistics.bugs),
-        (1, 1, 0)
-    );
-    assert!(
-        statistics.bursts < statistics.datagrams / 2,
-        "datagrams of a frame leave together"
-    );
+    assert_eq!((statistics.sessions, statistics.connected, statistics.bugs), (1, 1, 0));
+    assert!(statistics.bursts < statistics.datagrams / 2, "datagrams of a frame leave together");
     server.stop().await;
-    viewer
-        .run_until("the farewell", |viewer| viewer.closed)
-        .await;
+    viewer.run_until("the farewell", |viewer| viewer.closed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,9 +45,7 @@ async fn a_viewer_without_udp_is_served_over_tcp() {
     let (hub, server) = (hub(), server());
     tokio::spawn(Publisher::new(&hub).run());
     let mut viewer = Viewer::try_join(&hub, &server, true).await.unwrap();
-    viewer
-        .run_until("100 frames", |viewer| viewer.of(true).count() >= 500)
-        .await;
+    viewer.run_until("100 frames", |viewer| viewer.of(true).count() >= 500).await;
     check_video(&viewer);
 }
 
@@ -82,18 +60,14 @@ async fn lost_packets_are_sent_again_when_a_viewer_asks() {
         count += usize::from(is_video);
         is_video && count % 20 == 10
     });
-    viewer
-        .run_until("100 frames", |viewer| viewer.of(true).count() >= 500)
-        .await;
+    viewer.run_until("100 frames", |viewer| viewer.of(true).count() >= 500).await;
     viewer.loses = Box::new(|_| false);
     viewer.run_for(Duration::from_millis(300)).await;
     let mut numbers: Vec<u64> = viewer.of(true).map(|packet| *packet.seq_no).collect();
     numbers.sort_unstable();
     let distinct: HashSet<u64> = numbers.iter().copied().collect();
     let (first, last) = (numbers[0], numbers[numbers.len() - 1]);
-    let missing = (first..=last)
-        .filter(|number| !distinct.contains(number))
-        .count();
+    let missing = (first..=last).filter(|number| !distinct.contains(number)).count();
     assert_eq!(missing, 0);
     assert!(server.statistics()[0].packets_again >= 20);
 }
@@ -107,9 +81,7 @@ async fn a_late_joiner_gets_the_group_from_its_beginning_and_is_live_at_once() {
     }
     tokio::spawn(publisher.run());
     let mut viewer = Viewer::join(&hub, &server).await;
-    viewer
-        .run_until("60 frames", |viewer| viewer.of(true).count() >= 300)
-        .await;
+    viewer.run_until("60 frames", |viewer| viewer.of(true).count() >= 300).await;
     check_video(&viewer);
     let packets: Vec<_> = viewer.of(true).collect();
     assert_eq!(frame(packets[0]), FRAMES_PER_GROUP);
@@ -118,16 +90,8 @@ async fn a_late_joiner_gets_the_group_from_its_beginning_and_is_live_at_once() {
         packet.map(|packet| packet.time.numer()).unwrap()
     };
     let begin = FRAMES_PER_GROUP;
-    assert_eq!(
-        time(begin + 1) - time(begin),
-        90,
-        "the past is a millisecond a frame"
-    );
-    assert_eq!(
-        time(begin + 58) - time(begin + 57),
-        1_800,
-        "what is live keeps its own time"
-    );
+    assert_eq!(time(begin + 1) - time(begin), 90, "the past is a millisecond a frame");
+    assert_eq!(time(begin + 58) - time(begin + 57), 1_800, "what is live keeps its own time");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,35 +99,19 @@ async fn sender_reports_put_sound_and_picture_on_one_clock() {
     let (hub, server) = (hub(), server());
     tokio::spawn(Publisher::new(&hub).run());
     let mut viewer = Viewer::join(&hub, &server).await;
-    let has_reports =
-        |viewer: &Viewer, video| viewer.of(video).any(|p| p.last_sender_info.is_some());
-    viewer
-        .run_until("reports of both", |viewer| {
-            has_reports(viewer, true) && has_reports(viewer, false)
-        })
-        .await;
+    let has_reports = |viewer: &Viewer, video| viewer.of(video).any(|p| p.last_sender_info.is_some());
+    viewer.run_until("reports of both", |viewer| has_reports(viewer, true) && has_reports(viewer, false)).await;
     viewer.run_for(Duration::from_millis(200)).await;
     // When frame N was captured, in seconds of the server's clock, by the report of each medium.
     let captured = |video: bool, rate: f64| {
-        let packet = viewer
-            .of(video)
-            .filter(|packet| packet.last_sender_info.is_some())
-            .last()
-            .unwrap();
+        let packet = viewer.of(video).filter(|packet| packet.last_sender_info.is_some()).last().unwrap();
         let report = packet.last_sender_info.as_ref().unwrap();
-        let ntp = report
-            .ntp_time
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap()
-            .as_secs_f64();
+        let ntp = report.ntp_time.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
         let ticks = (packet.header.timestamp).wrapping_sub(report.rtp_time.numer() as u32) as i32;
         ntp + f64::from(ticks) / rate - frame(packet) as f64 * 0.020
     };
     let difference = captured(true, 90_000.0) - captured(false, 48_000.0);
-    assert!(
-        difference.abs() < 0.005,
-        "sound and picture are {difference} s apart"
-    );
+    assert!(difference.abs() < 0.005, "sound and picture are {difference} s apart");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,9 +121,7 @@ async fn a_key_frame_request_reaches_the_source() {
     let demand = publisher.video.demand().clone();
     tokio::spawn(publisher.run());
     let mut viewer = Viewer::join(&hub, &server).await;
-    viewer
-        .run_until("video", |viewer| viewer.of(true).count() > 10)
-        .await;
+    viewer.run_until("video", |viewer| viewer.of(true).count() > 10).await;
     demand.take_key_frame_request();
     viewer.request_key_frame();
     viewer.run_for(Duration::from_millis(200)).await;

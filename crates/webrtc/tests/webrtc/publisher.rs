@@ -1,39 +1,14 @@
 //! A stream of numbered packets.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use headwater_graph::{BoxFuture, Environment, Hub, HubOptions, LaneWriter, Peer, Publication};
-use headwater_media::{
-    AudioFormat, ClockRate, Codec, Format, Packet, StreamName, TrackParameters, VideoFormat,
-};
-
-/// Tokio as the graph's environment.
-struct Tokio;
-
-impl Environment for Tokio {
-    fn spawn(&self, task: BoxFuture<'static, ()>) {
-        tokio::spawn(task);
-    }
-
-    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(time))
-    }
-
-    fn now(&self) -> Instant {
-        tokio::time::Instant::now().into_std()
-    }
-
-    fn wall_clock(&self) -> SystemTime {
-        SystemTime::now()
-    }
-}
+use headwater_graph::{Hub, HubOptions, LaneWriter, Peer, Publication};
+use headwater_media::{AudioFormat, ClockRate, Codec, Format, Packet, StreamName, TrackParameters, VideoFormat};
+use headwater_net::TokioEnvironment;
 
 pub(crate) fn hub() -> Hub {
-    Hub::new(Arc::new(Tokio), HubOptions::default())
+    Hub::new(Arc::new(TokioEnvironment::current()), HubOptions::default())
 }
 
 pub(crate) fn name() -> StreamName {
@@ -53,17 +28,14 @@ pub(crate) fn opus() -> TrackParameters {
     TrackParameters {
         codec: Codec::Opus,
         clock_rate: ClockRate::OPUS,
-        format: Format::Audio(AudioFormat {
-            sample_rate: 48_000,
-            channels: 2,
-        }),
+        format: Format::Audio(AudioFormat { sample_rate: 48_000, channels: 2 }),
         config: Bytes::new(),
     }
 }
 
 /// A publisher that writes packets itself: H.264 at 50 frames per second, Opus at 50 packets per second.
 pub(crate) struct Publisher {
-    pub(crate) publication: Publication,
+    publication: Publication,
     pub(crate) video: LaneWriter<Packet>,
     pub(crate) audio: LaneWriter<Packet>,
     /// The number of the next frame.
@@ -81,13 +53,7 @@ impl Publisher {
         let video = publication.add_packets(h264()).unwrap();
         let audio = publication.add_packets(opus()).unwrap();
         publication.ready();
-        Publisher {
-            publication,
-            video,
-            audio,
-            frame: 0,
-            sequence: 70_000,
-        }
+        Publisher { publication, video, audio, frame: 0, sequence: 70_000 }
     }
 
     /// Writes a frame of video and the sound that goes with it. Each payload begins with the frame's number.
@@ -118,6 +84,11 @@ impl Publisher {
         });
         self.audio.ring();
         self.frame += 1;
+    }
+
+    /// Ends the stream.
+    pub(crate) fn end(self, reason: &str) {
+        self.publication.end(reason);
     }
 
     /// Writes frames in real time until dropped.

@@ -23,11 +23,7 @@ use tokio::{
 use crate::publisher::name;
 
 pub(crate) fn server() -> WebRtc {
-    let config = Config {
-        port: 0,
-        shards: 1,
-        ..Config::default()
-    };
+    let config = Config { port: 0, shards: 1, ..Config::default() };
     WebRtc::start(&config, &Quota::connections()).unwrap()
 }
 
@@ -43,7 +39,6 @@ pub(crate) struct Viewer {
     local: SocketAddr,
     remote: SocketAddr,
     pub(crate) video: Mid,
-    pub(crate) audio: Mid,
     pub(crate) accepted: Option<Accepted>,
     pub(crate) packets: Vec<RtpPacket>,
     pub(crate) connected: Option<Instant>,
@@ -60,30 +55,19 @@ impl Viewer {
             None => {
                 let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
                 let local = socket.local_addr().unwrap();
-                (
-                    Link::Udp(socket),
-                    local,
-                    Candidate::host(local, "udp").unwrap(),
-                )
+                (Link::Udp(socket), local, Candidate::host(local, "udp").unwrap())
             }
             Some(server) => {
                 let stream = TcpStream::connect(server).await.unwrap();
                 let local = stream.local_addr().unwrap();
                 let builder = Candidate::builder().tcp().host(local);
                 let candidate = builder.tcptype(TcpType::Active).build().unwrap();
-                (
-                    Link::Tcp {
-                        stream,
-                        bytes: Vec::new(),
-                    },
-                    local,
-                    candidate,
-                )
+                (Link::Tcp { stream, bytes: Vec::new() }, local, candidate)
             }
         };
         rtc.add_local_candidate(candidate);
         let mut api = rtc.sdp_api();
-        let audio = api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
+        api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
         let video = api.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
         let (offer, pending) = api.apply().unwrap();
         let viewer = Viewer {
@@ -92,7 +76,6 @@ impl Viewer {
             local,
             remote: local,
             video,
-            audio,
             accepted: None,
             packets: Vec::new(),
             connected: None,
@@ -107,24 +90,15 @@ impl Viewer {
         Viewer::try_join(hub, server, false).await.unwrap()
     }
 
-    pub(crate) async fn try_join(
-        hub: &Hub,
-        server: &WebRtc,
-        tcp: bool,
-    ) -> Result<Viewer, ViewError> {
+    pub(crate) async fn try_join(hub: &Hub, server: &WebRtc, tcp: bool) -> Result<Viewer, ViewError> {
         let address = server.addresses()[0];
         let (mut viewer, offer, pending) = Viewer::new(tcp.then_some(address)).await;
         viewer.remote = address;
         let peer = Peer::new("WebRTC", "viewer");
         let subscription = hub.subscribe(&name(), peer).await.unwrap();
         let offer = Offer::parse(&offer)?;
-        let accepted = server
-            .view(offer, subscription, "127.0.0.1".parse().unwrap())
-            .await?;
-        let kept = accepted
-            .sdp
-            .lines()
-            .filter(|line| !tcp || !line.contains(" udp "));
+        let accepted = server.view(offer, subscription, "127.0.0.1".parse().unwrap()).await?;
+        let kept = accepted.sdp.lines().filter(|line| !tcp || !line.contains(" udp "));
         let answer: String = kept.map(|line| format!("{line}\r\n")).collect();
         let answer = SdpAnswer::from_sdp_string(&answer).unwrap();
         viewer.rtc.sdp_api().accept_answer(pending, answer).unwrap();
@@ -144,8 +118,7 @@ impl Viewer {
     pub(crate) async fn run_for(&mut self, time: Duration) {
         let end = Instant::now() + time;
         while Instant::now() < end {
-            self.step(end.min(Instant::now() + Duration::from_millis(20)))
-                .await;
+            self.step(end.min(Instant::now() + Duration::from_millis(20))).await;
         }
     }
 
@@ -157,14 +130,10 @@ impl Viewer {
             if !is_media || !(self.loses)(&datagram) {
                 let protocol = self.link.protocol();
                 let received = Receive::new(protocol, self.remote, self.local, &datagram).unwrap();
-                self.rtc
-                    .handle_input(Input::Receive(Instant::now(), received))
-                    .unwrap();
+                self.rtc.handle_input(Input::Receive(Instant::now(), received)).unwrap();
             }
         } else {
-            self.rtc
-                .handle_input(Input::Timeout(Instant::now()))
-                .unwrap();
+            self.rtc.handle_input(Input::Timeout(Instant::now())).unwrap();
         }
     }
 
@@ -173,9 +142,7 @@ impl Viewer {
             match self.rtc.poll_output().unwrap() {
                 Output::Timeout(at) => return at,
                 Output::Transmit(transmit) => {
-                    self.link
-                        .send(transmit.destination, &transmit.contents)
-                        .await;
+                    self.link.send(transmit.destination, &transmit.contents).await;
                 }
                 Output::Event(Event::Connected) => self.connected = Some(Instant::now()),
                 Output::Event(Event::Closed) => self.closed = true,
@@ -196,9 +163,9 @@ impl Viewer {
     /// The packets received of one medium, in order of arrival.
     pub(crate) fn of(&self, video: bool) -> impl Iterator<Item = &RtpPacket> {
         let size = if video { 200.. } else { 0.. };
-        self.packets.iter().filter(move |packet| {
-            size.contains(&packet.payload.len()) && (video || packet.payload.len() < 200)
-        })
+        self.packets
+            .iter()
+            .filter(move |packet| size.contains(&packet.payload.len()) && (video || packet.payload.len() < 200))
     }
 }
 
