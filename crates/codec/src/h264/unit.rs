@@ -26,6 +26,23 @@ pub fn is_parameter_set(nal: &[u8]) -> bool {
     matches!(unit_type(nal), nal_type::SPS | nal_type::PPS)
 }
 
+/// The id of a sequence or picture parameter set, if the unit is one and can be read.
+pub fn parameter_set_id(nal: &[u8]) -> Option<u8> {
+    const HEAD_BYTES: usize = 24;
+    let id_at = match unit_type(nal) {
+        nal_type::SPS => 4,
+        nal_type::PPS => 1,
+        _ => return None,
+    };
+    let head = rbsp::unescape(nal, HEAD_BYTES);
+    u8::try_from(
+        Bits::new("H.264 parameter set", head.get(id_at..)?)
+            .ue()
+            .ok()?,
+    )
+    .ok()
+}
+
 /// The type of a slice (ITU-T H.264 table 7-6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SliceType {
