@@ -1,0 +1,188 @@
+//! Where a stream is: RTMP URLs, and the stream names that application and key stand for.
+
+use std::fmt;
+
+use headwater_media::{InvalidName, StreamName};
+use url::{Url, form_urlencoded};
+
+/// The application whose streams need no prefix.
+const DEFAULT_APP: &str = "live";
+/// The instance name that Flash-era clients append to an application.
+const DEFAULT_INSTANCE: &str = "_definst_";
+/// What Flash-era players put before a name to tell its container.
+const NAME_PREFIXES: [&str; 3] = ["flv:", "mp4:", "mp3:"];
+/// Query parameters that are kept.
+const PARAMETERS_MAX: usize = 64;
+
+/// What a client asks for: a stream, and what it brings to be let in.
+#[derive(Clone)]
+pub struct Address {
+    /// The stream.
+    pub name: StreamName,
+    /// The parameters of both queries, that of the application first, decoded.
+    pub parameters: Vec<(String, String)>,
+}
+
+impl Address {
+    /// The stream that an application and a key stand for: `live` and `NAME` give `NAME`, any other application
+    /// gives `APP/NAME`. Both may have more parts, and a query.
+    ///
+    /// # Errors
+    /// What is left is no stream name.
+    pub fn new(app: &str, key: &str) -> Result<Address, InvalidName> {
+        let (app, app_query) = app.split_once('?').unwrap_or((app, ""));
+        let (key, key_query) = key.split_once('?').unwrap_or((key, ""));
+        let key = NAME_PREFIXES.iter().find_map(|prefix| key.strip_prefix(prefix)).unwrap_or(key);
+        let whole = format!("{app}/{key}");
+        let mut parts: Vec<&str> = whole
+            .split('/')
+            .filter(|part| !part.is_empty() && *part != DEFAULT_INSTANCE)
+            .take(StreamName::SEGMENTS_MAX + 2)
+            .collect();
+        if parts.first() == Some(&DEFAULT_APP) {
+            parts.remove(0);
+        }
+        let parameters = [app_query, key_query]
+            .iter()
+            .flat_map(|query| form_urlencoded::parse(query.as_bytes()))
+            .take(PARAMETERS_MAX)
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        Ok(Address { name: StreamName::new(&parts.join("/"))?, parameters })
+    }
+
+    /// The value of a query parameter, such as `user`, `pass` or `token`.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Without the values of parameters, which may be secrets.
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.parameters.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Address").field("name", &self.name).field("parameters", &names).finish()
+    }
+}
+
+/// An RTMP URL taken apart, for connecting to other servers.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RtmpUrl {
+    /// Whether it is `rtmps`.
+    pub tls: bool,
+    /// The host to connect to.
+    pub host: String,
+    /// The port to connect to: 1935, for `rtmps` 443, if the URL does not say.
+    pub port: u16,
+    /// The application: all of the path but its last part.
+    pub app: String,
+    /// The key: the last part of the path, with the query.
+    pub key: String,
+}
+
+/// Why a text is no RTMP URL.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidUrl {
+    /// It is no URL at all.
+    #[error("not a URL: {0}")]
+    Syntax(#[from] url::ParseError),
+    /// Another scheme.
+    #[error("an RTMP URL begins with rtmp:// or rtmps://, not {0}://")]
+    Scheme(String),
+    /// No host.
+    #[error("the URL names no host")]
+    NoHost,
+    /// No application and key.
+    #[error("the URL needs an application and a key: rtmp://HOST/APP/KEY")]
+    NoKey,
+}
+
+impl RtmpUrl {
+    /// Takes a URL apart.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn parse(text: &str) -> Result<RtmpUrl, InvalidUrl> {
+        let url = Url::parse(text)?;
+        let tls = match url.scheme() {
+            "rtmp" => false,
+            "rtmps" => true,
+            other => return Err(InvalidUrl::Scheme(other.to_owned())),
+        };
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(InvalidUrl::NoHost)?.to_owned();
+        let path = url.path().trim_matches('/');
+        let (app, key) =
+            path.rsplit_once('/').filter(|(app, key)| !app.is_empty() && !key.is_empty()).ok_or(InvalidUrl::NoKey)?;
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let port = url.port().unwrap_or(if tls { 443 } else { 1935 });
+        Ok(RtmpUrl { tls, host, port, app: app.to_owned(), key: format!("{key}{query}") })
+    }
+
+    /// The URL up to the application, as the connect command carries it.
+    pub fn tc_url(&self) -> String {
+        let scheme = if self.tls { "rtmps" } else { "rtmp" };
+        format!("{scheme}://{}:{}/{}", self.host, self.port, self.app)
+    }
+}
+
+/// Without the query, which may hold a secret; nor the key, which is one.
+impl fmt::Debug for RtmpUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/…", self.tc_url())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn application_and_key_give_the_stream_name() {
+        let cases = [
+            ("live", "cam", "cam"),
+            ("live/", "cam", "cam"),
+            ("live", "a/b", "a/b"),
+            ("live/a", "b", "a/b"),
+            ("studio", "cam", "studio/cam"),
+            ("studio/one", "cam", "studio/one/cam"),
+            ("live/_definst_", "cam", "cam"),
+            ("live", "flv:cam", "cam"),
+            ("live", "mp4:cam.mp4", "cam.mp4"),
+            ("cam", "", "cam"),
+            ("live?user=x", "cam?pass=y", "cam"),
+        ];
+        for (app, key, name) in cases {
+            assert_eq!(Address::new(app, key).unwrap().name.as_str(), name, "{app} {key}");
+        }
+    }
+
+    #[test]
+    fn hostile_names_never_become_stream_names() {
+        let long = "x".repeat(10_000);
+        for key in ["", "../../etc/passwd", "a/../b", "a b", "%2e%2e", "a/b/c/d/e", "<script>", long.as_str()] {
+            assert!(Address::new("live", key).is_err(), "{key:.20}");
+        }
+    }
+
+    #[test]
+    fn credentials_of_both_queries_are_kept_and_never_shown() {
+        let address = Address::new("live?user=ann&token=a%2Fb", "cam?pass=se%20cret").unwrap();
+        assert_eq!(address.parameter("user"), Some("ann"));
+        assert_eq!(address.parameter("token"), Some("a/b"));
+        assert_eq!(address.parameter("pass"), Some("se cret"));
+        assert!(!format!("{address:?}").contains("cret"));
+    }
+
+    #[test]
+    fn urls_come_apart_and_show_no_key() {
+        let url = RtmpUrl::parse("rtmps://example.org/app/inst/key?token=1").unwrap();
+        assert_eq!((url.tls, url.port, url.app.as_str(), url.key.as_str()), (true, 443, "app/inst", "key?token=1"));
+        assert_eq!(url.tc_url(), "rtmps://example.org:443/app/inst");
+        assert!(!format!("{url:?}").contains("key"));
+        assert_eq!(RtmpUrl::parse("rtmp://h:19/live/k").unwrap().port, 19);
+        for bad in ["http://h/live/k", "rtmp://h/live", "rtmp:///live/k", "cam"] {
+            assert!(RtmpUrl::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Lanes -> wire media: the tracks of a stream, merged in order of time, as tag bodies for one player.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use bytes::Bytes;
+use headwater_flv::{MediaWriter, Prefix, write_metadata};
+use headwater_graph::{Bell, ConvertError, Cursor, Join, Next, Subscription, Track};
+use headwater_media::{ClockRate, Codec, Frame, Ticks, TrackKind, TrackParameters, limits};
+
+use crate::context::Context;
+
+/// What the players of RTMP can show. H.264 goes by the header that all know; the others by FourCC, as there is
+/// no other way to show them.
+const VIDEO: &[Codec] = &[Codec::H264, Codec::H265, Codec::Av1, Codec::Vp9, Codec::Vp8];
+/// Sound that every player takes, the best to convert to first.
+const AUDIO: &[Codec] = &[Codec::Aac, Codec::Mp3, Codec::Pcma, Codec::Pcmu];
+/// The same for players that know enhanced RTMP.
+const AUDIO_ENHANCED: &[Codec] = &[Codec::Aac, Codec::Opus, Codec::Mp3, Codec::Pcma, Codec::Pcmu];
+
+/// Where the media of one player goes.
+pub(crate) trait Sink {
+    /// The body of an `onMetaData`.
+    fn metadata(&mut self, body: Bytes);
+    /// A tag body in two parts. Timestamps of one kind never run backwards.
+    fn media(&mut self, kind: TrackKind, timestamp: u32, prefix: &Prefix, payload: &Bytes);
+    /// Whether enough has been collected to be sent.
+    fn is_full(&self) -> bool;
+}
+
+/// Reads a stream for one player.
+pub(crate) struct FromStream {
+    context: Context,
+    subscription: Subscription,
+    bell: Bell,
+    audio: &'static [Codec],
+    readings: Vec<Reading>,
+    /// How many of the stream's tracks have been looked at.
+    tracks_seen: usize,
+    /// Stream time at which the player's clock is zero, in milliseconds.
+    zero: Option<i64>,
+}
+
+struct Reading {
+    track: Arc<Track>,
+    kind: TrackKind,
+    cursor: Cursor<Frame>,
+    clock_rate: ClockRate,
+    parameters: Option<Arc<TrackParameters>>,
+    writer: Option<MediaWriter>,
+    /// The last timestamp sent.
+    last: i64,
+    changed: bool,
+    allowance: Allowance,
+}
+
+/// How far behind a player may be: it starts with a whole group to catch up with, and is granted that.
+#[derive(Clone, Copy, Default)]
+struct Allowance {
+    bytes: u64,
+    ms: i64,
+    granted: bool,
+}
+
+impl FromStream {
+    /// Joins the tracks that are known: pictures at the newest group, sound at the same time.
+    pub(crate) fn new(context: Context, subscription: Subscription, enhanced: bool) -> FromStream {
+        let mut from = FromStream {
+            context,
+            subscription,
+            bell: Bell::new(),
+            audio: if enhanced { AUDIO_ENHANCED } else { AUDIO },
+            readings: Vec::new(),
+            tracks_seen: 0,
+            zero: None,
+        };
+        from.join_new_tracks();
+        from
+    }
+
+    pub(crate) fn subscription(&self) -> &Subscription {
+        &self.subscription
+    }
+
+    /// Rings when there is something to read.
+    pub(crate) fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
+    /// Whether there is a picture, and whether there is sound.
+    pub(crate) fn kinds(&self) -> (bool, bool) {
+        let has = |kind| self.readings.iter().any(|reading| reading.kind == kind);
+        (has(TrackKind::Video), has(TrackKind::Audio))
+    }
+
+    /// Hands everything that is new to the sink, until that is full. Says whether there may be more.
+    pub(crate) fn read(&mut self, sink: &mut impl Sink) -> bool {
+        self.join_new_tracks();
+        self.announce(sink);
+        self.spare_the_slow();
+        let mut frames = 0;
+        while !sink.is_full() {
+            let Some((index, time)) = self.earliest() else { break };
+            if time == i64::MIN {
+                self.read_changes(sink);
+                continue;
+            }
+            let zero = *self.zero.get_or_insert(time);
+            if let Some(reading) = self.readings.get_mut(index) {
+                frames += reading.read_frame(zero, sink);
+            }
+        }
+        self.context.counters().frames_sent.fetch_add(frames, Relaxed);
+        sink.is_full()
+    }
+
+    /// Goes on at the newest group, as after a pause.
+    pub(crate) fn skip_to_newest_group(&mut self) {
+        let mut skipped = 0;
+        self.readings.sort_by_key(|reading| reading.kind != TrackKind::Video);
+        let mut picture = None;
+        for reading in &mut self.readings {
+            skipped += match picture {
+                // Sound goes on where the picture does.
+                Some(time) => reading.drop_until(time),
+                None => reading.cursor.skip_to_newest_group(),
+            };
+            if reading.kind == TrackKind::Video {
+                picture = reading.next_frame_time();
+            }
+            reading.allowance = Allowance::default();
+        }
+        self.context.counters().frames_skipped.fetch_add(skipped, Relaxed);
+    }
+
+    /// Which reading comes next, and its time; `i64::MIN` for a change that comes before all media.
+    fn earliest(&mut self) -> Option<(usize, i64)> {
+        let times = self.readings.iter_mut().enumerate().filter_map(|(index, reading)| {
+            let ticks = reading.cursor.next_ticks()?;
+            let time = if ticks == Ticks::MIN { i64::MIN } else { reading.ms(ticks) };
+            Some((index, time))
+        });
+        times.min_by_key(|(_, time)| *time)
+    }
+
+    fn spare_the_slow(&mut self) {
+        let mut over = false;
+        for reading in &mut self.readings {
+            over |= reading.is_over();
+        }
+        if over {
+            limits::VIEWER_LAG_MS.hit();
+            self.skip_to_newest_group();
+        }
+    }
+
+    /// Takes the first audio and the first video track, as they become known.
+    fn join_new_tracks(&mut self) {
+        let tracks = self.subscription.stream().tracks();
+        if tracks.len() == self.tracks_seen {
+            return;
+        }
+        self.tracks_seen = tracks.len();
+        for kind in [TrackKind::Video, TrackKind::Audio] {
+            if self.readings.iter().any(|reading| reading.kind == kind) {
+                continue;
+            }
+            let Some(track) = tracks.iter().find(|track| track.kind() == kind) else { continue };
+            let start = self.start(track);
+            match self.join(track, start) {
+                Ok(reading) => self.readings.push(reading),
+                Err(ConvertError::NotBegun { .. }) => self.tracks_seen = usize::MAX,
+                Err(error) => {
+                    tracing::warn!(stream = %self.subscription.stream().name(), %error, "a player goes without a track")
+                }
+            }
+        }
+    }
+
+    /// Sound starts where the picture does; pictures at the newest group.
+    fn start(&mut self, track: &Arc<Track>) -> Join {
+        let accepted = self.accepted(track.kind());
+        let picture = self.readings.iter_mut().find(|reading| reading.kind == TrackKind::Video);
+        let time = picture.and_then(Reading::next_frame_time);
+        let renditions = track.renditions();
+        let mut parameters = renditions.iter().filter_map(|rendition| rendition.parameters());
+        match (time, parameters.find(|parameters| accepted.contains(&parameters.codec))) {
+            (Some(time), Some(parameters)) => Join::At(ClockRate::MILLISECONDS.rescale(time, parameters.clock_rate)),
+            _ => Join::NewestGroup,
+        }
+    }
+
+    fn accepted(&self, kind: TrackKind) -> &'static [Codec] {
+        match kind {
+            TrackKind::Video => VIDEO,
+            TrackKind::Audio => self.audio,
+        }
+    }
+
+    fn join(&self, track: &Arc<Track>, join: Join) -> Result<Reading, ConvertError> {
+        let cursor = self.subscription.frames(track, self.accepted(track.kind()), &self.bell, join)?;
+        let mut reading = Reading {
+            track: track.clone(),
+            kind: track.kind(),
+            cursor,
+            clock_rate: ClockRate::MILLISECONDS,
+            parameters: None,
+            writer: None,
+            last: 0,
+            changed: false,
+            allowance: Allowance::default(),
+        };
+        reading.read_changes();
+        Ok(reading)
+    }
+
+    /// Reads what is not media, and tells the player of new parameters.
+    fn read_changes(&mut self, sink: &mut impl Sink) {
+        let lost: u64 = self.readings.iter_mut().map(Reading::read_changes).sum();
+        self.context.counters().frames_skipped.fetch_add(lost, Relaxed);
+        self.rejoin_unaccepted();
+        self.announce(sink);
+    }
+
+    /// A source may change to a codec that this player does not take.
+    fn rejoin_unaccepted(&mut self) {
+        for index in 0..self.readings.len() {
+            let Some(reading) = self.readings.get(index) else { continue };
+            let accepted = self.accepted(reading.kind);
+            let codec = reading.parameters.as_ref().map(|parameters| parameters.codec);
+            if codec.is_none_or(|codec| accepted.contains(&codec)) {
+                continue;
+            }
+            let (track, last) = (reading.track.clone(), reading.last);
+            match self.join(&track, Join::Live) {
+                Ok(mut rejoined) => {
+                    rejoined.last = last;
+                    if let Some(reading) = self.readings.get_mut(index) {
+                        *reading = rejoined;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(stream = %self.subscription.stream().name(), %error, "a player goes without a track")
+                }
+            }
+        }
+    }
+
+    fn announce(&mut self, sink: &mut impl Sink) {
+        if !self.readings.iter().any(|reading| reading.changed) {
+            return;
+        }
+        let tracks = self.readings.iter().filter_map(|reading| reading.parameters.as_deref());
+        sink.metadata(write_metadata(tracks, concat!("Headwater ", env!("CARGO_PKG_VERSION"))));
+        for reading in &mut self.readings {
+            if std::mem::take(&mut reading.changed)
+                && let Some((prefix, record)) = reading.writer.as_ref().and_then(MediaWriter::config)
+            {
+                sink.media(reading.kind, reading.last as u32, &prefix, &record);
+            }
+        }
+    }
+}
+
+impl Reading {
+    fn ms(&self, ticks: Ticks) -> i64 {
+        self.clock_rate.rescale(ticks, ClockRate::MILLISECONDS)
+    }
+
+    /// The time of the next frame, if that is what comes next.
+    fn next_frame_time(&mut self) -> Option<i64> {
+        let ticks = self.cursor.next_ticks().filter(|ticks| *ticks != Ticks::MIN)?;
+        Some(self.ms(ticks))
+    }
+
+    /// Reads up to the next frame; says how many frames were lost on the way.
+    fn read_changes(&mut self) -> u64 {
+        let mut lost = 0;
+        while self.cursor.next_ticks() == Some(Ticks::MIN) {
+            match self.cursor.next() {
+                Next::Parameters(parameters) => {
+                    self.clock_rate = parameters.clock_rate;
+                    self.writer = MediaWriter::new(parameters);
+                    self.parameters = Some(parameters.clone());
+                    self.changed = true;
+                }
+                Next::Lost { items } => lost += items,
+                // Stream time goes on evenly across a discontinuity, and so does the player's.
+                Next::Discontinuity => {}
+                Next::Item(_) | Next::Empty | Next::Ended => break,
+            }
+        }
+        lost
+    }
+
+    /// Hands one frame to the sink; says how many that were.
+    fn read_frame(&mut self, zero: i64, sink: &mut impl Sink) -> u64 {
+        let Next::Item(frame) = self.cursor.next() else { return 0 };
+        let Some(writer) = &self.writer else { return 0 };
+        let ms = |ticks| self.clock_rate.rescale(ticks, ClockRate::MILLISECONDS).saturating_sub(zero);
+        let timestamp = ms(frame.dts).max(self.last);
+        self.last = timestamp;
+        let composition = ms(frame.pts).saturating_sub(timestamp);
+        // Players count in 32 bits that wrap.
+        sink.media(self.kind, timestamp as u32, &writer.frame(frame.random_access, composition), &frame.data);
+        1
+    }
+
+    fn drop_until(&mut self, time: i64) -> u64 {
+        let mut dropped = 0;
+        while self.next_frame_time().is_some_and(|next| next < time) {
+            if let Next::Item(_) = self.cursor.next() {
+                dropped += 1;
+            }
+        }
+        dropped
+    }
+
+    /// Whether the player has fallen too far behind what it was granted.
+    fn is_over(&mut self) -> bool {
+        if self.cursor.next_ticks() == Some(Ticks::MIN) {
+            // At a change, which has no time to measure by.
+            return false;
+        }
+        let lag = self.cursor.lag();
+        let ms = self.ms(lag.ticks);
+        let granted = std::mem::replace(&mut self.allowance.granted, true);
+        if !granted {
+            (self.allowance.bytes, self.allowance.ms) = (lag.bytes, ms);
+        }
+        self.allowance.bytes = self.allowance.bytes.min(lag.bytes);
+        self.allowance.ms = self.allowance.ms.min(ms);
+        let bytes_max = self.allowance.bytes.saturating_add(limits::VIEWER_LAG_BYTES.get());
+        let ms_max = self.allowance.ms.saturating_add_unsigned(limits::VIEWER_LAG_MS.get());
+        lag.bytes > bytes_max || ms > ms_max
+    }
+}

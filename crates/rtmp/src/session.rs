@@ -1,0 +1,177 @@
+//! One client's life: handshake and connect within their time, then publish or play, then the end.
+
+mod play;
+mod publish;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use headwater_graph::Peer;
+use headwater_media::limits;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    address::Address,
+    context::{Context, Present},
+    error::RtmpError,
+    transport::Transport,
+    wire::server::{ConnectRequest, Conversation, Event, Stage},
+};
+
+/// A client's session.
+pub(crate) struct Session<S> {
+    context: Context,
+    transport: Transport<S>,
+    conversation: Conversation,
+    request: ConnectRequest,
+    peer: Peer,
+    shutdown: CancellationToken,
+}
+
+/// How a part of a session came to its end, without an error.
+enum Left {
+    /// The client may publish or play again.
+    Stays,
+    /// The connection is closed.
+    Gone,
+}
+
+/// Serves one client over any byte stream, TLS included, until it leaves, breaks the protocol, or `shutdown`.
+///
+/// # Errors
+/// Why the session ended, other than by leave-taking.
+pub async fn handle_connection<S>(
+    io: S,
+    remote: Option<SocketAddr>,
+    context: &Context,
+    shutdown: &CancellationToken,
+) -> Result<(), RtmpError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let _open = Present::new(&context.counters().connections);
+    let mut peer = Peer::new("RTMP", context.session_id("rtmp"));
+    if let Some(remote) = remote {
+        peer = peer.with_remote(remote);
+    }
+    let mut session = Session {
+        transport: Transport::new(io, context.clone()),
+        conversation: Conversation::new(context.config().chunk_size(), rand::random()),
+        request: ConnectRequest::default(),
+        context: context.clone(),
+        peer,
+        shutdown: shutdown.clone(),
+    };
+    let result = session.run().await;
+    if !matches!(result, Err(RtmpError::Io(_))) {
+        // The last word, above all the reason of a refusal.
+        if session.transport.send(session.conversation.output()).await.is_ok() {
+            session.transport.close().await;
+        }
+    }
+    session.report(&result);
+    result
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
+    async fn run(&mut self) -> Result<(), RtmpError> {
+        loop {
+            let left = match self.negotiate().await? {
+                Some(Event::Publish { key }) => self.publish(&key).await?,
+                Some(Event::Play { key }) => self.play(&key).await?,
+                Some(_) => Left::Stays,
+                None => Left::Gone,
+            };
+            if let Left::Gone = left {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Comes as far as publish or play; each stage has its time, however slowly bytes drip in. `None` when the
+    /// client has closed the connection.
+    async fn negotiate(&mut self) -> Result<Option<Event>, RtmpError> {
+        loop {
+            let stage = self.conversation.stage();
+            let (time, what) = time_for(stage);
+            let shutdown = self.shutdown.clone();
+            let context = self.context.clone();
+            let step = context.within(time, what, self.until_event_or_past(stage));
+            let event = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Err(RtmpError::Terminated("the server is stopping".into())),
+                event = step => event??,
+            };
+            match event {
+                Step::Event(Event::Connect(request)) => self.connected(request),
+                Step::Event(event) => return Ok(Some(event)),
+                Step::Past => {}
+                Step::Closed => return Ok(None),
+            }
+        }
+    }
+
+    async fn until_event_or_past(&mut self, stage: Stage) -> Result<Step, RtmpError> {
+        loop {
+            let event = self.next_event()?;
+            self.transport.send(self.conversation.output()).await?;
+            if let Some(event) = event {
+                return Ok(Step::Event(event));
+            }
+            if self.conversation.stage() != stage {
+                return Ok(Step::Past);
+            }
+            if self.transport.fill().await? == 0 {
+                return Ok(Step::Closed);
+            }
+        }
+    }
+
+    fn next_event(&mut self) -> Result<Option<Event>, RtmpError> {
+        let now = self.context.environment().now();
+        Ok(self.conversation.read(&mut self.transport.input, now)?)
+    }
+
+    fn connected(&mut self, request: ConnectRequest) {
+        if let Some(user_agent) = &request.user_agent {
+            self.peer = self.peer.clone().with_user_agent(user_agent);
+        }
+        self.request = request;
+    }
+
+    fn address(&self, key: &Arc<str>) -> Result<Address, RtmpError> {
+        Ok(Address::new(&self.request.app, key)?)
+    }
+
+    fn report(&self, result: &Result<(), RtmpError>) {
+        let session = self.peer.session.as_str();
+        let Err(error) = result else {
+            tracing::debug!(session, "an RTMP session is over");
+            return;
+        };
+        self.context.counters().count_error(error);
+        match error.fault().level() {
+            tracing::Level::ERROR => tracing::error!(session, %error, "an RTMP session ended"),
+            tracing::Level::WARN => {
+                tracing::warn!(session, remote = ?self.peer.remote, %error, "an RTMP session ended")
+            }
+            _ => tracing::info!(session, %error, "an RTMP session ended"),
+        }
+    }
+}
+
+enum Step {
+    Event(Event),
+    Past,
+    Closed,
+}
+
+fn time_for(stage: Stage) -> (Duration, &'static str) {
+    match stage {
+        Stage::Handshake => (limits::RTMP_HANDSHAKE_MS.get_duration(), "the client did not finish the handshake"),
+        Stage::Connect => (limits::RTMP_CONNECT_MS.get_duration(), "the client did not send connect"),
+        Stage::Start | Stage::Active => {
+            (limits::RTMP_START_MS.get_duration(), "the client neither published nor played")
+        }
+    }
+}

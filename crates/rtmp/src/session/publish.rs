@@ -1,0 +1,83 @@
+//! A client that publishes.
+
+use std::sync::Arc;
+
+use headwater_media::limits;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{Left, Session};
+use crate::{context::Present, error::RtmpError, to_stream::ToStream, wire::server::Event};
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
+    pub(super) async fn publish(&mut self, key: &Arc<str>) -> Result<Left, RtmpError> {
+        let publication = match self
+            .address(key)
+            .and_then(|address| Ok(self.context.hub().publish(address.name, self.peer.clone())?))
+        {
+            Ok(publication) => publication,
+            Err(error) => {
+                self.conversation.refuse(error.publish_code(), &error.to_string());
+                return Err(error);
+            }
+        };
+        tracing::info!(
+            session = %self.peer.session, stream = %publication.stream().name(), remote = ?self.peer.remote,
+            user_agent = self.peer.user_agent.as_deref(), "an RTMP publisher begins"
+        );
+        self.conversation.accept_publish();
+        let context = self.context.clone();
+        let _publisher = Present::new(&context.counters().publishers);
+        let terminated = publication.terminated();
+        let to_stream = ToStream::new(context.clone(), publication);
+        let result = self.take_media(to_stream, terminated).await;
+        if let Err(RtmpError::Terminated(reason)) = &result {
+            self.conversation.status("error", "NetStream.Publish.Rejected", reason);
+        }
+        result
+    }
+
+    async fn take_media(
+        &mut self,
+        mut to_stream: ToStream,
+        terminated: impl Future<Output = String> + Send,
+    ) -> Result<Left, RtmpError> {
+        let context = self.context.clone();
+        let silence_max = limits::RTMP_SILENCE_MS.get_duration();
+        let mut last_media = context.environment().now();
+        let mut silence = context.environment().sleep(silence_max);
+        let shutdown = self.shutdown.clone();
+        let mut terminated = std::pin::pin!(terminated);
+        loop {
+            while let Some(event) = self.next_event()? {
+                match event {
+                    Event::Media(media) => {
+                        to_stream.push(media);
+                        last_media = context.environment().now();
+                    }
+                    Event::Stop => return Ok(Left::Stays),
+                    Event::Connect(_) | Event::Publish { .. } | Event::Play { .. } | Event::Pause(_) => {}
+                }
+            }
+            to_stream.ring();
+            self.transport.send(self.conversation.output()).await?;
+            tokio::select! {
+                biased;
+                reason = &mut terminated => return Err(RtmpError::Terminated(reason)),
+                () = shutdown.cancelled() => return Err(RtmpError::Terminated("the server is stopping".into())),
+                () = &mut silence => {
+                    let silent_for = context.environment().now().saturating_duration_since(last_media);
+                    if silent_for >= silence_max {
+                        limits::RTMP_SILENCE_MS.hit();
+                        return Err(RtmpError::TimedOut("the publisher has sent no media for too long"));
+                    }
+                    silence = context.environment().sleep(silence_max.saturating_sub(silent_for));
+                }
+                count = self.transport.fill() => {
+                    if count? == 0 {
+                        return Ok(Left::Gone);
+                    }
+                }
+            }
+        }
+    }
+}

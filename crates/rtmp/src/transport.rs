@@ -1,0 +1,161 @@
+//! Reading and writing a byte stream, with time limits.
+
+use std::{
+    future::poll_fn,
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::atomic::Ordering::Relaxed,
+    task::{Context as TaskContext, Poll},
+};
+
+use bytes::{Buf, BytesMut};
+use headwater_media::limits;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::{
+    context::Context,
+    error::RtmpError,
+    outbox::{Outbox, SLICES_MAX},
+};
+
+/// Room for one read.
+const READ_BYTES: usize = 32 << 10;
+/// What is gathered for one write where there is no vectored writing.
+const GATHER_BYTES: usize = 64 << 10;
+/// How long and how much is read after the last word, so that the peer gets to read it.
+const LINGER: std::time::Duration = std::time::Duration::from_secs(1);
+const LINGER_BYTES: usize = 1 << 20;
+
+/// One end of a connection.
+pub(crate) struct Transport<S> {
+    io: S,
+    /// What has been read and not yet been taken.
+    pub(crate) input: BytesMut,
+    gathered: Vec<u8>,
+    context: Context,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
+    pub(crate) fn new(io: S, context: Context) -> Transport<S> {
+        Transport { io, input: BytesMut::new(), gathered: Vec::new(), context }
+    }
+
+    /// Reads some more input; zero bytes when the peer has closed. May be cancelled without loss.
+    pub(crate) async fn fill(&mut self) -> Result<usize, RtmpError> {
+        if self.input.capacity().saturating_sub(self.input.len()) < READ_BYTES / 8 {
+            self.input.reserve(READ_BYTES);
+        }
+        let count = self.io.read_buf(&mut self.input).await?;
+        self.context.counters().bytes_received.fetch_add(count as u64, Relaxed);
+        Ok(count)
+    }
+
+    /// Writes all of it. Must not be cancelled if the connection is to go on.
+    pub(crate) async fn send(&mut self, output: &mut BytesMut) -> Result<(), RtmpError> {
+        if output.is_empty() {
+            return Ok(());
+        }
+        while !output.is_empty() {
+            let written = self.write(|io, cx| io.poll_write(cx, output)).await?;
+            output.advance(written);
+        }
+        self.flush().await
+    }
+
+    /// Writes all of the outbox, as much as possible at a time. May be cancelled without loss.
+    pub(crate) async fn send_outbox(&mut self, outbox: &mut Outbox) -> Result<(), RtmpError> {
+        if outbox.pending() == 0 {
+            return Ok(());
+        }
+        while outbox.pending() > 0 {
+            let written = if self.io.is_write_vectored() {
+                let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+                let count = outbox.slices(&mut slices);
+                let slices = slices.get(..count).unwrap_or_default();
+                self.write(|io, cx| io.poll_write_vectored(cx, slices)).await?
+            } else {
+                self.write_gathered(outbox).await?
+            };
+            outbox.advance(written);
+        }
+        self.flush().await
+    }
+
+    async fn write_gathered(&mut self, outbox: &Outbox) -> Result<usize, RtmpError> {
+        let mut gathered = std::mem::take(&mut self.gathered);
+        gathered.clear();
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let count = outbox.slices(&mut slices);
+        for slice in slices.iter().take(count) {
+            let room = GATHER_BYTES.saturating_sub(gathered.len());
+            gathered.extend_from_slice(slice.get(..slice.len().min(room)).unwrap_or_default());
+        }
+        let written = self.write(|io, cx| io.poll_write(cx, &gathered)).await;
+        self.gathered = gathered;
+        written
+    }
+
+    /// One write. A timer is only set when the peer does not take it at once.
+    async fn write(
+        &mut self,
+        mut write: impl FnMut(Pin<&mut S>, &mut TaskContext<'_>) -> Poll<io::Result<usize>>,
+    ) -> Result<usize, RtmpError> {
+        let io = &mut self.io;
+        let at_once = poll_fn(|cx| match write(Pin::new(io), cx) {
+            Poll::Ready(written) => Poll::Ready(Some(written)),
+            Poll::Pending => Poll::Ready(None),
+        });
+        let written = match at_once.await {
+            Some(written) => written?,
+            None => {
+                let limit = limits::RTMP_WRITE_MS.get_duration();
+                let later = poll_fn(|cx| write(Pin::new(&mut self.io), cx));
+                let written = self.context.within(limit, "the peer takes nothing of what is sent to it", later).await;
+                if let Err(RtmpError::TimedOut(_)) = written {
+                    limits::RTMP_WRITE_MS.hit();
+                }
+                written??
+            }
+        };
+        if written == 0 {
+            return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+        }
+        self.context.counters().bytes_sent.fetch_add(written as u64, Relaxed);
+        Ok(written)
+    }
+
+    /// Lets TLS write out what it holds; for TCP there is nothing to do.
+    async fn flush(&mut self) -> Result<(), RtmpError> {
+        let io = &mut self.io;
+        let at_once = poll_fn(|cx| match Pin::new(&mut *io).poll_flush(cx) {
+            Poll::Ready(flushed) => Poll::Ready(Some(flushed)),
+            Poll::Pending => Poll::Ready(None),
+        });
+        match at_once.await {
+            Some(flushed) => Ok(flushed?),
+            None => {
+                let limit = limits::RTMP_WRITE_MS.get_duration();
+                let flushed =
+                    self.context.within(limit, "the peer takes nothing of what is sent to it", self.io.flush());
+                Ok(flushed.await??)
+            }
+        }
+    }
+
+    /// Closes so that the peer gets to read what was written last: bytes of its own that it sends meanwhile would
+    /// otherwise reset the connection.
+    pub(crate) async fn close(&mut self) {
+        let linger = async {
+            let _ = self.io.shutdown().await;
+            let mut left = LINGER_BYTES;
+            let mut discarded = [0; 4_096];
+            while let Ok(count @ 1..) = self.io.read(&mut discarded).await {
+                left = left.saturating_sub(count);
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        let _ = self.context.within(LINGER, "closing", linger).await;
+    }
+}
