@@ -90,19 +90,12 @@ fn sources(arguments: &Arguments) -> Result<Sources, ConfigError> {
                     message: "the value is not UTF-8".into(),
                     remedy: "Write it in UTF-8.".into(),
                 };
-                return Err(ConfigError {
-                    problems: vec![problem],
-                });
+                return Err(ConfigError { problems: vec![problem] });
             }
             Err(_) => {}
         }
     }
-    Ok(Sources {
-        file: arguments.config.clone(),
-        environment,
-        listen: arguments.listen,
-        demo: arguments.demo,
-    })
+    Ok(Sources { file: arguments.config.clone(), environment, listen: arguments.listen, demo: arguments.demo })
 }
 
 async fn serve(config: &Config) -> Result<(), StartError> {
@@ -127,19 +120,11 @@ fn tell(listening: &[Listening], config: &Config) {
     for Listening { what, address } in listening {
         tracing::info!(%address, "{what} listens");
     }
-    let address = |what: &str| {
-        listening
-            .iter()
-            .find(|listening| listening.what == what)
-            .map(|found| found.address)
-    };
+    let address = |what: &str| listening.iter().find(|listening| listening.what == what).map(|found| found.address);
     if let Some(address) = address("HTTP").map(reachable) {
         tracing::info!("streams and players: http://{address}/");
         if config.demo.enabled {
-            tracing::info!(
-                "the test picture: http://{address}/play/{}",
-                config.demo.name
-            );
+            tracing::info!("the test picture: http://{address}/play/{}", config.demo.name);
         }
     }
     if let Some(address) = address("RTMP").map(reachable) {

@@ -78,12 +78,7 @@ impl Config {
     /// All sections in the order in which they are shown.
     pub fn sections(&self) -> Vec<&dyn Section> {
         let mut sections: Vec<&dyn Section> = vec![&self.listen, &self.http];
-        sections.extend(
-            self.protocols
-                .0
-                .iter()
-                .flat_map(|protocol| protocol.sections()),
-        );
+        sections.extend(self.protocols.0.iter().flat_map(|protocol| protocol.sections()));
         sections.extend([&self.streams, &self.demo, &self.process, &self.log] as [&dyn Section; 4]);
         sections.push(&self.limits);
         sections
@@ -91,10 +86,7 @@ impl Config {
 
     /// The value in force of `[section] key`, as TOML.
     pub fn get(&self, section: &str, key: &str) -> Option<String> {
-        self.sections()
-            .into_iter()
-            .find(|found| found.name() == section)?
-            .get(key)
+        self.sections().into_iter().find(|found| found.name() == section)?.get(key)
     }
 
     /// Who set `[section] key`.
@@ -109,12 +101,7 @@ impl Config {
 
     fn sections_mut(&mut self) -> Vec<&mut dyn Section> {
         let mut sections: Vec<&mut dyn Section> = vec![&mut self.listen, &mut self.http];
-        sections.extend(
-            self.protocols
-                .0
-                .iter_mut()
-                .flat_map(|protocol| protocol.sections_mut()),
-        );
+        sections.extend(self.protocols.0.iter_mut().flat_map(|protocol| protocol.sections_mut()));
         sections.extend([
             &mut self.streams as &mut dyn Section,
             &mut self.demo,

@@ -59,13 +59,9 @@ impl StartError {
 
 fn reason(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "another program, perhaps another Headwater, uses that port".into()
-        }
+        io::ErrorKind::AddrInUse => "another program, perhaps another Headwater, uses that port".into(),
         io::ErrorKind::AddrNotAvailable => "this machine does not have that address".into(),
-        io::ErrorKind::PermissionDenied => {
-            "ports below 1024 need a permission that this process does not have".into()
-        }
+        io::ErrorKind::PermissionDenied => "ports below 1024 need a permission that this process does not have".into(),
         _ => error.to_string(),
     }
 }
@@ -76,8 +72,6 @@ fn remedy(error: &io::Error, section: &str, key: &str, place: &Place) -> String 
         io::ErrorKind::AddrNotAvailable => {
             "Set `address` in [listen] to an address of this machine, or use --listen.".into()
         }
-        _ => format!(
-            "Stop that program, or set another `{key}` in [{section}] or {variable} (now by {place})."
-        ),
+        _ => format!("Stop that program, or set another `{key}` in [{section}] or {variable} (now by {place})."),
     }
 }

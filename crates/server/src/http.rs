@@ -29,12 +29,7 @@ use tower::ServiceExt;
 use tower_http::timeout::TimeoutBody;
 
 /// Serves until the token is cancelled; requests at work are then finished, idle connections closed.
-pub(crate) async fn serve(
-    listener: Listener,
-    router: Router,
-    stopping: CancellationToken,
-    tasks: TaskTracker,
-) {
+pub(crate) async fn serve(listener: Listener, router: Router, stopping: CancellationToken, tasks: TaskTracker) {
     let router = router.layer(DefaultBodyLimit::max(limits::HTTP_BODY_BYTES.get_usize()));
     let builder = Arc::new(builder());
     while let Some(connection) = stopping.run_until_cancelled(listener.accept()).await {

@@ -16,8 +16,8 @@ mod server;
 
 pub use cli::main;
 pub use config::{
-    Config, ConfigError, Demo, Http, Key, Limits, Listen, Log, LogFormat, Place, Problem, Process,
-    RawValue, Section, Sources, Streams,
+    Config, ConfigError, Demo, Http, Key, Limits, Listen, Log, LogFormat, Place, Problem, Process, RawValue, Section,
+    Sources, Streams,
 };
 pub use error::StartError;
 pub use protocols::Listening;

@@ -16,9 +16,7 @@ use crate::config::{Log, LogFormat};
 /// Sends all events of this process to standard error, as configured. Later calls change nothing.
 pub(crate) fn start(log: &Log) {
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(LineWriter::new(io::stderr));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(LineWriter::new(io::stderr));
     let _ = match log.format {
         LogFormat::Text => builder.with_ansi(false).try_init(),
         LogFormat::Json => builder.json().try_init(),
@@ -36,16 +34,9 @@ pub(crate) fn panics() -> u64 {
 pub(crate) fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         PANICS.fetch_add(1, Relaxed);
-        let place = panic
-            .location()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("no message");
-        tracing::error!(
-            place,
-            message,
-            "a task has panicked; this is a bug in Headwater, please report it"
-        );
+        tracing::error!(place, message, "a task has panicked; this is a bug in Headwater, please report it");
     }));
 }
 
@@ -64,14 +55,7 @@ struct Second {
 
 impl<W> LineWriter<W> {
     pub(crate) fn new(output: W) -> LineWriter<W> {
-        LineWriter {
-            output,
-            second: Mutex::new(Second {
-                begun: Instant::now(),
-                lines: 0,
-                dropped: 0,
-            }),
-        }
+        LineWriter { output, second: Mutex::new(Second { begun: Instant::now(), lines: 0, dropped: 0 }) }
     }
 
     /// Counts a line; says whether it may be written, and how many were dropped before it.
@@ -80,11 +64,7 @@ impl<W> LineWriter<W> {
         let mut dropped = 0;
         if now.saturating_duration_since(second.begun).as_secs() >= 1 {
             dropped = second.dropped;
-            *second = Second {
-                begun: now,
-                lines: 0,
-                dropped: 0,
-            };
+            *second = Second { begun: now, lines: 0, dropped: 0 };
         }
         second.lines += 1;
         if second.lines > limits::LOG_LINES_PER_SECOND.get() {
@@ -101,14 +81,8 @@ impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for LineWriter<W> {
 
     fn make_writer(&'a self) -> Self::Writer {
         match self.admit(Instant::now()) {
-            Some(dropped) => Line {
-                output: Some(self.output.make_writer()),
-                dropped,
-            },
-            None => Line {
-                output: None,
-                dropped: 0,
-            },
+            Some(dropped) => Line { output: Some(self.output.make_writer()), dropped },
+            None => Line { output: None, dropped: 0 },
         }
     }
 }
@@ -125,10 +99,7 @@ impl<W: Write> Write for Line<W> {
             return Ok(event.len());
         };
         if self.dropped > 0 {
-            let note = format!(
-                "{{\"level\":\"WARN\",\"message\":\"{} log lines were left out\"}}\n",
-                self.dropped
-            );
+            let note = format!("{{\"level\":\"WARN\",\"message\":\"{} log lines were left out\"}}\n", self.dropped);
             output.write_all(note.as_bytes())?;
             self.dropped = 0;
         }

@@ -22,10 +22,7 @@ use crate::{
 
 /// Every protocol that this server speaks. Adding one is a line here and a file beside.
 pub(crate) fn all() -> Vec<Box<dyn Protocol>> {
-    vec![
-        Box::new(rtmp::Rtmp::default()),
-        Box::new(webrtc::WebRtc::default()),
-    ]
+    vec![Box::new(rtmp::Rtmp::default()), Box::new(webrtc::WebRtc::default())]
 }
 
 /// A protocol crate, fitted to the server: its configuration, what it listens on, how it starts.
@@ -84,9 +81,7 @@ impl Context {
             address: config.listen.address,
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            sources: vec![Arc::new(ServerSource {
-                quota: quota.clone(),
-            })],
+            sources: vec![Arc::new(ServerSource { quota: quota.clone() })],
             quota,
             routes: Routes::default(),
             listening: Vec::new(),
@@ -97,19 +92,10 @@ impl Context {
 
     /// Opens a TCP listener.
     pub(crate) fn listen(&mut self, listener: &config::Listener) -> Result<Listener, StartError> {
-        let failed = |error| {
-            StartError::listen(
-                listener,
-                self.places.find(listener.section, listener.key),
-                error,
-            )
-        };
+        let failed = |error| StartError::listen(listener, self.places.find(listener.section, listener.key), error);
         let opened = Listener::bind(listener.address, &self.quota).map_err(failed)?;
         let address = opened.local_address().map_err(failed)?;
-        self.listening.push(Listening {
-            what: listener.what,
-            address,
-        });
+        self.listening.push(Listening { what: listener.what, address });
         Ok(opened)
     }
 

@@ -37,11 +37,7 @@ fn limits() -> String {
     let mut page = String::from(LIMITS);
     for limit in TABLE {
         let name = limit.name.to_lowercase();
-        let _ = writeln!(
-            page,
-            "| `{name}` | {} | {} | {} |",
-            limit.default, limit.unit, limit.what
-        );
+        let _ = writeln!(page, "| `{name}` | {} | {} | {} |", limit.default, limit.unit, limit.what);
     }
     page
 }

@@ -28,15 +28,9 @@ impl Routes {
 
     async fn route(self, request: Request<Body>) -> Response {
         let path = request.uri().path();
-        let found = self
-            .by_ending
-            .into_iter()
-            .find(|(is_of_kind, _)| is_of_kind(path));
+        let found = self.by_ending.into_iter().find(|(is_of_kind, _)| is_of_kind(path));
         match found {
-            Some((_, router)) => router
-                .oneshot(request)
-                .await
-                .unwrap_or_else(|never| match never {}),
+            Some((_, router)) => router.oneshot(request).await.unwrap_or_else(|never| match never {}),
             None => headwater_web::not_found(),
         }
     }

@@ -25,9 +25,7 @@ pub struct Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server")
-            .field("listening", &self.context.listening)
-            .finish_non_exhaustive()
+        f.debug_struct("Server").field("listening", &self.context.listening).finish_non_exhaustive()
     }
 }
 
@@ -45,12 +43,7 @@ impl Server {
         let running = control.clone();
         context.spawn(async move { running.run().await });
         readiness.set_ready();
-        Ok(Server {
-            context,
-            control,
-            readiness,
-            stop_time: Duration::from_millis(config.process.stop_ms),
-        })
+        Ok(Server { context, control, readiness, stop_time: Duration::from_millis(config.process.stop_ms) })
     }
 
     /// What is listened on, in the order of the configuration.
@@ -60,10 +53,7 @@ impl Server {
 
     /// The address of the first listener of this kind, such as `HTTP` or `RTMP`.
     pub fn address(&self, what: &str) -> Option<SocketAddr> {
-        self.listening()
-            .iter()
-            .find(|listening| listening.what == what)
-            .map(|listening| listening.address)
+        self.listening().iter().find(|listening| listening.what == what).map(|listening| listening.address)
     }
 
     /// The streams.
@@ -78,10 +68,7 @@ impl Server {
 
     /// Tasks and connections that live now, for tests that they come back to where they were.
     pub fn load(&self) -> Load {
-        Load {
-            tasks: self.context.tasks.len(),
-            connections: self.context.quota.open(),
-        }
+        Load { tasks: self.context.tasks.len(), connections: self.context.quota.open() }
     }
 
     /// Takes nothing new, ends every session, and waits for them as long as the configuration says.
@@ -89,13 +76,7 @@ impl Server {
     /// Says whether all have ended in that time.
     pub async fn stop(self) -> bool {
         self.readiness.set_stopping();
-        let Context {
-            hub,
-            stopping,
-            tasks,
-            at_stop,
-            ..
-        } = self.context;
+        let Context { hub, stopping, tasks, at_stop, .. } = self.context;
         for stream in hub.streams() {
             stream.terminate("the server is stopping");
         }
@@ -109,10 +90,7 @@ impl Server {
         };
         let in_time = tokio::time::timeout(self.stop_time, ended).await.is_ok();
         if !in_time {
-            tracing::warn!(
-                tasks = tasks.len(),
-                "the time to stop is over; what has not ended is cut off"
-            );
+            tracing::warn!(tasks = tasks.len(), "the time to stop is over; what has not ended is cut off");
         }
         in_time
     }
@@ -130,13 +108,7 @@ pub struct Load {
 
 fn hub(config: &Config) -> Hub {
     let grace = Duration::from_millis(config.streams.grace_ms);
-    Hub::new(
-        Arc::new(Tokio),
-        HubOptions {
-            grace,
-            ..HubOptions::default()
-        },
-    )
+    Hub::new(Arc::new(Tokio), HubOptions { grace, ..HubOptions::default() })
 }
 
 fn start_all(config: &Config, context: &mut Context) -> Result<(Control, Readiness), StartError> {
@@ -149,31 +121,19 @@ fn start_all(config: &Config, context: &mut Context) -> Result<(Control, Readine
     let router = router(config, context, &control);
     for listener in web {
         let tasks = context.tasks.clone();
-        context.tasks.spawn(http::serve(
-            listener,
-            router.clone(),
-            context.stopping.clone(),
-            tasks,
-        ));
+        context.tasks.spawn(http::serve(listener, router.clone(), context.stopping.clone(), tasks));
     }
     Ok((control, readiness))
 }
 
 fn listen_http(config: &Config, context: &mut Context) -> Result<Vec<Listener>, StartError> {
     let listeners = config.listeners();
-    listeners
-        .iter()
-        .filter(|listener| listener.section == "http")
-        .map(|listener| context.listen(listener))
-        .collect()
+    listeners.iter().filter(|listener| listener.section == "http").map(|listener| context.listen(listener)).collect()
 }
 
 fn router(config: &Config, context: &mut Context, control: &Control) -> Router {
     let routes = std::mem::take(&mut context.routes);
-    let router = routes
-        .into_router()
-        .merge(control.router())
-        .merge(headwater_web::router());
+    let router = routes.into_router().merge(control.router()).merge(headwater_web::router());
     guard_host(router, &config.http.hosts)
 }
 
@@ -185,14 +145,8 @@ pub(crate) struct ServerSource {
 impl Source for ServerSource {
     fn metrics(&self) -> Vec<Metric> {
         vec![
-            Metric::gauge(
-                "tcp_connections",
-                "TCP connections open now, over all listeners.",
-            ),
-            Metric::counter(
-                "panics",
-                "Panics; each is a bug and ends only the session that it happens in.",
-            ),
+            Metric::gauge("tcp_connections", "TCP connections open now, over all listeners."),
+            Metric::counter("panics", "Panics; each is a bug and ends only the session that it happens in."),
         ]
     }
 

@@ -42,20 +42,12 @@ impl Config {
             section: "http",
             key: "ports",
         });
-        let others = self
-            .protocols
-            .0
-            .iter()
-            .flat_map(|protocol| protocol.listeners(self.listen.address));
+        let others = self.protocols.0.iter().flat_map(|protocol| protocol.listeners(self.listen.address));
         http.chain(others).collect()
     }
 
     pub(super) fn check(&self) -> Vec<Problem> {
-        let protocols = self
-            .protocols
-            .0
-            .iter()
-            .flat_map(|protocol| protocol.complaints());
+        let protocols = self.protocols.0.iter().flat_map(|protocol| protocol.complaints());
         let complaints = self.check_general().into_iter().chain(protocols);
         let mut problems: Vec<_> = complaints.map(|complaint| self.locate(complaint)).collect();
         problems.extend(self.check_reach());
@@ -66,17 +58,8 @@ impl Config {
     }
 
     fn locate(&self, complaint: Complaint) -> Problem {
-        let Complaint {
-            section,
-            key,
-            message,
-            remedy,
-        } = complaint;
-        Problem {
-            place: self.place(section, key),
-            message: format!("{key} in [{section}] {message}"),
-            remedy,
-        }
+        let Complaint { section, key, message, remedy } = complaint;
+        Problem { place: self.place(section, key), message: format!("{key} in [{section}] {message}"), remedy }
     }
 
     fn check_general(&self) -> Vec<Complaint> {
@@ -110,8 +93,7 @@ impl Config {
                 section: "http",
                 key: "hosts",
                 message: format!("holds {host:?}, which is no host name"),
-                remedy: "Write names without scheme and port, such as \"media.example.org\"."
-                    .into(),
+                remedy: "Write names without scheme and port, such as \"media.example.org\".".into(),
             });
         }
         complaints
@@ -122,16 +104,9 @@ impl Config {
         if self.listen.insecure {
             return None;
         }
-        let open = self
-            .listeners()
-            .into_iter()
-            .find(|listener| !listener.address.ip().is_loopback())?;
+        let open = self.listeners().into_iter().find(|listener| !listener.address.ip().is_loopback())?;
         let own = self.place(open.section, "address");
-        let place = if own == Place::Default {
-            self.place("listen", "address")
-        } else {
-            own
-        };
+        let place = if own == Place::Default { self.place("listen", "address") } else { own };
         Some(Problem {
             place,
             message: format!(
@@ -139,9 +114,10 @@ impl Config {
                 open.what,
                 open.address.ip()
             ),
-            remedy: "If that is meant, write `insecure = true` below [listen] or set HEADWATER__LISTEN__INSECURE=true; \
+            remedy:
+                "If that is meant, write `insecure = true` below [listen] or set HEADWATER__LISTEN__INSECURE=true; \
                      otherwise listen on 127.0.0.1."
-                .into(),
+                    .into(),
         })
     }
 
@@ -149,10 +125,7 @@ impl Config {
         let listeners = self.listeners();
         let mut problems = Vec::new();
         for (index, later) in listeners.iter().enumerate() {
-            let clash = listeners
-                .iter()
-                .take(index)
-                .find(|earlier| clashes(earlier, later));
+            let clash = listeners.iter().take(index).find(|earlier| clashes(earlier, later));
             problems.extend(clash.map(|earlier| Problem {
                 place: self.place(later.section, later.key),
                 message: format!(
@@ -180,9 +153,6 @@ fn is_host_name(host: &str) -> bool {
     !host.is_empty()
         && host.len() <= 253
         && host.split('.').all(|label| {
-            !label.is_empty()
-                && label
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
         })
 }

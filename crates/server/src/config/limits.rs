@@ -66,15 +66,7 @@ fn describe(limit: &'static limits::Limit) -> Key {
 /// The configuration writes names in lower case; there are few and they live as long as the process.
 fn lower_case_name(name: &'static str) -> &'static str {
     use std::sync::LazyLock;
-    static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
-        TABLE
-            .iter()
-            .map(|limit| limit.name.to_lowercase())
-            .collect()
-    });
-    TABLE
-        .iter()
-        .position(|limit| limit.name == name)
-        .and_then(|at| NAMES.get(at))
-        .map_or(name, String::as_str)
+    static NAMES: LazyLock<Vec<String>> =
+        LazyLock::new(|| TABLE.iter().map(|limit| limit.name.to_lowercase()).collect());
+    TABLE.iter().position(|limit| limit.name == name).and_then(|at| NAMES.get(at)).map_or(name, String::as_str)
 }

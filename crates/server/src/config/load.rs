@@ -4,9 +4,7 @@ use std::{fs, net::IpAddr, ops::Range, path::PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::{
-    Config, ConfigError, Place, Problem, RawValue, problem::nearest, value::Value, value::shorten,
-};
+use super::{Config, ConfigError, Place, Problem, RawValue, problem::nearest, value::Value, value::shorten};
 
 /// What the configuration is made from.
 #[derive(Clone, Debug, Default)]
@@ -68,23 +66,14 @@ impl Loader {
         if self.problems.is_empty() {
             self.problems = self.config.check();
         }
-        if self.problems.is_empty() {
-            Ok(self.config)
-        } else {
-            Err(ConfigError {
-                problems: self.problems,
-            })
-        }
+        if self.problems.is_empty() { Ok(self.config) } else { Err(ConfigError { problems: self.problems }) }
     }
 
     fn file(&mut self, file: &PathBuf) {
         let path = file.to_string_lossy();
         let size = fs::metadata(file).map(|metadata| metadata.len());
         if size.is_ok_and(|size| size > FILE_BYTES_MAX) {
-            let place = Place::File {
-                path: path.into_owned(),
-                line: 1,
-            };
+            let place = Place::File { path: path.into_owned(), line: 1 };
             let message = format!("the file is larger than {FILE_BYTES_MAX} bytes");
             return self.problem(place, message, "Name a configuration file with --config.");
         }
@@ -102,18 +91,11 @@ impl Loader {
         let (table, errors) = DeTable::parse_recoverable(text);
         let place = |span: Range<usize>| {
             let before = text.as_bytes().get(..span.start).unwrap_or_default();
-            Place::File {
-                path: path.to_owned(),
-                line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
-            }
+            Place::File { path: path.to_owned(), line: 1 + before.iter().filter(|byte| **byte == b'\n').count() }
         };
         for error in &errors {
             let message = error.message().replace('\n', ", ");
-            self.problem(
-                place(error.span().unwrap_or_default()),
-                message,
-                "Correct the TOML of this line.",
-            );
+            self.problem(place(error.span().unwrap_or_default()), message, "Correct the TOML of this line.");
         }
         if !errors.is_empty() {
             return;
@@ -129,21 +111,14 @@ impl Loader {
                 continue;
             }
             for (key, value) in keys {
-                let entry = Entry {
-                    section,
-                    key: key.get_ref().as_ref(),
-                    place: place(key.span()),
-                };
+                let entry = Entry { section, key: key.get_ref().as_ref(), place: place(key.span()) };
                 self.set(entry, &[Value::from_toml(value.get_ref())]);
             }
         }
     }
 
     fn environment(&mut self, variables: &[(String, String)]) {
-        let mut ours: Vec<_> = variables
-            .iter()
-            .filter(|(name, _)| name.starts_with(PREFIX))
-            .collect();
+        let mut ours: Vec<_> = variables.iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
         ours.sort();
         for (name, text) in ours {
             let place = Place::Environment(shorten(name));
@@ -151,14 +126,7 @@ impl Loader {
                 // Text that happens to read as TOML, such as a host named 10, is still text for a key that wants text.
                 Some((section, key)) => {
                     let values = [Value::from_environment(text), Value::Text(text.clone())];
-                    self.set(
-                        Entry {
-                            section,
-                            key,
-                            place,
-                        },
-                        &values,
-                    );
+                    self.set(Entry { section, key, place }, &values);
                 }
                 None => self.unknown_variable(name, place),
             }
@@ -168,44 +136,23 @@ impl Loader {
     fn options(&mut self, sources: &Sources) {
         if let Some(address) = sources.listen {
             // The option moves all listeners, so it also wins over addresses of single sections.
-            let own: Vec<_> = self
-                .names()
-                .filter(|(_, key)| *key == "address")
-                .map(|(section, _)| section)
-                .collect();
+            let own: Vec<_> = self.names().filter(|(_, key)| *key == "address").map(|(section, _)| section).collect();
             for section in own {
-                let text = if section == "listen" {
-                    address.to_string()
-                } else {
-                    String::new()
-                };
-                let entry = Entry {
-                    section,
-                    key: "address",
-                    place: Place::Option("--listen"),
-                };
+                let text = if section == "listen" { address.to_string() } else { String::new() };
+                let entry = Entry { section, key: "address", place: Place::Option("--listen") };
                 self.set(entry, &[Value::Text(text)]);
             }
         }
         if sources.demo {
-            let entry = Entry {
-                section: "demo",
-                key: "enabled",
-                place: Place::Option("--demo"),
-            };
+            let entry = Entry { section: "demo", key: "enabled", place: Place::Option("--demo") };
             self.set(entry, &[Value::Bool(true)]);
         }
     }
 
     /// Sets a key to the first of the values that fits it.
     fn set(&mut self, entry: Entry<'_>, values: &[Value]) {
-        let Entry {
-            section,
-            key,
-            place,
-        } = entry;
-        let Some((section_name, key_name)) = self.names().find(|(s, k)| *s == section && *k == key)
-        else {
+        let Entry { section, key, place } = entry;
+        let Some((section_name, key_name)) = self.names().find(|(s, k)| *s == section && *k == key) else {
             return self.unknown_key(section, key, place);
         };
         let mut sections = self.config.sections_mut();
@@ -224,11 +171,7 @@ impl Loader {
         }
         if let Some((expects, value)) = refused {
             let message = format!("{key} in [{section}] must be {expects}, but is {value}");
-            self.problem(
-                place,
-                message,
-                "Write another value or remove the key to use its default.",
-            );
+            self.problem(place, message, "Write another value or remove the key to use its default.");
         }
     }
 
@@ -242,74 +185,40 @@ impl Loader {
     }
 
     fn has_section(&self, name: &str) -> bool {
-        self.config
-            .sections()
-            .iter()
-            .any(|section| section.name() == name)
+        self.config.sections().iter().any(|section| section.name() == name)
     }
 
     fn find_variable(&self, name: &str) -> Option<(&'static str, &'static str)> {
-        self.names()
-            .find(|(section, key)| variable(section, key) == name)
+        self.names().find(|(section, key)| variable(section, key) == name)
     }
 
     fn problem(&mut self, place: Place, message: impl Into<String>, remedy: impl Into<String>) {
-        self.problems.push(Problem {
-            place,
-            message: message.into(),
-            remedy: remedy.into(),
-        });
+        self.problems.push(Problem { place, message: message.into(), remedy: remedy.into() });
     }
 
     fn key_outside_sections(&mut self, key: &str, place: Place) {
         if self.has_section(key) {
             let message = format!("{key} is the name of a section and cannot have a value");
-            return self.problem(
-                place,
-                message,
-                format!("Write [{key}] on a line of its own and its keys below."),
-            );
+            return self.problem(place, message, format!("Write [{key}] on a line of its own and its keys below."));
         }
         let home = self.names().find(|(_, name)| *name == key);
         let remedy = match home {
             Some((section, _)) => format!("Did you mean it below a line [{section}]?"),
             None => "Put each key below the [section] that it belongs to; --print-default-config shows all.".into(),
         };
-        self.problem(
-            place,
-            format!("the key {} stands outside any section", quoted(key)),
-            remedy,
-        );
+        self.problem(place, format!("the key {} stands outside any section", quoted(key)), remedy);
     }
 
     fn unknown_section(&mut self, section: &str, place: Place) {
-        let names: Vec<_> = self
-            .config
-            .sections()
-            .iter()
-            .map(|section| section.name())
-            .collect();
+        let names: Vec<_> = self.config.sections().iter().map(|section| section.name()).collect();
         let remedy = suggest(nearest(section, names).map(|name| format!("[{name}]")));
-        self.problem(
-            place,
-            format!("there is no section {}", quoted(section)),
-            remedy,
-        );
+        self.problem(place, format!("there is no section {}", quoted(section)), remedy);
     }
 
     fn unknown_key(&mut self, section: &str, key: &str, place: Place) {
         let names: Vec<_> = self.names().collect();
-        let here = nearest(
-            key,
-            names.iter().filter(|(s, _)| *s == section).map(|(_, k)| *k),
-        )
-        .map(str::to_owned);
-        let elsewhere = || {
-            names
-                .iter()
-                .find(|(_, k)| *k == key)
-                .map(|(s, k)| format!("{k} in [{s}]"))
-        };
+        let here = nearest(key, names.iter().filter(|(s, _)| *s == section).map(|(_, k)| *k)).map(str::to_owned);
+        let elsewhere = || names.iter().find(|(_, k)| *k == key).map(|(s, k)| format!("{k} in [{s}]"));
         self.problem(
             place,
             format!("there is no key {} in [{section}]", quoted(key)),
@@ -318,10 +227,7 @@ impl Loader {
     }
 
     fn unknown_variable(&mut self, name: &str, place: Place) {
-        let names: Vec<_> = self
-            .names()
-            .map(|(section, key)| variable(section, key))
-            .collect();
+        let names: Vec<_> = self.names().map(|(section, key)| variable(section, key)).collect();
         let remedy = suggest(nearest_variable(name, &names));
         self.problem(place, "there is no setting of this name", remedy);
     }
@@ -335,10 +241,7 @@ pub(crate) fn variable(section: &str, key: &str) -> String {
 /// The common prefix would make all names alike, so it is left out of the comparison.
 fn nearest_variable(name: &str, names: &[String]) -> Option<String> {
     let rest = name.strip_prefix(PREFIX)?;
-    let found = nearest(
-        rest,
-        names.iter().filter_map(|name| name.strip_prefix(PREFIX)),
-    )?;
+    let found = nearest(rest, names.iter().filter_map(|name| name.strip_prefix(PREFIX)))?;
     Some(format!("{PREFIX}{found}"))
 }
 

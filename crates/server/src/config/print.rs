@@ -10,14 +10,8 @@ impl Config {
         let mut text = String::from(
             "# Headwater configuration.\n# Every key is optional; the values below are used where a key is missing.\n",
         );
-        text.push_str(
-            "# HEADWATER__SECTION__KEY=value in the environment overrides the key of that name.\n",
-        );
-        for section in self
-            .sections()
-            .into_iter()
-            .filter(|section| !section.keys().is_empty())
-        {
+        text.push_str("# HEADWATER__SECTION__KEY=value in the environment overrides the key of that name.\n");
+        for section in self.sections().into_iter().filter(|section| !section.keys().is_empty()) {
             print_section(&mut text, section);
         }
         text

@@ -106,11 +106,7 @@ use std::ops::RangeInclusive;
 
 /// Doc comment lines as sentences in one line.
 pub(crate) fn join(lines: &[&str]) -> String {
-    lines
-        .iter()
-        .map(|line| line.trim())
-        .collect::<Vec<_>>()
-        .join(" ")
+    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
 }
 
 /// What a value of this type and range must be.
@@ -122,10 +118,7 @@ pub(crate) fn expects<T: Setting>(range: Option<RangeInclusive<u64>>) -> String 
 }
 
 /// Reads a value of this type and range.
-pub(crate) fn read<T: Setting>(
-    value: &RawValue,
-    range: Option<RangeInclusive<u64>>,
-) -> Result<T, String> {
+pub(crate) fn read<T: Setting>(value: &RawValue, range: Option<RangeInclusive<u64>>) -> Result<T, String> {
     T::read(&value.0)
         .filter(|setting| match (&range, setting.number()) {
             (Some(range), Some(number)) => range.contains(&number),

@@ -57,7 +57,7 @@ macro_rules! whole_numbers {
             }
 
             fn number(&self) -> Option<u64> {
-                u64::try_from(*self).ok()
+                (*self).try_into().ok()
             }
         }
     )*};
@@ -65,6 +65,7 @@ macro_rules! whole_numbers {
 
 whole_numbers! {
     u16, "a whole number from 0 to 65535";
+    u32, "a whole number";
     u64, "a whole number";
     usize, "a whole number";
 }
@@ -105,9 +106,7 @@ impl Setting for IpAddr {
 
 impl Setting for PathBuf {
     fn read(value: &Value) -> Option<PathBuf> {
-        String::read(value)
-            .filter(|text| !text.is_empty())
-            .map(PathBuf::from)
+        String::read(value).filter(|text| !text.is_empty()).map(PathBuf::from)
     }
 
     fn expects() -> String {
@@ -143,10 +142,7 @@ impl<T: Setting> Setting for Vec<T> {
         match value {
             Value::List(items) => items.iter().map(T::read).collect(),
             Value::Text(text) if text.trim().is_empty() => Some(Vec::new()),
-            Value::Text(text) => text
-                .split(',')
-                .map(|part| read_part::<T>(part.trim()))
-                .collect(),
+            Value::Text(text) => text.split(',').map(|part| read_part::<T>(part.trim())).collect(),
             one => T::read(one).map(|item| vec![item]),
         }
     }

@@ -12,40 +12,20 @@ fn problems(text: &str) -> String {
 }
 
 fn environment(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-    let environment = variables
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    Config::load(&Sources {
-        environment,
-        ..Sources::default()
-    })
+    let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Config::load(&Sources { environment, ..Sources::default() })
 }
 
 #[test]
 fn the_printed_defaults_are_read_back_as_the_defaults() {
     let defaults = Config::default();
     let text = defaults.to_toml();
-    let read = Config::parse(&text, "default.toml")
-        .map_err(|error| error.to_string())
-        .unwrap();
+    let read = Config::parse(&text, "default.toml").map_err(|error| error.to_string()).unwrap();
     assert_eq!(read.to_toml(), text);
     for section in defaults.sections() {
         for key in section.keys() {
-            assert_eq!(
-                section.get(key.name).as_deref(),
-                Some(key.default.as_str()),
-                "{}.{}",
-                section.name(),
-                key.name
-            );
-            assert_ne!(
-                read.place(section.name(), key.name),
-                Place::Default,
-                "{}.{}",
-                section.name(),
-                key.name
-            );
+            assert_eq!(section.get(key.name).as_deref(), Some(key.default.as_str()), "{}.{}", section.name(), key.name);
+            assert_ne!(read.place(section.name(), key.name), Place::Default, "{}.{}", section.name(), key.name);
         }
     }
 }
@@ -55,36 +35,21 @@ fn every_key_says_what_it_is_for_and_has_an_environment_variable() {
     for section in Config::default().sections() {
         for key in section.keys() {
             let name = format!("{}.{}", section.name(), key.name);
-            assert!(
-                key.about.ends_with('.') && key.about.len() > 15,
-                "{name}: {}",
-                key.about
-            );
+            assert!(key.about.ends_with('.') && key.about.len() > 15, "{name}: {}", key.about);
             let variable = variable(section.name(), key.name);
             let value = different(&key);
-            let config =
-                environment(&[(&variable, &value), ("HEADWATER__LISTEN__INSECURE", "true")]);
+            let config = environment(&[(&variable, &value), ("HEADWATER__LISTEN__INSECURE", "true")]);
             let config = match config {
                 Ok(config) => config,
                 // Only a pair of keys that belong together is refused with one of them alone.
                 Err(error) => {
-                    assert!(
-                        error.to_string().contains("Set both"),
-                        "{variable}={value}: {error}"
-                    );
+                    assert!(error.to_string().contains("Set both"), "{variable}={value}: {error}");
                     continue;
                 }
             };
-            assert_eq!(
-                config.place(section.name(), key.name),
-                Place::Environment(variable.clone())
-            );
+            assert_eq!(config.place(section.name(), key.name), Place::Environment(variable.clone()));
             if name != "listen.insecure" {
-                assert_ne!(
-                    config.get(section.name(), key.name),
-                    Some(key.default),
-                    "{variable}={value}"
-                );
+                assert_ne!(config.get(section.name(), key.name), Some(key.default), "{variable}={value}");
             }
         }
     }
@@ -111,91 +76,40 @@ fn different(key: &Key) -> String {
 #[test]
 fn errors_say_where_what_and_what_to_do() {
     let cases = [
-        (
-            "[rtmp]\nprot = 1\n",
-            "test.toml:2: there is no key \"prot\" in [rtmp]. Did you mean port?",
-        ),
-        (
-            "\n\n[rtpm]\nport = 1\n",
-            "test.toml:3: there is no section \"rtpm\". Did you mean [rtmp]?",
-        ),
+        ("[rtmp]\nprot = 1\n", "test.toml:2: there is no key \"prot\" in [rtmp]. Did you mean port?"),
+        ("\n\n[rtpm]\nport = 1\n", "test.toml:3: there is no section \"rtpm\". Did you mean [rtmp]?"),
         (
             "[rtmp]\nport = 70000\n",
             "test.toml:2: port in [rtmp] must be a whole number from 0 to 65535, but is 70000. \
              Write another value or remove the key to use its default.",
         ),
         ("[rtmp]\nport = \"1935\"", "but is the text \"1935\""),
-        (
-            "[rtmp]\nmerge_window_ms = 99999",
-            "must be a whole number from 0 to 2000, but is 99999",
-        ),
+        ("[rtmp]\nmerge_window_ms = 99999", "must be a whole number from 0 to 2000, but is 99999"),
         ("[rtmp]\nenabled = 1", "must be true or false, but is 1"),
-        (
-            "[http]\nports = []",
-            "test.toml:2: ports in [http] is empty",
-        ),
-        (
-            "[http]\nports = [8080, \"x\"]",
-            "must be a list, each a whole number from 0 to 65535, but is a list of 2",
-        ),
-        (
-            "[http]\nhosts = [\"http://x\"]",
-            "holds \"http://x\", which is no host name",
-        ),
+        ("[http]\nports = []", "test.toml:2: ports in [http] is empty"),
+        ("[http]\nports = [8080, \"x\"]", "must be a list, each a whole number from 0 to 65535, but is a list of 2"),
+        ("[http]\nhosts = [\"http://x\"]", "holds \"http://x\", which is no host name"),
         ("[http]\nports = 1.5", "but is a float"),
-        (
-            "[log]\nformat = \"xml\"",
-            "must be \"text\" or \"json\", but is the text \"xml\"",
-        ),
+        ("[log]\nformat = \"xml\"", "must be \"text\" or \"json\", but is the text \"xml\""),
         ("[log]\nlevel = \"a=b=c\"", "level in [log] is no log level"),
-        (
-            "[listen]\naddress = \"localhost\"",
-            "must be an IP address in quotes",
-        ),
-        (
-            "[limits]\nSDP_BYTES = 5",
-            "there is no key \"SDP_BYTES\" in [limits]. Did you mean sdp_bytes?",
-        ),
-        (
-            "[limits]\nsdp_bytes = -5",
-            "sdp_bytes in [limits] must be a whole number",
-        ),
-        (
-            "port = 5",
-            "test.toml:1: the key \"port\" stands outside any section. Did you mean it below a line [rtmp]?",
-        ),
+        ("[listen]\naddress = \"localhost\"", "must be an IP address in quotes"),
+        ("[limits]\nSDP_BYTES = 5", "there is no key \"SDP_BYTES\" in [limits]. Did you mean sdp_bytes?"),
+        ("[limits]\nsdp_bytes = -5", "sdp_bytes in [limits] must be a whole number"),
+        ("port = 5", "test.toml:1: the key \"port\" stands outside any section. Did you mean it below a line [rtmp]?"),
         ("rtmp = 5", "test.toml:1: rtmp is the name of a section"),
         ("[rtmp]\nhosts = []", "Did you mean hosts in [http]?"),
-        (
-            "[rtmps]\nkey = \"k.pem\"",
-            "test.toml:2: key in [rtmps] is set, but certificate is not. Set both",
-        ),
+        ("[rtmps]\nkey = \"k.pem\"", "test.toml:2: key in [rtmps] is set, but certificate is not. Set both"),
         ("[demo]\nname = \"a b\"", "name in [demo] is no stream name"),
-        (
-            "[rtmp]\nport = 8080",
-            "test.toml:2: ports in [http] and port in [rtmp] both take port 8080",
-        ),
-        (
-            "[webrtc]\nport = 65535\nshards = 2",
-            "test.toml:2: port in [webrtc] leaves no ports for 2 shards",
-        ),
+        ("[rtmp]\nport = 8080", "test.toml:2: ports in [http] and port in [rtmp] both take port 8080"),
+        ("[webrtc]\nport = 65535\nshards = 2", "test.toml:2: port in [webrtc] leaves no ports for 2 shards"),
         ("[rtmp\nport = 5", "test.toml:1: "),
         ("[rtmp]\nport = 5\nport = 6", "test.toml:3: "),
-        (
-            "[rtmp]\n\"a\\u001b[31m\\nb\" = 5",
-            "there is no key \"a\\u{1b}[31m\\nb\" in [rtmp]",
-        ),
+        ("[rtmp]\n\"a\\u001b[31m\\nb\" = 5", "there is no key \"a\\u{1b}[31m\\nb\" in [rtmp]"),
     ];
     for (text, expected) in cases {
         let found = problems(text);
-        assert!(
-            found.contains(expected),
-            "{text:?}\n  gave     {found}\n  expected {expected}"
-        );
-        assert!(
-            !found.contains('\u{1b}') && found.lines().count() <= 2,
-            "{found:?}"
-        );
+        assert!(found.contains(expected), "{text:?}\n  gave     {found}\n  expected {expected}");
+        assert!(!found.contains('\u{1b}') && found.lines().count() <= 2, "{found:?}");
     }
 }
 
@@ -207,22 +121,11 @@ fn all_that_is_wrong_is_told_at_once() {
 
 #[test]
 fn an_address_beyond_loopback_needs_the_word_insecure() {
-    for text in [
-        "[listen]\naddress = \"0.0.0.0\"",
-        "[rtmp]\naddress = \"192.168.1.2\"",
-        "[webrtc]\naddress = \"::\"",
-    ] {
+    for text in ["[listen]\naddress = \"0.0.0.0\"", "[rtmp]\naddress = \"192.168.1.2\"", "[webrtc]\naddress = \"::\""] {
         let found = problems(text);
-        assert!(
-            found.starts_with("test.toml:2: ")
-                && found.contains("`insecure = true` below [listen]"),
-            "{found}"
-        );
+        assert!(found.starts_with("test.toml:2: ") && found.contains("`insecure = true` below [listen]"), "{found}");
     }
-    assert_eq!(
-        problems("[listen]\naddress = \"0.0.0.0\"\ninsecure = true"),
-        ""
-    );
+    assert_eq!(problems("[listen]\naddress = \"0.0.0.0\"\ninsecure = true"), "");
     assert_eq!(problems("[listen]\naddress = \"::1\""), "");
 }
 
@@ -230,27 +133,11 @@ fn an_address_beyond_loopback_needs_the_word_insecure() {
 fn listen_moves_every_listener_also_those_with_their_own_address() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("headwater.toml");
-    std::fs::write(
-        &file,
-        "[listen]\naddress = \"127.0.0.2\"\n[rtmp]\naddress = \"127.0.0.3\"\n",
-    )
-    .unwrap();
+    std::fs::write(&file, "[listen]\naddress = \"127.0.0.2\"\n[rtmp]\naddress = \"127.0.0.3\"\n").unwrap();
     let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 9));
-    let sources = Sources {
-        file: Some(file),
-        listen: Some(address),
-        demo: true,
-        ..Sources::default()
-    };
+    let sources = Sources { file: Some(file), listen: Some(address), demo: true, ..Sources::default() };
     let config = Config::load(&sources).unwrap();
-    assert!(
-        config
-            .listeners()
-            .iter()
-            .all(|listener| listener.address.ip() == address),
-        "{:?}",
-        config.listeners()
-    );
+    assert!(config.listeners().iter().all(|listener| listener.address.ip() == address), "{:?}", config.listeners());
     assert!(config.demo.enabled);
 }
 
@@ -260,36 +147,14 @@ fn the_environment_wins_over_the_file_and_suggests_the_nearest_name() {
     let file = directory.path().join("headwater.toml");
     std::fs::write(&file, "[rtmp]\nport = 2000\n").unwrap();
     let environment_variables = vec![("HEADWATER__RTMP__PORT".to_owned(), "2001".to_owned())];
-    let sources = Sources {
-        file: Some(file),
-        environment: environment_variables,
-        ..Sources::default()
-    };
-    assert_eq!(
-        Config::load(&sources)
-            .unwrap()
-            .get("rtmp", "port")
-            .as_deref(),
-        Some("2001")
-    );
+    let sources = Sources { file: Some(file), environment: environment_variables, ..Sources::default() };
+    assert_eq!(Config::load(&sources).unwrap().get("rtmp", "port").as_deref(), Some("2001"));
 
     let cases = [
-        (
-            ("HEADWATER__RTMP__PROT", "1"),
-            "Did you mean HEADWATER__RTMP__PORT?",
-        ),
-        (
-            ("HEADWATER__RTMP_PORT", "1"),
-            "Did you mean HEADWATER__RTMP__PORT?",
-        ),
-        (
-            ("HEADWATER__LIMITS__SDP_BYTE", "1"),
-            "Did you mean HEADWATER__LIMITS__SDP_BYTES?",
-        ),
-        (
-            ("HEADWATER__RTMP__PORT", "many"),
-            "environment variable HEADWATER__RTMP__PORT: port in [rtmp] must be",
-        ),
+        (("HEADWATER__RTMP__PROT", "1"), "Did you mean HEADWATER__RTMP__PORT?"),
+        (("HEADWATER__RTMP_PORT", "1"), "Did you mean HEADWATER__RTMP__PORT?"),
+        (("HEADWATER__LIMITS__SDP_BYTE", "1"), "Did you mean HEADWATER__LIMITS__SDP_BYTES?"),
+        (("HEADWATER__RTMP__PORT", "many"), "environment variable HEADWATER__RTMP__PORT: port in [rtmp] must be"),
     ];
     for (variable, expected) in cases {
         let found = environment(&[variable]).err().unwrap().to_string();
@@ -301,38 +166,23 @@ fn the_environment_wins_over_the_file_and_suggests_the_nearest_name() {
 #[test]
 fn the_environment_gives_lists_and_text_without_quotes() {
     let config = environment(&[
-        (
-            "HEADWATER__WEBRTC__PUBLIC_ADDRESSES",
-            "203.0.113.5, 2001:db8::1",
-        ),
+        ("HEADWATER__WEBRTC__PUBLIC_ADDRESSES", "203.0.113.5, 2001:db8::1"),
         ("HEADWATER__HTTP__PORTS", "9000"),
         ("HEADWATER__HTTP__HOSTS", "a.example.org"),
         ("HEADWATER__DEMO__NAME", "2026"),
         ("HEADWATER__LOG__LEVEL", "warn\nv = 3"),
     ]);
     let found = config.err().unwrap().to_string();
-    assert!(
-        found.contains("level in [log]") && found.lines().count() == 1,
-        "{found}"
-    );
+    assert!(found.contains("level in [log]") && found.lines().count() == 1, "{found}");
     let config = environment(&[
-        (
-            "HEADWATER__WEBRTC__PUBLIC_ADDRESSES",
-            "203.0.113.5, 2001:db8::1",
-        ),
+        ("HEADWATER__WEBRTC__PUBLIC_ADDRESSES", "203.0.113.5, 2001:db8::1"),
         ("HEADWATER__HTTP__PORTS", "9000"),
         ("HEADWATER__HTTP__HOSTS", "a.example.org"),
         ("HEADWATER__DEMO__NAME", "2026"),
     ])
     .unwrap();
-    assert_eq!(
-        config.get("webrtc", "public_addresses").as_deref(),
-        Some("[\"203.0.113.5\", \"2001:db8::1\"]")
-    );
-    assert_eq!(
-        (config.http.ports, config.demo.name.as_str()),
-        (vec![9000], "2026")
-    );
+    assert_eq!(config.get("webrtc", "public_addresses").as_deref(), Some("[\"203.0.113.5\", \"2001:db8::1\"]"));
+    assert_eq!((config.http.ports, config.demo.name.as_str()), (vec![9000], "2026"));
 }
 
 #[test]
@@ -349,10 +199,7 @@ fn a_missing_or_huge_file_is_told_with_its_path() {
     let huge = directory.path().join("huge.toml");
     std::fs::write(&huge, " ".repeat((1 << 20) + 1)).unwrap();
     for (file, expected) in [(missing, "cannot read"), (huge, "larger than")] {
-        let sources = Sources {
-            file: Some(file),
-            ..Sources::default()
-        };
+        let sources = Sources { file: Some(file), ..Sources::default() };
         let found = Config::load(&sources).err().unwrap().to_string();
         assert!(found.contains(expected), "{found}");
     }

@@ -22,12 +22,7 @@ impl Value {
             DeValue::String(text) => Value::Text(text.to_string()),
             DeValue::Integer(integer) => read_integer(integer),
             DeValue::Boolean(flag) => Value::Bool(*flag),
-            DeValue::Array(items) => Value::List(
-                items
-                    .iter()
-                    .map(|item| Value::from_toml(item.get_ref()))
-                    .collect(),
-            ),
+            DeValue::Array(items) => Value::List(items.iter().map(|item| Value::from_toml(item.get_ref())).collect()),
             other => Value::Other(other.type_str()),
         }
     }

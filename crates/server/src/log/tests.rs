@@ -39,14 +39,7 @@ const HOSTILE: [&str; 7] = [
 #[test]
 fn hostile_text_stays_in_its_line() {
     for round in 0..1_500 {
-        let text = HOSTILE
-            .map(|part| {
-                part.chars()
-                    .cycle()
-                    .take(1 + round % 40)
-                    .collect::<String>()
-            })
-            .concat();
+        let text = HOSTILE.map(|part| part.chars().cycle().take(1 + round % 40).collect::<String>()).concat();
         for json in [false, true] {
             let memory = Memory::default();
             let builder = tracing_subscriber::fmt().with_writer(memory.make());
@@ -60,10 +53,7 @@ fn hostile_text_stays_in_its_line() {
             }
             let written = memory.text();
             assert_eq!(written.matches('\n').count(), 1, "{written:?}");
-            assert!(
-                written.ends_with('\n')
-                    && !written.trim_end_matches('\n').chars().any(char::is_control)
-            );
+            assert!(written.ends_with('\n') && !written.trim_end_matches('\n').chars().any(char::is_control));
             if json {
                 let line: serde_json::Value = serde_json::from_str(&written).unwrap();
                 assert_eq!(line["fields"]["user_agent"].as_str(), Some(text.as_str()));
@@ -78,20 +68,10 @@ fn a_flood_is_cut_and_told() {
     let writer = memory.make();
     let now = Instant::now();
     let limit = limits::LOG_LINES_PER_SECOND.get();
-    let admitted = (0..limit + 50)
-        .filter(|_| writer.admit(now).is_some())
-        .count();
+    let admitted = (0..limit + 50).filter(|_| writer.admit(now).is_some()).count();
     assert_eq!(admitted as u64, limit);
-    assert_eq!(
-        writer.admit(now + std::time::Duration::from_secs(1)),
-        Some(50)
-    );
-    let mut line = Line {
-        output: Some(memory.clone()),
-        dropped: 50,
-    };
+    assert_eq!(writer.admit(now + std::time::Duration::from_secs(1)), Some(50));
+    let mut line = Line { output: Some(memory.clone()), dropped: 50 };
     line.write_all(b"next\n").unwrap();
-    assert!(
-        memory.text().contains("50 log lines were left out") && memory.text().ends_with("next\n")
-    );
+    assert!(memory.text().contains("50 log lines were left out") && memory.text().ends_with("next\n"));
 }

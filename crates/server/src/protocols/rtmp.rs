@@ -1,9 +1,16 @@
 //! RTMP, RTMPS and HTTP-FLV.
 
+mod flv;
+
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
 };
+
+use headwater_control::{Metric, Record, Source};
+use headwater_net::{Identity, TlsAcceptor};
+use headwater_rtmp::{RtmpConfig, serve, serve_tls};
 
 use super::{Context, Protocol};
 use crate::{
@@ -21,7 +28,7 @@ section! {
         /// The TCP port for RTMP.
         port: u16 = 1935;
         /// The size of the chunks that the server sends, in bytes.
-        chunk_bytes: u64 = 65_536, in 128..=16_777_215;
+        chunk_bytes: u32 = 65_536, in 128..=16_777_215;
         /// How long media for RTMP and HTTP-FLV viewers is gathered before it is written, in milliseconds; 0 sends each frame at once, 100 to 350 costs that much latency and much less CPU.
         merge_window_ms: u64 = 0, in 0..=2_000;
     }
@@ -44,7 +51,7 @@ section! {
 }
 
 section! {
-    /// HTTP-FLV: `http://HOST:8080/NAME.flv` on the ports of the web server.
+    /// HTTP-FLV: http://HOST:8080/NAME.flv on the ports of the web server. Players that know enhanced FLV get Opus as it is when they ask for NAME.flv?enhanced=1.
     pub(crate) struct FlvSection, "http_flv" {
         /// Whether HTTP-FLV is served.
         enabled: bool = true;
@@ -101,7 +108,68 @@ impl Protocol for Rtmp {
     }
 
     fn start(&self, context: &mut Context) -> Result<(), StartError> {
-        let _ = context;
+        let config = RtmpConfig { merge_window_ms: self.rtmp.merge_window_ms, chunk_size: self.rtmp.chunk_bytes };
+        let sessions = headwater_rtmp::Context::new(context.hub.clone(), config);
+        context.add_source(Arc::new(RtmpSource(sessions.clone())));
+        for listener in self.listeners(context.address) {
+            let acceptor = if listener.section == "rtmps" { Some(self.acceptor(context)?) } else { None };
+            let opened = context.listen(&listener)?;
+            let (sessions, stopping) = (sessions.clone(), context.stopping.clone());
+            match acceptor {
+                Some(acceptor) => context.tasks.spawn(serve_tls(opened, acceptor, sessions, stopping)),
+                None => context.tasks.spawn(serve(opened, sessions, stopping)),
+            };
+        }
+        if self.flv.enabled {
+            context.routes.add(flv::is_flv, flv::router(sessions));
+        }
         Ok(())
+    }
+}
+
+impl Rtmp {
+    fn acceptor(&self, context: &Context) -> Result<TlsAcceptor, StartError> {
+        let address = self.rtmps.address.unwrap_or(context.address);
+        let identity = match (&self.rtmps.certificate, &self.rtmps.key) {
+            (Some(certificate), Some(key)) => Identity::Files { certificate: certificate.clone(), key: key.clone() },
+            _ => Identity::SelfSigned { names: vec!["localhost".into(), address.to_string()] },
+        };
+        TlsAcceptor::new(&identity, &[]).map_err(|error| StartError::Protocol {
+            what: "RTMPS",
+            reason: error.to_string(),
+            section: "rtmps",
+            place: context.place("rtmps", "certificate"),
+        })
+    }
+}
+
+/// What the crate counts.
+struct RtmpSource(headwater_rtmp::Context);
+
+/// Counts of what there is now; all others only grow.
+const NOW: [&str; 3] = ["connections", "publishers", "viewers"];
+
+impl Source for RtmpSource {
+    fn metrics(&self) -> Vec<Metric> {
+        let counters = self.0.counters().list();
+        let metrics = counters.into_iter().map(|(name, what, _)| {
+            let metric = if NOW.contains(&name) { Metric::gauge } else { Metric::counter };
+            metric(metric_name(name), what)
+        });
+        metrics.collect()
+    }
+
+    fn read(&self, record: &mut Record<'_>) {
+        for (name, _, value) in self.0.counters().list() {
+            record(&metric_name(name), "", value as f64);
+        }
+    }
+}
+
+/// Totals get their ending from the metrics themselves.
+fn metric_name(name: &str) -> String {
+    match name.strip_suffix("_total") {
+        Some(name) => format!("rtmp_{name}_opened"),
+        None => format!("rtmp_{name}"),
     }
 }

@@ -1,8 +1,14 @@
 //! WebRTC media and its signalling by WHEP.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
-use super::{Context, Protocol};
+use headwater_control::{Metric, Record, Source};
+use headwater_webrtc::{Config, ShardStatistics};
+
+use super::{Context, Listening, Protocol};
 use crate::{
     config::{Complaint, Listener, Section, Transport, section::section},
     error::StartError,
@@ -42,11 +48,7 @@ impl WebRtc {
 
     fn listener(&self, address: IpAddr, port: u16, transport: Transport) -> Listener {
         Listener {
-            what: if transport == Transport::Udp {
-                "WebRTC"
-            } else {
-                "WebRTC over TCP"
-            },
+            what: if transport == Transport::Udp { "WebRTC" } else { "WebRTC over TCP" },
             address: SocketAddr::new(self.webrtc.address.unwrap_or(address), port),
             transport,
             section: "webrtc",
@@ -75,10 +77,7 @@ impl Protocol for WebRtc {
         });
         ports
             .flat_map(|port| {
-                let tcp = self
-                    .webrtc
-                    .tcp
-                    .then(|| self.listener(address, port, Transport::Tcp));
+                let tcp = self.webrtc.tcp.then(|| self.listener(address, port, Transport::Tcp));
                 [Some(self.listener(address, port, Transport::Udp)), tcp]
             })
             .flatten()
@@ -93,16 +92,88 @@ impl Protocol for WebRtc {
         vec![Complaint {
             section: "webrtc",
             key: "port",
-            message: format!(
-                "leaves no ports for {} shards, the last would take {last}",
-                self.shards()
-            ),
+            message: format!("leaves no ports for {} shards, the last would take {last}", self.shards()),
             remedy: "Write a lower port or fewer shards.".into(),
         }]
     }
 
     fn start(&self, context: &mut Context) -> Result<(), StartError> {
-        let _ = context;
+        if !self.webrtc.enabled {
+            return Ok(());
+        }
+        let config = Config {
+            listen: self.webrtc.address.unwrap_or(context.address),
+            port: self.webrtc.port,
+            shards: self.shards(),
+            public_addresses: self.webrtc.public_addresses.clone(),
+            tcp: self.webrtc.tcp,
+        };
+        let shards =
+            headwater_webrtc::WebRtc::start(&config, &context.quota).map_err(|error| self.failed(error, context))?;
+        for address in shards.addresses() {
+            context.listening.push(Listening { what: "WebRTC", address });
+        }
+        context.add_source(Arc::new(WebRtcSource(shards.clone())));
+        context.at_stop.push(Box::pin(async move { shards.stop().await }));
         Ok(())
     }
 }
+
+impl WebRtc {
+    fn failed(&self, error: headwater_webrtc::StartError, context: &Context) -> StartError {
+        let place = context.place("webrtc", "port");
+        match error {
+            headwater_webrtc::StartError::Bind { address, carrier, source } => {
+                let transport = if carrier == "TCP" { Transport::Tcp } else { Transport::Udp };
+                let listener = Listener { address, ..self.listener(address.ip(), address.port(), transport) };
+                StartError::listen(&listener, place, source)
+            }
+            error => StartError::Protocol { what: "WebRTC", reason: error.to_string(), section: "webrtc", place },
+        }
+    }
+}
+
+/// What the shards count.
+struct WebRtcSource(headwater_webrtc::WebRtc);
+
+impl Source for WebRtcSource {
+    fn metrics(&self) -> Vec<Metric> {
+        let shards = FIGURES.iter().map(|(name, what, _)| {
+            let metric = if *name == "sessions" { Metric::gauge } else { Metric::counter };
+            metric(format!("webrtc_{name}"), what).by("shard")
+        });
+        let pending = Metric::gauge("webrtc_pending_sessions", "Sessions whose peer has not connected yet.");
+        shards.chain([pending]).collect()
+    }
+
+    fn read(&self, record: &mut Record<'_>) {
+        record("webrtc_pending_sessions", "", self.0.pending() as f64);
+        for (shard, statistics) in self.0.statistics().iter().enumerate() {
+            for (name, _, figure) in FIGURES {
+                record(&format!("webrtc_{name}"), &shard.to_string(), figure(statistics) as f64);
+            }
+        }
+    }
+}
+
+type Figure = (&'static str, &'static str, fn(&ShardStatistics) -> u64);
+
+const FIGURES: [Figure; 13] = [
+    ("sessions", "Sessions now, those that wait for their peer included.", |shard| shard.sessions),
+    ("sessions_connected", "Sessions whose peer has connected.", |shard| shard.connected),
+    ("packets", "Media packets sent.", |shard| shard.packets),
+    ("packets_again", "Media packets sent again because a viewer asked.", |shard| shard.packets_again),
+    ("datagrams", "Datagrams sent.", |shard| shard.datagrams),
+    ("bytes_sent", "Bytes sent, without the headers of UDP, TCP and IP.", |shard| shard.bytes),
+    ("bursts", "System calls that sent datagrams over UDP.", |shard| shard.bursts),
+    ("datagrams_dropped", "Datagrams not sent because a queue was full or the network refused them.", |shard| {
+        shard.datagrams_dropped
+    }),
+    ("datagrams_received", "Datagrams received.", |shard| shard.datagrams_received),
+    ("datagrams_ignored", "Datagrams received that belong to no session, or not to this address.", |shard| {
+        shard.datagrams_ignored
+    }),
+    ("key_frames_wanted", "Key frames that viewers asked for.", |shard| shard.key_frames_wanted),
+    ("skips", "Times that a viewer was so far behind that it went on at the newest group.", |shard| shard.skips),
+    ("bugs", "Sessions that failed by a fault of this program.", |shard| shard.bugs),
+];

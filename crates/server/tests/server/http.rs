@@ -13,11 +13,7 @@ use crate::support::{call, get, send, start};
 #[tokio::test]
 async fn every_port_serves_everything() {
     let server = start("[http]\nports = [0, 0]").await;
-    let ports: Vec<_> = server
-        .listening()
-        .iter()
-        .filter(|listening| listening.what == "HTTP")
-        .collect();
+    let ports: Vec<_> = server.listening().iter().filter(|listening| listening.what == "HTTP").collect();
     assert_eq!(ports.len(), 2);
     for listening in &ports {
         let cases = [
@@ -44,30 +40,12 @@ async fn foreign_names_and_pages_are_refused() {
     let server = start("[http]\nports = [0]\nhosts = [\"media.example.org\"]").await;
     let address = server.address("HTTP").unwrap();
     let cases = [
-        (
-            "GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
-            421,
-        ),
-        (
-            "GET /metrics HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
-            421,
-        ),
-        (
-            "GET /live/a.flv HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
-            421,
-        ),
-        (
-            "GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-            421,
-        ),
-        (
-            "GET / HTTP/1.1\r\nHost: media.example.org\r\nConnection: close\r\n\r\n",
-            200,
-        ),
-        (
-            "GET / HTTP/1.1\r\nHost: [::1]:80\r\nConnection: close\r\n\r\n",
-            200,
-        ),
+        ("GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 421),
+        ("GET /metrics HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 421),
+        ("GET /live/a.flv HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 421),
+        ("GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 421),
+        ("GET / HTTP/1.1\r\nHost: media.example.org\r\nConnection: close\r\n\r\n", 200),
+        ("GET / HTTP/1.1\r\nHost: [::1]:80\r\nConnection: close\r\n\r\n", 200),
         (
             "POST /rest-api/stream/terminate HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n\
              Content-Length: 0\r\nConnection: close\r\n\r\n",
@@ -88,26 +66,14 @@ async fn foreign_names_and_pages_are_refused() {
 
 #[tokio::test]
 async fn too_much_or_too_slow_is_cut_off() {
-    let server =
-        start("[limits]\nhttp_header_ms = 300\nhttp_body_ms = 300\nhttp_body_bytes = 1000").await;
+    let server = start("[limits]\nhttp_header_ms = 300\nhttp_body_ms = 300\nhttp_body_bytes = 1000").await;
     let address = server.address("HTTP").unwrap();
 
-    let answer = send(
-        address,
-        &format!(
-            "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
-            "a".repeat(40_000)
-        ),
-    )
-    .await;
+    let answer =
+        send(address, &format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "a".repeat(40_000))).await;
     assert_eq!(answer.status, 431);
 
-    let answer = call(
-        address,
-        "find",
-        &format!("{{\"name\": \"{}\"}}", "a".repeat(2_000)),
-    )
-    .await;
+    let answer = call(address, "find", &format!("{{\"name\": \"{}\"}}", "a".repeat(2_000))).await;
     assert_eq!(answer.status, 413, "{}", answer.text);
     assert!(answer.text.contains("body_too_large"));
 
@@ -117,29 +83,16 @@ async fn too_much_or_too_slow_is_cut_off() {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(start.as_bytes()).await.unwrap();
         let mut rest = Vec::new();
-        let closed =
-            tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
-        assert!(
-            closed.is_ok(),
-            "{start:?} was held for {:?}",
-            begun.elapsed()
-        );
+        let closed = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
+        assert!(closed.is_ok(), "{start:?} was held for {:?}", begun.elapsed());
     }
     assert_eq!(limits::HTTP_HEADER_MS.hits(), hits + 3);
 
     let head = "POST /rest-api/stream/find HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
-    let answer = send(
-        address,
-        &format!("{head}Connection: close\r\nContent-Length: 100\r\n\r\n{{"),
-    )
-    .await;
+    let answer = send(address, &format!("{head}Connection: close\r\nContent-Length: 100\r\n\r\n{{")).await;
     assert_eq!(answer.status, 400, "{}", answer.text);
     assert!(server.stop().await);
-    for limit in [
-        &limits::HTTP_HEADER_MS,
-        &limits::HTTP_BODY_MS,
-        &limits::HTTP_BODY_BYTES,
-    ] {
+    for limit in [&limits::HTTP_HEADER_MS, &limits::HTTP_BODY_MS, &limits::HTTP_BODY_BYTES] {
         limit.set(limit.default);
     }
 }

@@ -13,19 +13,12 @@ use crate::support::{get, start, try_start, until_load};
 async fn a_port_in_use_is_told_with_the_key_to_change() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let error = try_start(&format!("[http]\nports = [{port}]"))
-        .await
-        .err()
-        .unwrap();
+    let error = try_start(&format!("[http]\nports = [{port}]")).await.err().unwrap();
     let text = error.to_string();
     assert!(matches!(error, StartError::Listen { .. }));
-    for part in [
-        "HTTP cannot listen on",
-        "another program",
-        "`ports` in [http]",
-        "HEADWATER__HTTP__PORTS",
-        "test.toml:2",
-    ] {
+    for part in
+        ["HTTP cannot listen on", "another program", "`ports` in [http]", "HEADWATER__HTTP__PORTS", "test.toml:2"]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
@@ -34,10 +27,7 @@ async fn a_port_in_use_is_told_with_the_key_to_change() {
 async fn an_address_of_another_machine_is_told() {
     let lines = "[listen]\naddress = \"192.0.2.1\"\ninsecure = true";
     let error = try_start(lines).await.err().unwrap().to_string();
-    assert!(
-        error.contains("this machine does not have that address"),
-        "{error}"
-    );
+    assert!(error.contains("this machine does not have that address"), "{error}");
 }
 
 #[tokio::test]
@@ -57,11 +47,7 @@ async fn after_peers_have_left_the_server_is_as_before() {
         until_load(&server, baseline).await;
     }
     // Other tests of this process open and close descriptors at the same time.
-    assert!(
-        open_descriptors() < fds + 60,
-        "{} descriptors, {fds} before",
-        open_descriptors()
-    );
+    assert!(open_descriptors() < fds + 60, "{} descriptors, {fds} before", open_descriptors());
     assert!(server.stop().await);
 }
 
@@ -86,10 +72,7 @@ async fn stopping_ends_streams_and_idle_connections_and_frees_the_ports() {
     drop(publication);
     assert_eq!(viewer.ended().await, "the server is stopping");
     let mut rest = Vec::new();
-    tokio::time::timeout(Duration::from_secs(5), idle.read_to_end(&mut rest))
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(5), idle.read_to_end(&mut rest)).await.unwrap().unwrap();
     assert!(stopped.await.unwrap());
     std::net::TcpListener::bind(address).unwrap();
 }
@@ -101,9 +84,7 @@ async fn a_task_that_does_not_end_is_cut_off_in_time() {
     // A request whose body never ends keeps its connection at work.
     let mut stream = TcpStream::connect(address).await.unwrap();
     let head = b"POST /rest-api/stream/find HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n";
-    tokio::io::AsyncWriteExt::write_all(&mut stream, head)
-        .await
-        .unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, head).await.unwrap();
     crate::support::until("the request has come", || server.load().connections == 1).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(!server.stop().await);

@@ -35,9 +35,7 @@ impl TestServer {
 
 /// A server with ports of its own and these lines of configuration.
 pub(crate) async fn start(lines: &str) -> TestServer {
-    try_start(lines)
-        .await
-        .unwrap_or_else(|error| panic!("{error}"))
+    try_start(lines).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The same, if it starts.
@@ -46,22 +44,15 @@ pub(crate) async fn try_start(lines: &str) -> Result<TestServer, StartError> {
         true => (None, Some(LIMITS.write().await)),
         false => (Some(LIMITS.read().await), None),
     };
-    Server::start(&config(lines)).map(|server| TestServer {
-        server,
-        _shared,
-        _alone,
-    })
+    Server::start(&config(lines)).map(|server| TestServer { server, _shared, _alone })
 }
 
 /// A configuration with ports that the system chooses, unless a line of the same section says otherwise.
 pub(crate) fn config(lines: &str) -> Config {
     let mut text = lines.to_owned();
-    for (section, line) in [
-        ("http", "ports = [0]"),
-        ("rtmp", "port = 0"),
-        ("rtmps", "port = 0"),
-        ("webrtc", "port = 0"),
-    ] {
+    for (section, line) in
+        [("http", "ports = [0]"), ("rtmp", "port = 0"), ("rtmps", "port = 0"), ("webrtc", "port = 0")]
+    {
         if !lines.contains(&format!("[{section}]")) {
             text.push_str(&format!("\n[{section}]\n{line}\n"));
         }
@@ -81,33 +72,21 @@ pub(crate) async fn send(address: SocketAddr, request: &str) -> Answer {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
-    let _ = tokio::time::timeout(Duration::from_secs(10), read)
-        .await
-        .expect("an answer within ten seconds");
+    let _ = tokio::time::timeout(Duration::from_secs(10), read).await.expect("an answer within ten seconds");
     let text = String::from_utf8_lossy(&answer).into_owned();
-    let status = text
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok())
-        .unwrap_or(0);
+    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
     Answer { status, text }
 }
 
 /// A GET under the name `localhost`.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
-    send(
-        address,
-        &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
-    )
-    .await
+    send(address, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
 }
 
 /// A call of the REST API.
 pub(crate) async fn call(address: SocketAddr, call: &str, body: &str) -> Answer {
     let length = body.len();
-    let head = format!(
-        "POST /rest-api/stream/{call} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-    );
+    let head = format!("POST /rest-api/stream/{call} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
     let fields = format!("Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
     send(address, &format!("{head}{fields}{body}")).await
 }
