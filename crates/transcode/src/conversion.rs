@@ -10,10 +10,7 @@ use crate::{AudioTranscoder, Output};
 /// A conversion of a track into another codec, and what comes out of it.
 ///
 /// `None` where this build has no coder for one of the two, or the track's configuration is not usable.
-pub fn transcoder(
-    input: &TrackParameters,
-    to: Codec,
-) -> Option<(TrackParameters, Box<dyn Conversion<Frame, Frame>>)> {
+pub fn transcoder(input: &TrackParameters, to: Codec) -> Option<(TrackParameters, Box<dyn Conversion<Frame, Frame>>)> {
     match AudioTranscoder::new(input, to) {
         Ok(transcoder) => Some((transcoder.parameters().clone(), Box::new(transcoder))),
         Err(error) => {

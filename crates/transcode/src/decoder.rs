@@ -40,9 +40,6 @@ pub fn decoder(parameters: &TrackParameters) -> Result<Box<dyn Decoder>, Error> 
         Codec::Aac => Ok(Box::new(aac::AacDecoder::new(parameters)?)),
         Codec::Opus => Ok(Box::new(opus::OpusDecoder::new(parameters)?)),
         Codec::Pcmu | Codec::Pcma => Ok(Box::new(g711::G711Decoder::new(parameters))),
-        codec => Err(Error::Unavailable {
-            what: "decode",
-            codec,
-        }),
+        codec => Err(Error::Unavailable { what: "decode", codec }),
     }
 }

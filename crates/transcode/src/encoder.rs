@@ -44,9 +44,6 @@ pub fn encoder(codec: Codec, channels: usize) -> Result<Box<dyn Encoder>, Error>
         Codec::Aac => Ok(Box::new(aac::AacEncoder::new(AAC_RATE, stereo)?)),
         Codec::Opus => Ok(Box::new(opus::OpusEncoder::new(stereo)?)),
         Codec::Pcmu | Codec::Pcma => Ok(Box::new(g711::G711Encoder::new(codec))),
-        codec => Err(Error::Unavailable {
-            what: "encode",
-            codec,
-        }),
+        codec => Err(Error::Unavailable { what: "encode", codec }),
     }
 }

@@ -50,16 +50,10 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn coder(codec: Codec, reason: impl ToString) -> Error {
-        Error::Coder {
-            codec,
-            reason: reason.to_string(),
-        }
+        Error::Coder { codec, reason: reason.to_string() }
     }
 
     pub(crate) fn broken(codec: Codec, reason: impl ToString) -> Error {
-        Error::BrokenFrame {
-            codec,
-            reason: reason.to_string(),
-        }
+        Error::BrokenFrame { codec, reason: reason.to_string() }
     }
 }

@@ -26,23 +26,12 @@ impl Framer {
     /// A framer whose first frame begins at time `start`, in ticks of the encoder's clock, after `skip` samples that
     /// it drops.
     pub(crate) fn new(encoder: Box<dyn Encoder>, start: Ticks, skip: usize) -> Framer {
-        let channels = encoder
-            .parameters()
-            .audio()
-            .map_or(1, |audio| usize::from(audio.channels));
+        let channels = encoder.parameters().audio().map_or(1, |audio| usize::from(audio.channels));
         let (delay, length) = (encoder.delay(), encoder.frame_length());
         let priming = delay.div_ceil(length);
         let pending = vec![0.0; (priming * length - delay) * channels];
         let end = start.saturating_sub(skip as Ticks);
-        Framer {
-            encoder,
-            channels,
-            pending,
-            priming,
-            skip,
-            next: start,
-            end,
-        }
+        Framer { encoder, channels, pending, priming, skip, next: start, end }
     }
 
     /// What comes out.
@@ -59,11 +48,7 @@ impl Framer {
     ///
     /// # Errors
     /// The encoder failed.
-    pub(crate) fn push(
-        &mut self,
-        samples: &[f32],
-        emit: &mut dyn FnMut(Frame),
-    ) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, samples: &[f32], emit: &mut dyn FnMut(Frame)) -> Result<(), Error> {
         let count = samples.len() / self.channels;
         self.end = self.end.saturating_add(count as Ticks);
         let skip = self.skip.min(count);
@@ -96,11 +81,7 @@ impl Framer {
     ///
     /// # Errors
     /// The old encoder failed.
-    pub(crate) fn replace(
-        &mut self,
-        encoder: Box<dyn Encoder>,
-        emit: &mut dyn FnMut(Frame),
-    ) -> Result<(), Error> {
+    pub(crate) fn replace(&mut self, encoder: Box<dyn Encoder>, emit: &mut dyn FnMut(Frame)) -> Result<(), Error> {
         self.finish(emit)?;
         let skip = usize::try_from(self.next - self.end).unwrap_or(0);
         *self = Framer::new(encoder, self.next, skip);
@@ -113,15 +94,8 @@ impl Framer {
             self.priming -= 1;
             return Ok(());
         }
-        emit(Frame {
-            dts: self.next,
-            pts: self.next,
-            random_access: true,
-            data,
-        });
-        self.next = self
-            .next
-            .saturating_add(self.encoder.frame_length() as Ticks);
+        emit(Frame { dts: self.next, pts: self.next, random_access: true, data });
+        self.next = self.next.saturating_add(self.encoder.frame_length() as Ticks);
         Ok(())
     }
 }

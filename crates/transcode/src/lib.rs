@@ -28,10 +28,12 @@ mod transcoder;
 mod testing;
 
 pub mod statistics;
+pub mod test_pattern;
 
 pub use conversion::transcoder;
 pub use decoder::{Decoder, decoder};
 pub use encoder::{Encoder, encoder};
 pub use error::Error;
 pub use pcm::Pcm;
+pub use test_pattern::{PatternOptions, TestPattern};
 pub use transcoder::{AudioTranscoder, Output};

@@ -55,22 +55,14 @@ mod tests {
             (&[0.5, -0.25], 2, 2, &[0.5, -0.25]),
             (&[1.0, 0.0, 0.0, 0.0, 0.0, 0.0], 6, 2, &[third, 0.0]),
             (&[0.0, 0.0, 0.0, 1.0, 0.0, 0.0], 6, 2, &[0.0, 0.0]),
-            (
-                &[0.0, 0.0, 0.0, 0.0, 0.0, 1.0],
-                6,
-                2,
-                &[0.0, third * super::HALF_POWER],
-            ),
+            (&[0.0, 0.0, 0.0, 0.0, 0.0, 1.0], 6, 2, &[0.0, third * super::HALF_POWER]),
             (&[], 0, 2, &[]),
         ];
         for &(samples, from, to, expected) in cases {
             let mut out = Vec::new();
             mix(samples, from, to, &mut out);
             assert_eq!(out.len(), expected.len());
-            assert!(
-                out.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6),
-                "{from} -> {to}: {out:?}"
-            );
+            assert!(out.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{from} -> {to}: {out:?}");
         }
     }
 
@@ -79,10 +71,7 @@ mod tests {
         for from in 1..=8 {
             let mut out = Vec::new();
             mix(&vec![1.0; from], from, 2, &mut out);
-            assert!(
-                out.iter().all(|sample| *sample <= 1.000_001),
-                "{from}: {out:?}"
-            );
+            assert!(out.iter().all(|sample| *sample <= 1.000_001), "{from}: {out:?}");
         }
     }
 }

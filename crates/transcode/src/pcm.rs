@@ -32,8 +32,7 @@ impl Pcm {
     /// Replaces the contents by `length` samples of silence of the same format.
     pub(crate) fn silence(&mut self, length: usize) {
         self.samples.clear();
-        self.samples
-            .resize(length.saturating_mul(self.channels), 0.0);
+        self.samples.resize(length.saturating_mul(self.channels), 0.0);
     }
 
     /// Forgets the first `length` samples.

@@ -29,17 +29,8 @@ struct State {
 
 impl Resampler {
     pub(crate) fn new(from: u32, to: u32, channels: usize) -> Result<Resampler, Error> {
-        let state = if from == to {
-            None
-        } else {
-            Some(State::new(from, to, channels)?)
-        };
-        Ok(Resampler {
-            channels,
-            from,
-            to,
-            state,
-        })
+        let state = if from == to { None } else { Some(State::new(from, to, channels)?) };
+        Ok(Resampler { channels, from, to, state })
     }
 
     /// Takes samples in; appends to `out` what they make complete.
@@ -79,18 +70,10 @@ impl State {
     fn new(from: u32, to: u32, channels: usize) -> Result<State, Error> {
         let refuse = || Error::SampleRate { from, to };
         let chunk = block(from, to).ok_or_else(refuse)? as usize;
-        let fft = Fft::new(from as usize, to as usize, chunk, channels, FixedSync::Both)
-            .map_err(|_| refuse())?;
+        let fft = Fft::new(from as usize, to as usize, chunk, channels, FixedSync::Both).map_err(|_| refuse())?;
         let block = vec![0.0; fft.output_frames_max() * channels];
         let skip = fft.output_delay();
-        Ok(State {
-            fft,
-            pending: Vec::new(),
-            block,
-            skip,
-            consumed: 0,
-            produced: 0,
-        })
+        Ok(State { fft, pending: Vec::new(), block, skip, consumed: 0, produced: 0 })
     }
 
     /// Resamples one block; a short one is filled up with silence.
@@ -103,10 +86,7 @@ impl State {
         let (Ok(input), Ok(mut output)) = (input, output) else {
             return;
         };
-        let Ok((_, made)) = self
-            .fft
-            .process_into_buffer(&input, &mut output, Some(&indexing))
-        else {
+        let Ok((_, made)) = self.fft.process_into_buffer(&input, &mut output, Some(&indexing)) else {
             return;
         };
         let skipped = self.skip.min(made);
@@ -136,11 +116,7 @@ fn block(from: u32, to: u32) -> Option<u32> {
     }
     let wanted = (from / 200).max(BLOCK_MIN);
     let blocks = wanted.div_ceil(least_in).max(BLOCK_MIN.div_ceil(least_out));
-    let even = if least_in % 2 == 0 {
-        blocks
-    } else {
-        blocks.next_multiple_of(2)
-    };
+    let even = if least_in % 2 == 0 { blocks } else { blocks.next_multiple_of(2) };
     Some(even * least_in)
 }
 
@@ -154,18 +130,12 @@ mod tests {
 
     #[test]
     fn a_sine_keeps_its_phase_and_its_length() {
-        let rates = [
-            8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000,
-        ]
-        .map(|rate| (rate, 48_000));
+        let rates = [8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000]
+            .map(|rate| (rate, 48_000));
         for (from, to) in rates.into_iter().chain([(48_000, 8_000), (44_100, 8_000)]) {
-            let sine = |n: usize, rate: u32| {
-                (n as f32 * 500.0 * std::f32::consts::TAU / rate as f32).sin() * 0.5
-            };
+            let sine = |n: usize, rate: u32| (n as f32 * 500.0 * std::f32::consts::TAU / rate as f32).sin() * 0.5;
             let length = from as usize / 2 + 17;
-            let input: Vec<f32> = (0..length)
-                .flat_map(|n| [sine(n, from), -sine(n, from)])
-                .collect();
+            let input: Vec<f32> = (0..length).flat_map(|n| [sine(n, from), -sine(n, from)]).collect();
             let mut resampler = Resampler::new(from, to, 2).unwrap();
             let mut out = Vec::new();
             for piece in input.chunks(2 * 333) {
@@ -179,11 +149,7 @@ mod tests {
                 .enumerate()
                 .skip(to as usize / 20)
                 .take(expected - to as usize / 10)
-                .map(|(n, moment)| {
-                    (moment[0] - sine(n, to))
-                        .abs()
-                        .max((moment[1] + sine(n, to)).abs())
-                })
+                .map(|(n, moment)| (moment[0] - sine(n, to)).abs().max((moment[1] + sine(n, to)).abs()))
                 .fold(0.0, f32::max);
             assert!(worst < 0.01, "{from} -> {to}: off by {worst}");
         }

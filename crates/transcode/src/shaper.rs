@@ -13,12 +13,7 @@ pub(crate) struct Shaper {
 impl Shaper {
     pub(crate) fn new(input: &Pcm, rate: u32, channels: usize) -> Result<Shaper, Error> {
         let resampler = Resampler::new(input.rate, rate, channels)?;
-        Ok(Shaper {
-            from: (input.rate, input.channels),
-            channels,
-            resampler,
-            mixed: Vec::new(),
-        })
+        Ok(Shaper { from: (input.rate, input.channels), channels, resampler, mixed: Vec::new() })
     }
 
     /// Rate and channels of the sound that it takes.

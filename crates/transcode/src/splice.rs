@@ -35,17 +35,8 @@ impl Splice {
 /// Starts a piece at these levels and lets it swing in to its own.
 fn bend(pcm: &mut Pcm, levels: &[f32]) {
     let length = ((pcm.rate / JOINT).max(1) as usize).min(pcm.len());
-    let steps: Vec<f32> = levels
-        .iter()
-        .zip(&pcm.samples)
-        .map(|(last, first)| last - first)
-        .collect();
-    for (n, moment) in pcm
-        .samples
-        .chunks_mut(pcm.channels)
-        .take(length)
-        .enumerate()
-    {
+    let steps: Vec<f32> = levels.iter().zip(&pcm.samples).map(|(last, first)| last - first).collect();
+    for (n, moment) in pcm.samples.chunks_mut(pcm.channels).take(length).enumerate() {
         let rest = 1.0 - n as f32 / length as f32;
         for (sample, step) in moment.iter_mut().zip(&steps) {
             *sample += step * rest * rest;
@@ -71,8 +62,7 @@ pub(crate) fn stretch(pcm: &mut Pcm, by: i64) {
         .map(|(n, channel)| {
             let position = n as f64 * ratio;
             let index = position as usize;
-            let points = [index.saturating_sub(1), index, index + 1, index + 2]
-                .map(|index| at(index, channel));
+            let points = [index.saturating_sub(1), index, index + 1, index + 2].map(|index| at(index, channel));
             cubic(points, (position - index as f64) as f32)
         })
         .collect();
@@ -90,14 +80,8 @@ mod tests {
     use super::*;
 
     fn tone(length: usize, level: f32) -> Pcm {
-        let samples = (0..length)
-            .flat_map(|n| [(n as f32 * 0.05).sin() * level, level])
-            .collect();
-        Pcm {
-            rate: 48_000,
-            channels: 2,
-            samples,
-        }
+        let samples = (0..length).flat_map(|n| [(n as f32 * 0.05).sin() * level, level]).collect();
+        Pcm { rate: 48_000, channels: 2, samples }
     }
 
     #[test]
@@ -110,9 +94,7 @@ mod tests {
             splice.join(&mut piece);
             all.extend(piece.samples);
         }
-        let steps = all
-            .windows(4)
-            .map(|moments| (moments[3] - moments[1]).abs());
+        let steps = all.windows(4).map(|moments| (moments[3] - moments[1]).abs());
         assert!(steps.fold(0.0, f32::max) < 0.05);
     }
 
@@ -125,10 +107,7 @@ mod tests {
             assert_eq!(piece.len(), length);
             let ratio = 1_024.0 / length as f32;
             for (n, moment) in piece.samples.chunks(2).enumerate().take(length - 4) {
-                assert!(
-                    (moment[0] - (n as f32 * ratio * 0.05).sin() * 0.5).abs() < 0.002,
-                    "{by} {n}"
-                );
+                assert!((moment[0] - (n as f32 * ratio * 0.05).sin() * 0.5).abs() < 0.002, "{by} {n}");
                 assert!((moment[1] - 0.5).abs() < 1e-5);
             }
         }

@@ -14,11 +14,7 @@ pub struct Counter {
 
 impl Counter {
     const fn new(name: &'static str, what: &'static str) -> Counter {
-        Counter {
-            name,
-            what,
-            value: AtomicU64::new(0),
-        }
+        Counter { name, what, value: AtomicU64::new(0) }
     }
 
     /// The number since the process started.
@@ -32,20 +28,11 @@ impl Counter {
 }
 
 /// Frames that did not decode and were concealed.
-pub static BROKEN_FRAMES: Counter = Counter::new(
-    "broken_frames",
-    "Frames that did not decode and were concealed.",
-);
+pub static BROKEN_FRAMES: Counter = Counter::new("broken_frames", "Frames that did not decode and were concealed.");
 /// Times that silence was put in for missing sound.
-pub static GAPS: Counter = Counter::new(
-    "gaps",
-    "Times that missing sound was concealed or replaced by silence.",
-);
+pub static GAPS: Counter = Counter::new("gaps", "Times that missing sound was concealed or replaced by silence.");
 /// Times that sound was left out because it overlapped what was already there.
-pub static OVERLAPS: Counter = Counter::new(
-    "overlaps",
-    "Times that sound was left out because its time had passed.",
-);
+pub static OVERLAPS: Counter = Counter::new("overlaps", "Times that sound was left out because its time had passed.");
 /// Times that the timestamps jumped to another time line.
 pub static JUMPS: Counter = Counter::new("jumps", "Times that the timestamps of a source jumped.");
 

@@ -23,13 +23,7 @@ pub(crate) fn bursts(time: f64, channel: usize) -> f32 {
 }
 
 /// Sound of one format from `start` on, in samples.
-pub(crate) fn sound(
-    rate: u32,
-    channels: usize,
-    start: i64,
-    length: usize,
-    signal: fn(f64, usize) -> f32,
-) -> Vec<f32> {
+pub(crate) fn sound(rate: u32, channels: usize, start: i64, length: usize, signal: fn(f64, usize) -> f32) -> Vec<f32> {
     (0..length as i64)
         .map(|n| (start + n) as f64 / f64::from(rate))
         .flat_map(|time| (0..channels).map(move |channel| signal(time, channel)))
@@ -39,9 +33,7 @@ pub(crate) fn sound(
 /// An encoder for a source of the test.
 pub(crate) fn source(codec: Codec, rate: u32, channels: usize) -> Box<dyn Encoder> {
     match codec {
-        Codec::Aac => {
-            Box::new(AacEncoder::new(ClockRate::new(rate).unwrap(), channels == 2).unwrap())
-        }
+        Codec::Aac => Box::new(AacEncoder::new(ClockRate::new(rate).unwrap(), channels == 2).unwrap()),
         codec => encoder(codec, channels).unwrap(),
     }
 }
@@ -61,9 +53,7 @@ pub(crate) fn encode(
     while position < end {
         let length = (end - position).min(i64::from(rate));
         let samples = sound(rate, framer.channels(), position, length as usize, signal);
-        framer
-            .push(&samples, &mut |frame| frames.push(frame))
-            .unwrap();
+        framer.push(&samples, &mut |frame| frames.push(frame)).unwrap();
         position += length;
     }
     frames
@@ -117,20 +107,14 @@ pub(crate) fn lateness(pcm: &Pcm, start: f64) -> Vec<f64> {
     let end = start + pcm.len() as f64 / rate;
     let first = (start / PERIOD).ceil() as i64 + 1;
     let last = (end / PERIOD).floor() as i64 - 1;
-    (first..=last)
-        .filter_map(|burst| late(pcm, burst as f64 * PERIOD - start))
-        .collect()
+    (first..=last).filter_map(|burst| late(pcm, burst as f64 * PERIOD - start)).collect()
 }
 
 /// Lateness of the burst that should be in the middle of the 100 ms around `time`: from the middle of its energy.
 fn late(pcm: &Pcm, time: f64) -> Option<f64> {
     let rate = f64::from(pcm.rate);
     let from = ((time - 0.05) * rate) as usize;
-    let moments = pcm
-        .samples
-        .chunks(pcm.channels)
-        .skip(from)
-        .take((0.1 * rate) as usize);
+    let moments = pcm.samples.chunks(pcm.channels).skip(from).take((0.1 * rate) as usize);
     let (mut weight, mut sum) = (0.0, 0.0);
     for (n, moment) in moments.enumerate() {
         let energy = f64::from(moment[0]).powi(4);
@@ -145,13 +129,7 @@ pub(crate) fn signal_to_noise(pcm: &Pcm, start: f64, signal: fn(f64, usize) -> f
     let rate = f64::from(pcm.rate);
     let length = pcm.len();
     let (mut power, mut noise) = (0.0, 0.0);
-    for (n, moment) in pcm
-        .samples
-        .chunks(pcm.channels)
-        .enumerate()
-        .skip(length / 4)
-        .take(length / 2)
-    {
+    for (n, moment) in pcm.samples.chunks(pcm.channels).enumerate().skip(length / 4).take(length / 2) {
         for (channel, sample) in moment.iter().enumerate() {
             let expected = f64::from(signal(start + n as f64 / rate, channel));
             power += expected * expected;

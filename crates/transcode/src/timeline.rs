@@ -64,13 +64,7 @@ const STRETCH_GENTLE: usize = 1_024;
 impl Timeline {
     /// A time line whose next sample is that of time `next`, in samples.
     pub(crate) fn new(rate: ClockRate, next: Ticks) -> Timeline {
-        let mut timeline = Timeline {
-            rate,
-            next,
-            drift: 0.0,
-            jitter: 0.0,
-            stretching: false,
-        };
+        let mut timeline = Timeline { rate, next, drift: 0.0, jitter: 0.0, stretching: false };
         timeline.jitter = timeline.samples(JITTER_START_MS);
         timeline
     }
@@ -94,8 +88,7 @@ impl Timeline {
         if size >= self.samples(JUMP_MS) {
             return Verdict::Jump(difference);
         }
-        let step =
-            (self.jitter * STEP_JITTER).clamp(self.samples(STEP_MIN_MS), self.samples(STEP_MAX_MS));
+        let step = (self.jitter * STEP_JITTER).clamp(self.samples(STEP_MIN_MS), self.samples(STEP_MAX_MS));
         self.jitter += (size.min(step) - self.jitter) / AVERAGE;
         if size <= step {
             self.drift += (difference as f64 - self.drift) / AVERAGE;
@@ -104,11 +97,7 @@ impl Timeline {
         self.drift = 0.0;
         self.stretching = false;
         let samples = usize::try_from(difference.unsigned_abs()).unwrap_or(usize::MAX);
-        if difference < 0 {
-            Verdict::Overlap(samples)
-        } else {
-            Verdict::Gap(samples)
-        }
+        if difference < 0 { Verdict::Overlap(samples) } else { Verdict::Gap(samples) }
     }
 
     /// Counts a piece; says by how many samples it is to be made longer (or shorter) to follow the timestamps.
@@ -120,11 +109,7 @@ impl Timeline {
     }
 
     fn stretching_by(&mut self, length: usize) -> Ticks {
-        let limit = if self.stretching {
-            DRIFT_STOP_MS
-        } else {
-            DRIFT_START_MS
-        };
+        let limit = if self.stretching { DRIFT_STOP_MS } else { DRIFT_START_MS };
         self.stretching = self.drift.abs() > self.samples(limit);
         if !self.stretching || length == 0 {
             return 0;

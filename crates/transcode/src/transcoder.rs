@@ -75,9 +75,7 @@ impl AudioTranscoder {
             running.splice.cut();
         }
         self.input = input.clone();
-        self.decoder = decoder(input)
-            .inspect_err(|error| tracing::warn!(%error, "sound is not converted"))
-            .ok();
+        self.decoder = decoder(input).inspect_err(|error| tracing::warn!(%error, "sound is not converted")).ok();
     }
 
     /// The time line of the input breaks: what comes next has nothing to do with what was.
@@ -121,10 +119,7 @@ impl AudioTranscoder {
             return Ok(());
         }
         let time = self.input.clock_rate.rescale(pts, running.timeline.rate());
-        match running
-            .timeline
-            .judge(time.saturating_sub(decoder.delay() as Ticks))
-        {
+        match running.timeline.judge(time.saturating_sub(decoder.delay() as Ticks)) {
             Verdict::Follows => {}
             Verdict::Gap(length) => {
                 statistics::GAPS.count();
@@ -151,10 +146,7 @@ impl AudioTranscoder {
     /// Decodes a frame, or puts something in its place if it is broken.
     fn decode(&mut self, data: &[u8]) -> Result<(), Error> {
         let codec = self.input.codec;
-        let decoder = self.decoder.as_mut().ok_or(Error::Unavailable {
-            what: "decode",
-            codec,
-        })?;
+        let decoder = self.decoder.as_mut().ok_or(Error::Unavailable { what: "decode", codec })?;
         let outcome = decoder.decode(data, &mut self.pcm);
         if outcome.is_ok() {
             self.usual = self.pcm.len();
@@ -171,8 +163,7 @@ impl AudioTranscoder {
     /// Begins at the time of the frame that was just decoded.
     fn start(&mut self, pts: Ticks) -> Result<(), Error> {
         let codec = self.input.codec;
-        let rate =
-            ClockRate::new(self.pcm.rate).ok_or(Error::broken(codec, "it has no sample rate"))?;
+        let rate = ClockRate::new(self.pcm.rate).ok_or(Error::broken(codec, "it has no sample rate"))?;
         let lead = self.decoder.as_ref().map_or(0, |decoder| decoder.delay());
         let time = self.input.clock_rate.rescale(pts, rate);
         self.running = Some(Running::new(self.to, &self.pcm, time, lead)?);

@@ -41,8 +41,7 @@ impl AacDecoder {
         let length = usize::try_from(info.frameSize).unwrap_or(0) * channels;
         let samples = self.block.get(..length).unwrap_or(&[]);
         pcm.reset(u32::try_from(info.sampleRate).unwrap_or(0), channels);
-        pcm.samples
-            .extend(samples.iter().map(|&sample| from_i16(sample)));
+        pcm.samples.extend(samples.iter().map(|&sample| from_i16(sample)));
         self.delay = usize::try_from(info.outputDelay).unwrap_or(0);
         Ok(())
     }
@@ -51,10 +50,7 @@ impl AacDecoder {
 impl Decoder for AacDecoder {
     fn decode(&mut self, frame: &[u8], pcm: &mut Pcm) -> Result<(), Error> {
         if frame.is_empty() || frame.len() > FRAME_BYTES_MAX {
-            return Err(Error::broken(
-                Codec::Aac,
-                format_args!("it has {} bytes", frame.len()),
-            ));
+            return Err(Error::broken(Codec::Aac, format_args!("it has {} bytes", frame.len())));
         }
         match self.run(frame, pcm) {
             Ok(()) if pcm.rate > 0 && !pcm.is_empty() => {
@@ -67,12 +63,7 @@ impl Decoder for AacDecoder {
                     self.decoder = open(&self.config)?;
                     self.broken = 0;
                 }
-                Err(Error::broken(
-                    Codec::Aac,
-                    outcome
-                        .err()
-                        .map_or("it holds no sound", |error| error.message()),
-                ))
+                Err(Error::broken(Codec::Aac, outcome.err().map_or("it holds no sound", |error| error.message())))
             }
         }
     }
@@ -91,17 +82,11 @@ fn check(config: &[u8]) -> Result<(), Error> {
         Some(other) => format!("audio object type {other} is not AAC-LC or HE-AAC"),
         None => "it is missing".into(),
     };
-    Err(Error::Configuration {
-        codec: Codec::Aac,
-        reason,
-    })
+    Err(Error::Configuration { codec: Codec::Aac, reason })
 }
 
 fn open(config: &[u8]) -> Result<fdk_aac::dec::Decoder, Error> {
-    let refuse = |error: DecoderError| Error::Configuration {
-        codec: Codec::Aac,
-        reason: error.message().into(),
-    };
+    let refuse = |error: DecoderError| Error::Configuration { codec: Codec::Aac, reason: error.message().into() };
     let mut decoder = fdk_aac::dec::Decoder::new(Transport::Raw);
     // The library knows which speaker each channel belongs to, so it mixes surround sound down itself.
     decoder.set_max_output_channels(2).map_err(refuse)?;

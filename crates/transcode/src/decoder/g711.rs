@@ -14,15 +14,9 @@ pub(super) struct G711Decoder {
 
 impl G711Decoder {
     pub(super) fn new(parameters: &TrackParameters) -> G711Decoder {
-        let channels = parameters
-            .audio()
-            .map_or(1, |audio| usize::from(audio.channels));
+        let channels = parameters.audio().map_or(1, |audio| usize::from(audio.channels));
         G711Decoder {
-            law: if parameters.codec == Codec::Pcma {
-                decode_alaw
-            } else {
-                decode_ulaw
-            },
+            law: if parameters.codec == Codec::Pcma { decode_alaw } else { decode_ulaw },
             rate: parameters.clock_rate.hertz(),
             channels: channels.clamp(1, 2),
         }
@@ -33,12 +27,7 @@ impl Decoder for G711Decoder {
     fn decode(&mut self, frame: &[u8], pcm: &mut Pcm) -> Result<(), Error> {
         pcm.reset(self.rate, self.channels);
         let whole = frame.len() - frame.len() % self.channels;
-        pcm.samples.extend(
-            frame
-                .iter()
-                .take(whole)
-                .map(|&byte| from_i16((self.law)(byte))),
-        );
+        pcm.samples.extend(frame.iter().take(whole).map(|&byte| from_i16((self.law)(byte))));
         Ok(())
     }
 }

@@ -21,13 +21,8 @@ pub(super) struct OpusDecoder {
 impl OpusDecoder {
     pub(super) fn new(parameters: &TrackParameters) -> Result<OpusDecoder, Error> {
         let mono = parameters.audio().is_some_and(|audio| audio.channels == 1);
-        let (channels, layout) = if mono {
-            (1, Channels::Mono)
-        } else {
-            (2, Channels::Stereo)
-        };
-        let decoder =
-            opus::Decoder::new(RATE, layout).map_err(|error| Error::coder(Codec::Opus, error))?;
+        let (channels, layout) = if mono { (1, Channels::Mono) } else { (2, Channels::Stereo) };
+        let decoder = opus::Decoder::new(RATE, layout).map_err(|error| Error::coder(Codec::Opus, error))?;
         Ok(OpusDecoder { decoder, channels })
     }
 
@@ -46,8 +41,7 @@ impl Decoder for OpusDecoder {
         if frame.is_empty() {
             return Err(Error::broken(Codec::Opus, "it is empty"));
         }
-        self.run(frame, PACKET_SAMPLES_MAX, pcm)
-            .map_err(|error| Error::broken(Codec::Opus, error))
+        self.run(frame, PACKET_SAMPLES_MAX, pcm).map_err(|error| Error::broken(Codec::Opus, error))
     }
 
     fn conceal(&mut self, length: usize, pcm: &mut Pcm) {
@@ -55,7 +49,6 @@ impl Decoder for OpusDecoder {
         if steps == 0 || self.run(&[], steps, pcm).is_err() {
             pcm.reset(RATE, self.channels);
         }
-        pcm.samples
-            .resize(length.saturating_mul(self.channels), 0.0);
+        pcm.samples.resize(length.saturating_mul(self.channels), 0.0);
     }
 }

@@ -33,20 +33,11 @@ impl AacEncoder {
             bit_rate: BitRate::Cbr(if stereo { STEREO_BITRATE } else { MONO_BITRATE }),
             sample_rate: rate.hertz(),
             transport: Transport::Raw,
-            channels: if stereo {
-                ChannelMode::Stereo
-            } else {
-                ChannelMode::Mono
-            },
+            channels: if stereo { ChannelMode::Stereo } else { ChannelMode::Mono },
             audio_object_type: AudioObjectType::Mpeg4LowComplexity,
         })?;
         let info = encoder.info()?;
-        let config = info
-            .confBuf
-            .iter()
-            .take(usize::try_from(info.confSize).unwrap_or(0))
-            .copied()
-            .collect();
+        let config = info.confBuf.iter().take(usize::try_from(info.confSize).unwrap_or(0)).copied().collect();
         Ok(AacEncoder {
             encoder,
             rate,
@@ -64,10 +55,7 @@ impl Encoder for AacEncoder {
         TrackParameters {
             codec: Codec::Aac,
             clock_rate: self.rate,
-            format: Format::Audio(AudioFormat {
-                sample_rate: self.rate.hertz(),
-                channels: self.channels,
-            }),
+            format: Format::Audio(AudioFormat { sample_rate: self.rate.hertz(), channels: self.channels }),
             config: self.config.clone(),
         }
     }
@@ -82,12 +70,9 @@ impl Encoder for AacEncoder {
 
     fn encode(&mut self, samples: &[f32]) -> Result<Bytes, Error> {
         self.input.clear();
-        self.input
-            .extend(samples.iter().map(|&sample| to_i16(sample)));
+        self.input.extend(samples.iter().map(|&sample| to_i16(sample)));
         let done = self.encoder.encode(&self.input, &mut self.output);
-        let size = done
-            .map_err(|error| Error::coder(Codec::Aac, error))?
-            .output_size;
+        let size = done.map_err(|error| Error::coder(Codec::Aac, error))?.output_size;
         match self.output.get(..size) {
             Some(frame) if size > 0 => Ok(Bytes::copy_from_slice(frame)),
             _ => Err(Error::coder(Codec::Aac, "it gave no frame")),

@@ -17,14 +17,7 @@ pub(super) struct G711Encoder {
 
 impl G711Encoder {
     pub(super) fn new(codec: Codec) -> G711Encoder {
-        G711Encoder {
-            codec,
-            law: if codec == Codec::Pcma {
-                encode_alaw
-            } else {
-                encode_ulaw
-            },
-        }
+        G711Encoder { codec, law: if codec == Codec::Pcma { encode_alaw } else { encode_ulaw } }
     }
 }
 
@@ -33,10 +26,7 @@ impl Encoder for G711Encoder {
         TrackParameters {
             codec: self.codec,
             clock_rate: RATE,
-            format: Format::Audio(AudioFormat {
-                sample_rate: RATE.hertz(),
-                channels: 1,
-            }),
+            format: Format::Audio(AudioFormat { sample_rate: RATE.hertz(), channels: 1 }),
             config: Bytes::new(),
         }
     }
@@ -50,9 +40,6 @@ impl Encoder for G711Encoder {
     }
 
     fn encode(&mut self, samples: &[f32]) -> Result<Bytes, Error> {
-        Ok(samples
-            .iter()
-            .map(|&sample| (self.law)(to_i16(sample)))
-            .collect())
+        Ok(samples.iter().map(|&sample| (self.law)(to_i16(sample))).collect())
     }
 }

@@ -25,19 +25,12 @@ impl OpusEncoder {
     }
 
     fn open(stereo: bool) -> Result<OpusEncoder, opus::Error> {
-        let (channels, layout, bitrate) = if stereo {
-            (2, Channels::Stereo, STEREO_BITRATE)
-        } else {
-            (1, Channels::Mono, MONO_BITRATE)
-        };
+        let (channels, layout, bitrate) =
+            if stereo { (2, Channels::Stereo, STEREO_BITRATE) } else { (1, Channels::Mono, MONO_BITRATE) };
         let mut encoder = opus::Encoder::new(ClockRate::OPUS.hertz(), layout, Application::Audio)?;
         encoder.set_bitrate(Bitrate::Bits(bitrate))?;
         let delay = encoder.get_lookahead()?;
-        Ok(OpusEncoder {
-            encoder,
-            channels,
-            delay: u16::try_from(delay).unwrap_or(0),
-        })
+        Ok(OpusEncoder { encoder, channels, delay: u16::try_from(delay).unwrap_or(0) })
     }
 }
 
@@ -46,10 +39,7 @@ impl Encoder for OpusEncoder {
         TrackParameters {
             codec: Codec::Opus,
             clock_rate: ClockRate::OPUS,
-            format: Format::Audio(AudioFormat {
-                sample_rate: ClockRate::OPUS.hertz(),
-                channels: self.channels,
-            }),
+            format: Format::Audio(AudioFormat { sample_rate: ClockRate::OPUS.hertz(), channels: self.channels }),
             config: identification_header(self.channels, self.delay),
         }
     }
@@ -64,9 +54,7 @@ impl Encoder for OpusEncoder {
 
     fn encode(&mut self, samples: &[f32]) -> Result<Bytes, Error> {
         let packet = self.encoder.encode_vec_float(samples, PACKET_BYTES_MAX);
-        packet
-            .map(Bytes::from)
-            .map_err(|error| Error::coder(Codec::Opus, error))
+        packet.map(Bytes::from).map_err(|error| Error::coder(Codec::Opus, error))
     }
 }
 

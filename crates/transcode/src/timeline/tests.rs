@@ -5,11 +5,7 @@ const MS: Ticks = 48;
 const FRAME: usize = 1_024;
 
 /// Plays frames with these differences between stamp and truth; gives what was done about each.
-fn play(
-    timeline: &mut Timeline,
-    truth: &mut Ticks,
-    differences: impl IntoIterator<Item = Ticks>,
-) -> Vec<Verdict> {
+fn play(timeline: &mut Timeline, truth: &mut Ticks, differences: impl IntoIterator<Item = Ticks>) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     let mut late = 0;
     for difference in differences {
@@ -47,11 +43,7 @@ fn one_lost_frame_is_a_gap_at_once() {
     truth += FRAME as Ticks;
     let verdicts = play(&mut timeline, &mut truth, [0; 10]);
     assert_eq!(verdicts[0], Verdict::Gap(FRAME));
-    assert!(
-        verdicts[1..]
-            .iter()
-            .all(|verdict| *verdict == Verdict::Follows)
-    );
+    assert!(verdicts[1..].iter().all(|verdict| *verdict == Verdict::Follows));
     assert_eq!(timeline.next, truth);
 }
 
@@ -62,11 +54,7 @@ fn what_overlaps_is_left_out_however_many_frames_it_is() {
     play(&mut timeline, &mut truth, [0; 10]);
     truth -= 3 * FRAME as Ticks / 2;
     let verdicts = play(&mut timeline, &mut truth, [0; 4]);
-    let expected = [
-        Verdict::Overlap(3 * FRAME / 2),
-        Verdict::Follows,
-        Verdict::Follows,
-    ];
+    let expected = [Verdict::Overlap(3 * FRAME / 2), Verdict::Follows, Verdict::Follows];
     assert_eq!(verdicts, expected);
     assert_eq!(timeline.next, truth);
 }
@@ -89,10 +77,7 @@ fn lasting_differences_are_stretched_away() {
         let mut truth = 0;
         play(&mut timeline, &mut truth, [0; 10]);
         play(&mut timeline, &mut truth, vec![difference * MS; 800]);
-        assert!(
-            (timeline.next - truth - difference * MS).abs() <= MS,
-            "{difference}"
-        );
+        assert!((timeline.next - truth - difference * MS).abs() <= MS, "{difference}");
     }
 }
 

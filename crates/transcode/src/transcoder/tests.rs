@@ -29,22 +29,13 @@ fn what_is_seen_together_is_heard_together() {
             let input = encode(encoder, start, 6.0, bursts);
             let mut transcoder = AudioTranscoder::new(&parameters, to).unwrap();
             let output = frames(&transcode(&mut transcoder, &input));
-            let first =
-                output[0].pts as f64 / f64::from(transcoder.parameters().clock_rate.hertz());
-            assert!(
-                (first - start as f64 / f64::from(rate)).abs() < 0.000_13,
-                "{from} -> {to} starts at {first}"
-            );
+            let first = output[0].pts as f64 / f64::from(transcoder.parameters().clock_rate.hertz());
+            assert!((first - start as f64 / f64::from(rate)).abs() < 0.000_13, "{from} -> {to} starts at {first}");
             let (pcm, from_time) = listen(transcoder.parameters(), &output);
             let late = lateness(&pcm, from_time);
             assert!(late.len() >= 20, "{from} -> {to}: {} bursts", late.len());
-            let worst = late
-                .iter()
-                .fold(0.0, |worst: f64, late| worst.max(late.abs()));
-            assert!(
-                worst < 0.001,
-                "{from} {rate} {channels} -> {to}: off by {worst}"
-            );
+            let worst = late.iter().fold(0.0, |worst: f64, late| worst.max(late.abs()));
+            assert!(worst < 0.001, "{from} {rate} {channels} -> {to}: off by {worst}");
         }
     }
 }
@@ -65,10 +56,7 @@ fn in_milliseconds(_: usize, pts: Ticks, clock: ClockRate) -> Ticks {
 
 /// By the wall clock, which is read up to 20 ms too late.
 fn by_arrival(n: usize, pts: Ticks, clock: ClockRate) -> Ticks {
-    let late = (n as i64)
-        .wrapping_mul(6_364_136_223_846_793_005)
-        .wrapping_shr(33)
-        .rem_euclid(20);
+    let late = (n as i64).wrapping_mul(6_364_136_223_846_793_005).wrapping_shr(33).rem_euclid(20);
     in_milliseconds(n, pts, clock) + ClockRate::MILLISECONDS.rescale(late, clock)
 }
 
@@ -106,19 +94,12 @@ fn ten_minutes_stay_together_whatever_the_source_rounds() {
 fn sound_that_is_stamped_on_arrival_is_smooth() {
     let (late, _) = aac_to_opus(60.0, 44_100, by_arrival);
     assert!(late.len() > 230);
-    assert!(
-        late.iter().all(|late| (0.0..0.02).contains(late)),
-        "{late:?}"
-    );
+    assert!(late.iter().all(|late| (0.0..0.02).contains(late)), "{late:?}");
 }
 
 #[test]
 fn a_sound_card_that_runs_slow_stays_with_the_picture() {
     let (late, _) = aac_to_opus(300.0, 48_000, by_another_clock);
-    let drift: Vec<f64> = late
-        .iter()
-        .enumerate()
-        .map(|(n, late)| late - (n + 1) as f64 * PERIOD / 10_000.0)
-        .collect();
+    let drift: Vec<f64> = late.iter().enumerate().map(|(n, late)| late - (n + 1) as f64 * PERIOD / 10_000.0).collect();
     assert!(largest(&drift) < 0.002);
 }
