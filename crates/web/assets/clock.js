@@ -25,10 +25,12 @@ const BLACK_MAX = 100;
 /** The most that luma may differ inside one block. */
 const UNEVEN_MAX = 70;
 
-/** Reads in a row that must agree before a value is shown. */
-const AGREE_MIN = 5;
-/** How far two successive stamps may part from the time between their pictures. */
+/** The clock must have run this long, in step with the pictures, before it is believed. */
+const AGREE_MS = 1000;
+/** How far stamps may part from the time between their pictures; a delay may change by so much in that time. */
 const DRIFT_MS_MAX = 400;
+/** Pictures in a row without a strip after which it is believed no more. */
+const MISSING_MAX = 5;
 /** Delays outside this are clocks that disagree, not delays. */
 const LATENCY_MS_MIN = -50;
 const LATENCY_MS_MAX = 20_000;
@@ -102,9 +104,8 @@ export class ClockReader {
   #running = false;
   #skipped = 0;
   #blank = 0;
-  /** @type {{stamp: number, shown: number}|null} */
-  #last = null;
-  #agreed = 0;
+  /** Reads in step with one another, the oldest first. @type {{stamp: number, shown: number}[]} */
+  #marks = [];
   /** @type {number[]} */
   #samples = [];
   /** Strips read, and pictures in between that had none. */
@@ -140,13 +141,14 @@ export class ClockReader {
   /** Forgets what was read, as at a new session. */
   reset() {
     this.#samples = [];
-    this.#last = null;
-    this.#agreed = this.#blank = this.#skipped = this.good = this.bad = 0;
+    this.#marks = [];
+    this.#blank = this.#skipped = this.good = this.bad = 0;
   }
 
   /** Whether the picture carries a clock that can be trusted. */
   get trusted() {
-    return this.#agreed >= AGREE_MIN;
+    const [first, last] = [this.#marks[0], this.#marks[this.#marks.length - 1]];
+    return first !== undefined && last.shown - first.shown >= AGREE_MS;
   }
 
   /**
@@ -174,7 +176,7 @@ export class ClockReader {
     if (stamp === null) {
       this.bad += 1;
       this.#blank += 1;
-      if (this.#blank > AGREE_MIN) this.#agreed = 0;
+      if (this.#blank > MISSING_MAX) this.#marks = [];
       return;
     }
     this.good += 1;
@@ -188,15 +190,17 @@ export class ClockReader {
    * @param {number} shown
    */
   #accept(stamp, shown) {
-    const last = this.#last;
-    this.#last = { stamp, shown };
-    const advance = last ? near(stamp - last.stamp) - (shown - last.shown) : 0;
     const latency = near(shown - stamp);
-    if (Math.abs(advance) > DRIFT_MS_MAX || latency < LATENCY_MS_MIN || latency > LATENCY_MS_MAX) {
-      this.#agreed = 0;
-      return;
+    const inStep = (/** @type {{stamp: number, shown: number}|undefined} */ mark) =>
+      !mark || Math.abs(near(stamp - mark.stamp) - (shown - mark.shown)) <= DRIFT_MS_MAX;
+    const sane = latency >= LATENCY_MS_MIN && latency <= LATENCY_MS_MAX;
+    if (!sane || !inStep(this.#marks[0]) || !inStep(this.#marks[this.#marks.length - 1])) {
+      this.#marks = [];
+      this.#samples = [];
     }
-    this.#agreed += 1;
+    if (!sane) return;
+    this.#marks.push({ stamp, shown });
+    while (this.#marks.length > 2 && shown - this.#marks[1].shown >= AGREE_MS) this.#marks.shift();
     this.#samples.push(latency);
     if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
   }

@@ -23,10 +23,7 @@ const SAFETY: [(HeaderName, &str); 4] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
-    (
-        HeaderName::from_static("permissions-policy"),
-        "camera=(), microphone=(), geolocation=()",
-    ),
+    (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()"),
 ];
 
 /// The embedded file of that name, or 404.
@@ -41,17 +38,11 @@ pub(crate) fn serve(name: &str, headers: &HeaderMap) -> Response<Body> {
 pub(crate) fn answer(file: EmbeddedFile, headers: &HeaderMap) -> Response<Body> {
     let tag = entity_tag(&file);
     // Files keep their name from version to version, so a browser asks each time; mostly it is told "as before".
-    let caching = [
-        (header::ETAG, tag.as_str()),
-        (header::CACHE_CONTROL, "no-cache"),
-    ];
+    let caching = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, "no-cache")];
     if knows(headers, &tag) {
         return safe((StatusCode::NOT_MODIFIED, caching));
     }
-    let content_type = [(
-        header::CONTENT_TYPE,
-        format!("{}; charset=utf-8", file.metadata.mimetype()),
-    )];
+    let content_type = [(header::CONTENT_TYPE, format!("{}; charset=utf-8", file.metadata.mimetype()))];
     safe((caching, content_type, Body::from(file.data)))
 }
 
@@ -59,33 +50,19 @@ pub(crate) fn answer(file: EmbeddedFile, headers: &HeaderMap) -> Response<Body> 
 pub(crate) fn safe(answer: impl IntoResponse) -> Response<Body> {
     let mut response = answer.into_response();
     for (name, value) in SAFETY {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }
 
 /// A strong tag made from the content. Source: RFC 9110 §8.8.3.
 fn entity_tag(file: &EmbeddedFile) -> String {
-    let digits: String = file
-        .metadata
-        .sha256_hash()
-        .iter()
-        .take(12)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digits: String = file.metadata.sha256_hash().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
     format!("\"{digits}\"")
 }
 
 /// Whether the client names this tag among those it has. Source: RFC 9110 §13.1.2, weak comparison.
 fn knows(headers: &HeaderMap, tag: &str) -> bool {
-    let named = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    named
-        .flat_map(|list| list.split(','))
-        .map(str::trim)
-        .any(|one| one == "*" || one.trim_start_matches("W/") == tag)
+    let named = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    named.flat_map(|list| list.split(',')).map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)
 }

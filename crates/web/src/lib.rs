@@ -69,7 +69,5 @@ async fn asset(file: Result<Path<String>, PathRejection>, headers: HeaderMap) ->
 /// An error text as a sentence: first letter upper case, full stop at the end.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        format!("{}{}.", first.to_uppercase(), letters.as_str())
-    })
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }

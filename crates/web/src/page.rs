@@ -27,13 +27,8 @@ pub(crate) fn serve(name: &str, headers: &HeaderMap) -> Response<Body> {
 /// 404 as a page that says why.
 pub(crate) fn missing(reason: &str) -> Response<Body> {
     let page = Pages::get("missing.html");
-    let template = page.as_ref().map_or(REASON, |file| {
-        std::str::from_utf8(&file.data).unwrap_or(REASON)
-    });
-    assets::safe((
-        StatusCode::NOT_FOUND,
-        Html(template.replace(REASON, &escape(reason))),
-    ))
+    let template = page.as_ref().map_or(REASON, |file| std::str::from_utf8(&file.data).unwrap_or(REASON));
+    assets::safe((StatusCode::NOT_FOUND, Html(template.replace(REASON, &escape(reason)))))
 }
 
 /// Text that is safe between tags and in quoted attributes.

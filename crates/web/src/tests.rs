@@ -12,30 +12,15 @@ async fn get(path: &str) -> Response<Body> {
 }
 
 async fn request(request: axum::http::request::Builder) -> Response<Body> {
-    router()
-        .oneshot(request.body(Body::empty()).unwrap())
-        .await
-        .unwrap()
+    router().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
 }
 
 async fn text(response: Response<Body>) -> String {
-    String::from_utf8(
-        response
-            .into_body()
-            .collect()
-            .await
-            .unwrap()
-            .to_bytes()
-            .to_vec(),
-    )
-    .unwrap()
+    String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
 fn value<'a>(response: &'a Response<Body>, name: &str) -> &'a str {
-    response
-        .headers()
-        .get(name)
-        .map_or("", |value| value.to_str().unwrap())
+    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
 }
 
 #[tokio::test]
@@ -58,28 +43,12 @@ async fn every_file_comes_with_its_type() {
 
 #[tokio::test]
 async fn no_answer_lets_a_page_run_or_reach_what_is_not_ours() {
-    for path in [
-        "/",
-        "/play/demo",
-        "/play/-bad",
-        "/assets/player.js",
-        "/assets/nothing.js",
-    ] {
+    for path in ["/", "/play/demo", "/play/-bad", "/assets/player.js", "/assets/nothing.js"] {
         let response = get(path).await;
         let policy = value(&response, "content-security-policy");
-        assert!(
-            policy.starts_with("default-src 'none'; script-src 'self';"),
-            "{path}: {policy}"
-        );
-        assert!(
-            !policy.contains("unsafe") && !policy.contains("http"),
-            "{path}: {policy}"
-        );
-        assert_eq!(
-            value(&response, "x-content-type-options"),
-            "nosniff",
-            "{path}"
-        );
+        assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{path}: {policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains("http"), "{path}: {policy}");
+        assert_eq!(value(&response, "x-content-type-options"), "nosniff", "{path}");
         assert_eq!(value(&response, "referrer-policy"), "no-referrer", "{path}");
     }
 }
@@ -89,23 +58,11 @@ async fn pages_hold_no_inline_script_style_or_foreign_address() {
     for path in ["/", "/play/demo", "/play/-bad"] {
         let page = text(get(path).await).await;
         assert!(page.starts_with("<!doctype html>"), "{path}");
-        for forbidden in [
-            "<style",
-            " style=",
-            " onclick=",
-            " onload=",
-            "src=\"http",
-            "href=\"http",
-            "javascript:",
-        ] {
+        for forbidden in ["<style", " style=", " onclick=", " onload=", "src=\"http", "href=\"http", "javascript:"] {
             assert!(!page.contains(forbidden), "{path} holds {forbidden}");
         }
         let scripts = page.matches("<script").count();
-        assert_eq!(
-            scripts,
-            page.matches(" src=\"/assets/").count(),
-            "{path}: every script is a file of ours"
-        );
+        assert_eq!(scripts, page.matches(" src=\"/assets/").count(), "{path}: every script is a file of ours");
     }
 }
 
@@ -113,15 +70,9 @@ async fn pages_hold_no_inline_script_style_or_foreign_address() {
 async fn what_the_pages_name_is_there() {
     for page in ["/", "/play/demo", "/play/-bad"] {
         let body = text(get(page).await).await;
-        let named = body
-            .split(['"', '#'])
-            .filter(|part| part.starts_with("/assets/"));
+        let named = body.split(['"', '#']).filter(|part| part.starts_with("/assets/"));
         for asset in named {
-            assert_eq!(
-                get(asset).await.status(),
-                StatusCode::OK,
-                "{page} names {asset}"
-            );
+            assert_eq!(get(asset).await.status(), StatusCode::OK, "{page} names {asset}");
         }
     }
 }
@@ -134,10 +85,7 @@ async fn modules_import_only_modules_that_are_there() {
         let response = get(&format!("/assets/{file}")).await;
         assert_eq!(response.status(), StatusCode::OK, "{file}");
         let source = text(response).await;
-        let imports = source
-            .lines()
-            .filter(|line| line.contains(" from "))
-            .filter_map(|line| line.split('\'').nth(1));
+        let imports = source.lines().filter(|line| line.contains(" from ")).filter_map(|line| line.split('\'').nth(1));
         for import in imports.filter_map(|path| path.strip_prefix("./")) {
             if !seen.contains(&import.to_owned()) {
                 waiting.push(import.to_owned());
@@ -154,17 +102,9 @@ async fn a_file_the_browser_has_is_not_sent_again() {
         let first = get(path).await;
         assert_eq!(value(&first, "cache-control"), "no-cache", "{path}");
         let tag = value(&first, "etag").to_owned();
-        assert!(
-            tag.starts_with('"') && tag.ends_with('"') && tag.len() > 10,
-            "{path}: {tag}"
-        );
+        assert!(tag.starts_with('"') && tag.ends_with('"') && tag.len() > 10, "{path}: {tag}");
 
-        for known in [
-            tag.clone(),
-            format!("W/{tag}"),
-            format!("\"old\", {tag}"),
-            "*".to_owned(),
-        ] {
+        for known in [tag.clone(), format!("W/{tag}"), format!("\"old\", {tag}"), "*".to_owned()] {
             let again = request(Request::get(path).header(header::IF_NONE_MATCH, &known)).await;
             assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{path} {known}");
             assert_eq!(value(&again, "etag"), tag, "{path}");
@@ -196,11 +136,7 @@ async fn a_bad_name_gets_a_page_that_says_what_is_wrong() {
     for (path, expected) in cases {
         let response = get(path).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
-        assert_eq!(
-            value(&response, "content-type"),
-            "text/html; charset=utf-8",
-            "{path}"
-        );
+        assert_eq!(value(&response, "content-type"), "text/html; charset=utf-8", "{path}");
         let page = text(response).await;
         assert!(page.contains(expected), "{path}: {page}");
         assert!(!page.contains("<script>"), "{path}");
@@ -209,12 +145,9 @@ async fn a_bad_name_gets_a_page_that_says_what_is_wrong() {
 
 #[tokio::test]
 async fn no_file_outside_the_embedded_ones_is_served() {
-    for path in [
-        "/assets/../Cargo.toml",
-        "/assets/%2e%2e/Cargo.toml",
-        "/assets/..%2fsrc%2flib.rs",
-        "/assets/%2fetc%2fpasswd",
-    ] {
+    for path in
+        ["/assets/../Cargo.toml", "/assets/%2e%2e/Cargo.toml", "/assets/..%2fsrc%2flib.rs", "/assets/%2fetc%2fpasswd"]
+    {
         assert_eq!(get(path).await.status(), StatusCode::NOT_FOUND, "{path}");
     }
 }
@@ -232,9 +165,5 @@ async fn the_player_without_a_name_leads_to_the_list() {
 async fn the_page_for_other_addresses_says_so() {
     let response = crate::not_found();
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
-    assert!(
-        text(response)
-            .await
-            .contains("There is no page at this address.")
-    );
+    assert!(text(response).await.contains("There is no page at this address."));
 }
