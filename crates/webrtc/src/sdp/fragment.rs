@@ -44,6 +44,11 @@ impl Fragment {
         Ok(Fragment { ice: check_credentials(fragment, password)?, candidates })
     }
 
+    /// The user name fragment of the peer's ICE agent.
+    pub fn ice_fragment(&self) -> &str {
+        &self.ice.fragment
+    }
+
     /// How many candidates it names.
     pub fn candidates(&self) -> usize {
         self.candidates

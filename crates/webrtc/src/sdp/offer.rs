@@ -149,6 +149,11 @@ impl Offer {
         let lookup = Lookup { section: session.medias.get(first), session: &session.attributes };
         Ok(Offer { ice: ice_credentials(&lookup)?, fingerprint: fingerprint(&lookup)?, role: role(&lookup)?, media })
     }
+
+    /// The user name fragment of the peer's ICE agent; another one later asks for a restart.
+    pub fn ice_fragment(&self) -> &str {
+        &self.ice.fragment
+    }
 }
 
 pub(crate) fn parse_session(text: &str) -> Result<Session, OfferError> {
