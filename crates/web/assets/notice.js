@@ -22,6 +22,7 @@ export function notice(playback) {
     case 'connecting':
       return { title: 'Connecting…', text: '', busy: true };
     case 'waiting':
+      if (playback.error?.kind === 'starting') return { title: 'About to start', text: 'The stream has begun, but its first picture is still to come.', busy: true };
       return playback.sessions
         ? { title: 'The stream has ended', text: 'Keep this page open: it plays on if the stream comes back.', busy: true }
         : { title: 'Not live yet', text: `Nobody sends “${name}” just now. Keep this page open: it plays as soon as someone does.`, busy: true };

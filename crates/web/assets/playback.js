@@ -183,7 +183,7 @@ export class Playback extends EventTarget {
     if (hopeless) {
       this.#explainCodec(error);
       this.#setState('error');
-    } else if (error.kind === 'not-live') {
+    } else if (error.kind === 'not-live' || error.kind === 'starting') {
       this.#retry('waiting', document.hidden ? WAITING_HIDDEN_MS : later(WAITING_MS, this.attempts));
     } else {
       this.#retry('reconnecting', Math.max(error.retryAfter * 1000, later(RETRY_MS, this.attempts)));

@@ -18,10 +18,10 @@
 /**
  * Why a session could not begin.
  *
- * `not-live`: nobody publishes the stream. `refused`: not allowed. `codec`: no coding format in common.
+ * `not-live`: nobody publishes the stream. `starting`: someone does, but it cannot be played yet. `refused`: not allowed. `codec`: no coding format in common.
  * `busy`: the server is full. `server`: it failed. `network`: it cannot be reached.
  * `blocked`: it answers, but media does not get through. `unsupported`: the browser has no WebRTC.
- * @typedef {'not-live'|'refused'|'codec'|'busy'|'server'|'network'|'blocked'|'unsupported'} WhepErrorKind
+ * @typedef {'not-live'|'starting'|'refused'|'codec'|'busy'|'server'|'network'|'blocked'|'unsupported'} WhepErrorKind
  */
 
 export class WhepError extends Error {
@@ -45,6 +45,8 @@ export class WhepError extends Error {
 const CONNECT_MS = 10_000;
 /** How long a broken path may take to mend itself. */
 const DISCONNECTED_MS = 3000;
+/** Candidates found within this time go in one request. */
+const GATHER_MS = 100;
 /** Sentences from a server are cut to this length. */
 const DETAIL_CHARS_MAX = 300;
 
@@ -64,6 +66,8 @@ export class WhepClient extends EventTarget {
   #connected = false;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #gathering;
   #abort = new AbortController();
 
   /**
@@ -125,6 +129,7 @@ export class WhepClient extends EventTarget {
     this.#over = true;
     this.#abort.abort();
     clearTimeout(this.#timer);
+    clearTimeout(this.#gathering);
     this.#peer?.close();
     this.#peer = null;
     const session = this.#session;
@@ -155,18 +160,19 @@ export class WhepClient extends EventTarget {
       this.stop(); // stopped while the answer was on its way: give the session back
       throw new WhepError('network', 'stopped');
     }
-    this.#sendCandidates();
+    this.#gathering ??= setTimeout(() => this.#sendCandidates(), GATHER_MS);
     return answer;
   }
 
   /** @param {RTCIceCandidate} candidate */
   #trickle(candidate) {
     this.#candidates.push(candidate);
-    queueMicrotask(() => this.#sendCandidates());
+    this.#gathering ??= setTimeout(() => this.#sendCandidates(), GATHER_MS);
   }
 
   /** Source: RFC 8840 §9, the SDP fragment; RFC 9725 §4.3.2, the PATCH that carries it. */
   #sendCandidates() {
+    this.#gathering = undefined;
     if (!this.#session || !this.#tag || this.#over || this.#candidates.length === 0) return;
     const sdp = this.#peer?.localDescription?.sdp ?? '';
     const line = (/** @type {RegExp} */ pattern) => sdp.match(pattern)?.[0].trim() ?? '';
@@ -196,7 +202,7 @@ export class WhepClient extends EventTarget {
     } else if (state === 'failed') {
       this.#end('the connection broke', 'network');
     } else if (state === 'closed') {
-      this.#end('the server ended the session', 'server');
+      this.#endedThere();
     }
   }
 
@@ -204,8 +210,13 @@ export class WhepClient extends EventTarget {
   #watchForGoodbye() {
     const transport = this.#peer?.getReceivers()[0]?.transport;
     transport?.addEventListener('statechange', () => {
-      if (transport.state === 'closed' || transport.state === 'failed') this.#end('the server ended the session', 'server');
+      if (transport.state === 'closed' || transport.state === 'failed') this.#endedThere();
     });
+  }
+
+  #endedThere() {
+    this.#session = null; // there is nothing left to give back
+    this.#end('the server ended the session', 'server');
   }
 
   /**
@@ -236,6 +247,7 @@ async function refusal(response) {
  */
 function refusalKind(status) {
   if (status === 404 || status === 410) return 'not-live';
+  if (status === 409) return 'starting';
   if (status === 401 || status === 403) return 'refused';
   if (status === 406 || status === 415 || status === 422) return 'codec';
   if (status === 429 || status === 503) return 'busy';

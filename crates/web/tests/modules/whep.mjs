@@ -67,7 +67,7 @@ function serve(answer) {
 }
 
 const accepted = (headers = {}) => new Response('v=0', { status: 201, headers: { location: '/whep/7', etag: '"t"', ...headers } });
-const settle = () => new Promise((done) => setTimeout(done, 5));
+const settle = () => new Promise((done) => setTimeout(done, 150));
 
 test('a session is asked for, its candidates follow, and it is given back', async () => {
   const asked = serve(accepted);
@@ -101,6 +101,7 @@ test('a server without an entity tag is sent no candidates', async () => {
 test('each refusal has its kind and the words of the server', async () => {
   const cases = [
     [404, 'text/plain', 'not here', 'not-live', 'not here'],
+    [409, 'text/plain', 'no tracks yet', 'starting', 'no tracks yet'],
     [401, 'application/json', '{"message":"a token is needed"}', 'refused', 'a token is needed'],
     [403, 'application/problem+json', '{"title":"No","detail":"not you"}', 'refused', 'not you'],
     [406, 'text/plain', 'no codec in common', 'codec', 'no codec in common'],

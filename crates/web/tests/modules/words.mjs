@@ -70,6 +70,7 @@ test('each state but playing is told in words', () => {
     [{ state: 'connecting' }, /Connecting/],
     [{ state: 'waiting' }, /Not live yet.*“cam”/],
     [{ state: 'waiting', sessions: 1 }, /has ended/],
+    [{ state: 'waiting', error: error('starting') }, /About to start/],
     [{ state: 'stalled' }, /paused/],
     [{ state: 'reconnecting', error: error('network') }, /Connection lost/],
     [{ state: 'reconnecting', attempts: 4, error: error('network') }, /cannot be reached.*attempt 4/],
