@@ -90,6 +90,11 @@ impl Origin {
         format!("rtmp://{}/live/{name}", self.host)
     }
 
+    /// Where RTMP over TLS publishes and plays a stream.
+    pub fn rtmps(&self, name: &str) -> String {
+        format!("rtmps://{}:1936/live/{name}", self.host)
+    }
+
     /// Where WHEP plays a stream.
     pub fn whep(&self, name: &str) -> String {
         self.page(&format!("/{name}/whep"))

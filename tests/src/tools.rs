@@ -49,11 +49,15 @@ pub fn package() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The server under test, built by the same cargo in the same profile as this test.
+/// The server under test: the one that `HEADWATER_ORIGIN` names, else the one that the same cargo built in the same
+/// profile as this test.
 ///
 /// # Errors
 /// When it was not built.
 pub fn origin() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os("HEADWATER_ORIGIN") {
+        return Ok(named.into());
+    }
     let test = std::env::current_exe().context("the test does not know its own path")?;
     let origin = test.ancestors().nth(2).unwrap_or(Path::new("")).join("origin");
     if !origin.is_file() {

@@ -37,7 +37,7 @@ fn hevc_and_opus_come_back_unchanged_to_an_enhanced_player() -> Result<()> {
     let origin = Origin::start()?;
     let publisher = publish_file_by(&newest, &file, &origin.rtmp("new"), 0.0)?;
     origin.wait_published("new")?;
-    for url in [origin.rtmp("new"), origin.flv("new")] {
+    for url in [origin.rtmp("new"), origin.flv("new") + "?enhanced=1"] {
         let recorder = Recorder::ffmpeg_of(&newest, &url)?;
         recorder.wait_pictures(90, PATIENCE).context(url.clone())?;
         let got = recorder.finish()?;
@@ -86,8 +86,7 @@ fn opus_goes_to_a_browser_as_it_is_and_to_an_old_player_as_aac() -> Result<()> {
 #[test]
 fn av1_comes_back_to_an_enhanced_player() -> Result<()> {
     let _turn = turn();
-    let file = file("av1-aac", "-c:v libsvtav1 -preset 12 -svtav1-params keyint=30 -c:a aac")
-        .or_else(|_| file("av1-aac", "-c:v libaom-av1 -cpu-used 8 -usage realtime -c:a aac"))?;
+    let file = file("av1-aac", "-c:v libsvtav1 -preset 12 -svtav1-params keyint=30 -c:a aac")?;
     let newest = tools::newest_ffmpeg()?;
     let origin = Origin::start()?;
     let publisher = publish_file_by(&newest, &file, &origin.rtmp("av1"), 0.0)?;

@@ -127,6 +127,22 @@ fn a_recording_of_a_late_joiner_decodes_without_a_complaint() -> Result<()> {
 }
 
 #[test]
+fn a_stream_is_published_and_played_over_tls() -> Result<()> {
+    let _turn = turn();
+    let origin = Origin::start()?;
+    let file = Source::default().file(30)?;
+    let sent = flv::tags(&std::fs::read(&file)?)?;
+    let publisher = publish_file(&file, &origin.rtmps("closed"), 0.0)?;
+    origin.wait_published("closed")?;
+    let recorder = Recorder::ffmpeg(&origin.rtmps("closed"))?;
+    recorder.wait_pictures(60, PATIENCE)?;
+    same_pictures(&sent, &recorder.finish()?)?;
+    publisher.kill();
+    origin.stop()?;
+    Ok(())
+}
+
+#[test]
 fn names_below_other_apps_and_with_query_tokens_are_found() -> Result<()> {
     let _turn = turn();
     let origin = Origin::start()?;
