@@ -52,6 +52,8 @@ struct Figures {
 
 /// Rates are means over at least this time.
 const SAMPLE_TIME: Duration = Duration::from_secs(2);
+/// Viewers that stay for less than this may go without their bytes being counted.
+const NEWCOMER_TIME: Duration = Duration::from_millis(200);
 
 impl Accounts {
     /// Keeps the books until dropped.
@@ -60,10 +62,17 @@ impl Accounts {
         loop {
             let sleep = hub.environment().sleep(SAMPLE_TIME);
             let mut sleep = std::pin::pin!(sleep);
+            let mut newcomers = false;
             loop {
                 let next = std::pin::pin!(events.next());
                 match select(next, sleep.as_mut()).await {
-                    Either::Left((Some(event), _)) => self.count(&event),
+                    Either::Left((Some(event), _)) => {
+                        self.count(&event);
+                        if matches!(event, Event::ViewerJoined { .. }) && !newcomers {
+                            newcomers = true;
+                            sleep.set(hub.environment().sleep(NEWCOMER_TIME));
+                        }
+                    }
                     Either::Left((None, _)) => return,
                     Either::Right(_) => break,
                 }

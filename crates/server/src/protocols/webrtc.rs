@@ -138,8 +138,8 @@ struct WebRtcSource(headwater_webrtc::WebRtc);
 
 impl Source for WebRtcSource {
     fn metrics(&self) -> Vec<Metric> {
-        let shards = FIGURES.iter().map(|(name, what, _)| {
-            let metric = if *name == "sessions" { Metric::gauge } else { Metric::counter };
+        let shards = FIGURES.into_iter().map(|(name, what, _)| {
+            let metric = if name == "sessions" { Metric::gauge } else { Metric::counter };
             metric(format!("webrtc_{name}"), what).by("shard")
         });
         let pending = Metric::gauge("webrtc_pending_sessions", "Sessions whose peer has not connected yet.");
