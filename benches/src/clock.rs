@@ -27,28 +27,18 @@ pub(crate) fn timed(work: impl FnOnce()) -> Duration {
 ///
 /// Source: proc_pid_stat(5), fields 14 and 15.
 pub(crate) fn process_time(pid: u32) -> Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))
-        .with_context(|| format!("process {pid} is gone"))?;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).with_context(|| format!("process {pid} is gone"))?;
     // The second field is the name in parentheses, which may hold anything.
     let (_, fields) = stat.rsplit_once(')').context("no name in stat")?;
-    let ticks: u64 = fields
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .map(|field| field.parse::<u64>().unwrap_or(0))
-        .sum();
+    let ticks: u64 = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap_or(0)).sum();
     let per_second = clock_ticks_per_second().max(1);
     Ok(Duration::from_nanos(ticks * (1_000_000_000 / per_second)))
 }
 
 /// Memory that a process holds now, in bytes.
 pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))
-        .with_context(|| format!("process {pid} is gone"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("no VmRSS in status")?;
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("process {pid} is gone"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in status")?;
     let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kibibytes * 1024)
 }
@@ -58,10 +48,9 @@ pub(crate) fn time_by_thread(pid: u32) -> Result<Vec<(String, Duration)>> {
     let mut threads: Vec<(String, Duration)> = Vec::new();
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
         let task = task?.path();
-        let (Ok(name), Ok(schedstat)) = (
-            fs::read_to_string(task.join("comm")),
-            fs::read_to_string(task.join("schedstat")),
-        ) else {
+        let (Ok(name), Ok(schedstat)) =
+            (fs::read_to_string(task.join("comm")), fs::read_to_string(task.join("schedstat")))
+        else {
             continue;
         };
         let nanoseconds = schedstat.split_whitespace().next().unwrap_or("0").parse()?;

@@ -40,11 +40,7 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options {
-            datagram_sinks: 200,
-            stream_sinks: 500,
-            runs: 5,
-        }
+        Options { datagram_sinks: 200, stream_sinks: 500, runs: 5 }
     }
 }
 
@@ -52,12 +48,7 @@ impl Default for Options {
 pub(crate) fn run(options: &Options, report: &mut Report) -> Result<()> {
     let progress = Progress::new(PART, 9);
     progress.say("copying");
-    report.figure(
-        PART,
-        "copy of 1,200 B and a new header",
-        copying(options),
-        "ns",
-    );
+    report.figure(PART, "copy of 1,200 B and a new header", copying(options), "ns");
     progress.step();
     for (name, algorithm) in [("AES-128-GCM", &AES_128_GCM), ("AES-256-GCM", &AES_256_GCM)] {
         progress.say(format!("sealing by {name}"));
@@ -82,10 +73,7 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Result<()> {
     }
     progress.say("writing frames");
     for (merged, time) in frames(options)? {
-        let what = format!(
-            "writev of {merged} x 8,333 B to {} connections",
-            options.stream_sinks
-        );
+        let what = format!("writev of {merged} x 8,333 B to {} connections", options.stream_sinks);
         report.figure(PART, what, time, "ns/frame");
         progress.step();
     }

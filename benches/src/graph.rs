@@ -44,11 +44,7 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options {
-            viewers: 1_000,
-            bursts: 600,
-            runs: 5,
-        }
+        Options { viewers: 1_000, bursts: 600, runs: 5 }
     }
 }
 
@@ -67,13 +63,7 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Result<()> {
         let label = format!("{} cursors over {streams} streams", options.viewers);
         report.figure(PART, format!("{label}: writing"), write, "ns/packet");
         let share = write * streams as f64 / options.viewers as f64;
-        report.barred(
-            PART,
-            format!("{label}: handing over, writer's share included"),
-            read + share,
-            "ns",
-            BAR,
-        );
+        report.barred(PART, format!("{label}: handing over, writer's share included"), read + share, "ns", BAR);
     }
     progress.say("woken by another thread");
     let mut best = f64::MAX;
@@ -81,10 +71,7 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Result<()> {
         best = best.min(measure_woken(options)?);
         progress.step();
     }
-    let label = format!(
-        "{} cursors, woken by a writer on another thread",
-        options.viewers
-    );
+    let label = format!("{} cursors, woken by a writer on another thread", options.viewers);
     report.barred(PART, format!("{label}: handing over"), best, "ns", BAR);
     Ok(())
 }
@@ -104,11 +91,7 @@ impl Stream {
             format: Format::Video(VideoFormat::default()),
             config: bytes::Bytes::new(),
         });
-        Stream {
-            writer,
-            lane,
-            sequence: 0,
-        }
+        Stream { writer, lane, sequence: 0 }
     }
 
     fn write(&mut self, burst: Vec<Arc<[u8]>>) {
@@ -128,9 +111,7 @@ impl Stream {
 }
 
 fn burst() -> Vec<Arc<[u8]>> {
-    (0..BURST)
-        .map(|value| vec![value as u8; PAYLOAD_BYTES].into())
-        .collect()
+    (0..BURST).map(|value| vec![value as u8; PAYLOAD_BYTES].into()).collect()
 }
 
 /// Nanoseconds for writing a packet, and for reading one in one viewer.
@@ -166,10 +147,7 @@ fn measure(options: &Options, streams: usize) -> (f64, f64) {
         }
     }
     let written = options.bursts * BURST * streams.len() as u64;
-    (
-        writing.as_nanos() as f64 / written as f64,
-        reading.as_nanos() as f64 / read.max(1) as f64,
-    )
+    (writing.as_nanos() as f64 / written as f64, reading.as_nanos() as f64 / read.max(1) as f64)
 }
 
 /// What a shard does when its bell rings: viewer by viewer, everything that is new. Says how many packets it was.
@@ -194,9 +172,8 @@ fn read_all(cursors: &mut [Cursor<Packet>]) -> u64 {
 fn measure_woken(options: &Options) -> Result<f64> {
     let mut stream = Stream::new();
     let bell = Bell::new();
-    let mut cursors: Vec<Cursor<Packet>> = (0..options.viewers)
-        .map(|_| stream.lane.cursor(&bell, Join::NewestGroup))
-        .collect();
+    let mut cursors: Vec<Cursor<Packet>> =
+        (0..options.viewers).map(|_| stream.lane.cursor(&bell, Join::NewestGroup)).collect();
     let expected = options.bursts * BURST * options.viewers as u64;
     let (done, turns) = mpsc::channel();
     let total = Arc::new(AtomicU64::new(0));

@@ -6,8 +6,15 @@
 mod clock;
 mod floor;
 mod graph;
+mod http;
+mod idle;
+mod publisher;
 mod report;
+mod rtmp;
+mod server;
 mod sinks;
+mod source;
+mod webrtc;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -23,6 +30,8 @@ use report::Report;
 struct Arguments {
     #[command(subcommand)]
     bench: Bench,
+    #[command(flatten)]
+    server: server::Options,
     /// Also writes the figures to this file, as JSON.
     #[arg(long, global = true, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -34,6 +43,18 @@ enum Bench {
     Graph(graph::Options),
     /// What this machine can do: copying, sealing, sending.
     Floor(floor::Options),
+    /// RTMP: the server's work for each byte of many players, beside bare writing.
+    Rtmp(rtmp::Options),
+    /// WebRTC: the server's work for each packet of many viewers, beside the shortest way.
+    Webrtc(webrtc::Options),
+    /// What the server takes when there is little to do.
+    Idle(idle::Options),
+    /// All of them.
+    All {
+        /// Seconds of each measurement of the server.
+        #[arg(long, default_value_t = 15)]
+        seconds: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -50,28 +71,40 @@ fn run() -> Result<()> {
     let arguments = Arguments::parse();
     raise_descriptor_limit();
     let mut report = Report::new();
-    let result = match &arguments.bench {
-        Bench::Graph(options) => graph::run(options, &mut report),
-        Bench::Floor(options) => floor::run(options, &mut report),
-    };
+    let result = measure(&arguments.bench, &arguments.server, &mut report);
     report.print()?;
     if let Some(file) = &arguments.json {
-        report
-            .write_json(file)
-            .with_context(|| format!("cannot write {}", file.display()))?;
+        report.write_json(file).with_context(|| format!("cannot write {}", file.display()))?;
     }
     result
+}
+
+fn measure(bench: &Bench, server: &server::Options, report: &mut Report) -> Result<()> {
+    match bench {
+        Bench::Graph(options) => graph::run(options, report),
+        Bench::Floor(options) => floor::run(options, report),
+        Bench::Rtmp(options) => rtmp::run(options, server, report),
+        Bench::Webrtc(options) => webrtc::run(options, server, report),
+        Bench::Idle(options) => idle::run(options, server, report),
+        Bench::All { seconds } => measure_all(*seconds, server, report),
+    }
+}
+
+/// One after the other; what fails does not keep the rest from being measured.
+fn measure_all(seconds: u64, server: &server::Options, report: &mut Report) -> Result<()> {
+    let results = [
+        graph::run(&graph::Options::default(), report),
+        floor::run(&floor::Options::default(), report),
+        idle::run(&idle::Options::lasting(seconds), server, report),
+        rtmp::run(&rtmp::Options::lasting(seconds), server, report),
+        webrtc::run(&webrtc::Options::lasting(seconds), server, report),
+    ];
+    results.into_iter().collect()
 }
 
 /// A thousand viewers need more descriptors than a shell allows by itself.
 fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     // Where it may not be raised, the bench that needs more says so itself.
-    let _ = setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limit.maximum,
-            maximum: limit.maximum,
-        },
-    );
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }

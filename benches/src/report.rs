@@ -19,7 +19,6 @@ pub(crate) struct Report {
     cores: usize,
     load_before: f64,
     figures: Vec<Figure>,
-    notes: Vec<String>,
 }
 
 /// One figure.
@@ -42,24 +41,13 @@ impl Report {
             version: env!("CARGO_PKG_VERSION"),
             optimised: !cfg!(debug_assertions),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
-            load_before: load
-                .split_whitespace()
-                .next()
-                .and_then(|load| load.parse().ok())
-                .unwrap_or(0.0),
+            load_before: load.split_whitespace().next().and_then(|load| load.parse().ok()).unwrap_or(0.0),
             figures: Vec::new(),
-            notes: Vec::new(),
         }
     }
 
     /// A figure without a bar.
-    pub(crate) fn figure(
-        &mut self,
-        part: &'static str,
-        what: impl Into<String>,
-        value: f64,
-        unit: &'static str,
-    ) {
+    pub(crate) fn figure(&mut self, part: &'static str, what: impl Into<String>, value: f64, unit: &'static str) {
         self.add(part, what.into(), value, unit, None);
     }
 
@@ -75,39 +63,15 @@ impl Report {
         self.add(part, what.into(), value, unit, Some(at_most));
     }
 
-    /// Something that whoever reads the figures has to know.
-    pub(crate) fn note(&mut self, note: impl Into<String>) {
-        self.notes.push(note.into());
-    }
-
-    fn add(
-        &mut self,
-        part: &'static str,
-        what: String,
-        value: f64,
-        unit: &'static str,
-        at_most: Option<f64>,
-    ) {
+    fn add(&mut self, part: &'static str, what: String, value: f64, unit: &'static str, at_most: Option<f64>) {
         let kept = at_most.map(|bar| value <= bar);
-        self.figures.push(Figure {
-            part,
-            what,
-            value,
-            unit,
-            at_most,
-            kept,
-        });
+        self.figures.push(Figure { part, what, value, unit, at_most, kept });
     }
 
     /// Prints the table.
     pub(crate) fn print(&self) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        let width = self
-            .figures
-            .iter()
-            .map(|figure| figure.what.chars().count())
-            .max()
-            .unwrap_or(0);
+        let width = self.figures.iter().map(|figure| figure.what.chars().count()).max().unwrap_or(0);
         let mut part = "";
         for figure in &self.figures {
             if figure.part != part {
@@ -115,11 +79,7 @@ impl Report {
                 writeln!(out, "\n{part}")?;
             }
             let value = readable(figure.value);
-            write!(
-                out,
-                "  {:<width$}  {value:>10} {:<8}",
-                figure.what, figure.unit
-            )?;
+            write!(out, "  {:<width$}  {value:>10} {:<8}", figure.what, figure.unit)?;
             match (figure.at_most, figure.kept) {
                 (Some(bar), Some(true)) => writeln!(out, "  at most {}: kept", readable(bar))?,
                 (Some(bar), _) => writeln!(out, "  at most {}: ABOVE", readable(bar))?,
@@ -132,13 +92,7 @@ impl Report {
             self.cores, self.load_before
         )?;
         if !self.optimised {
-            writeln!(
-                out,
-                "This is a build without optimisation: only `--release` counts."
-            )?;
-        }
-        for note in &self.notes {
-            writeln!(out, "{note}")?;
+            writeln!(out, "This is a build without optimisation: only `--release` counts.")?;
         }
         Ok(())
     }

@@ -74,16 +74,11 @@ impl UdpSinks {
         for _ in 0..count {
             let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
                 .context("no socket for a sink: raise the limit of open files (ulimit -n)")?;
-            SockRef::from(&socket)
-                .attach_filter(filter)
-                .context("this kernel takes no packet filter")?;
+            SockRef::from(&socket).attach_filter(filter).context("this kernel takes no packet filter")?;
             addresses.push(socket.local_addr()?);
             sockets.push(socket);
         }
-        Ok(UdpSinks {
-            _sockets: sockets,
-            addresses,
-        })
+        Ok(UdpSinks { _sockets: sockets, addresses })
     }
 }
 
@@ -136,12 +131,7 @@ impl Drain {
             let (epoll, seen, sockets) = (epoll.clone(), seen.clone(), Arc::clone(&sockets));
             move || drain(&epoll, &seen, &sockets)
         })?;
-        Ok(Drain {
-            epoll,
-            seen,
-            sockets,
-            thread: Some(thread),
-        })
+        Ok(Drain { epoll, seen, sockets, thread: Some(thread) })
     }
 
     /// Takes a connection over.
@@ -149,12 +139,7 @@ impl Drain {
         socket.set_nonblocking(true)?;
         let socket = Arc::new(socket);
         let index = self.sockets.add(socket.clone());
-        epoll::add(
-            &*self.epoll,
-            &*socket,
-            epoll::EventData::new_u64(index),
-            epoll::EventFlags::IN,
-        )?;
+        epoll::add(&*self.epoll, &*socket, epoll::EventData::new_u64(index), epoll::EventFlags::IN)?;
         Ok(())
     }
 
@@ -181,10 +166,7 @@ impl Drop for Drain {
 fn drain(epoll: &OwnedFd, seen: &Seen, sockets: &parking::Sockets) {
     let mut buffer = vec![0; DISCARD_BYTES];
     let mut events = Vec::with_capacity(256);
-    let pause = Timespec {
-        tv_sec: 0,
-        tv_nsec: 50_000_000,
-    };
+    let pause = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
     while !seen.stop.load(Ordering::Acquire) {
         if epoll::wait(epoll, spare_capacity(&mut events), Some(&pause)).is_err() {
             continue;
@@ -193,11 +175,7 @@ fn drain(epoll: &OwnedFd, seen: &Seen, sockets: &parking::Sockets) {
             let Some(socket) = sockets.get(event.data.u64()) else {
                 continue;
             };
-            match recv(
-                socket.as_fd(),
-                &mut buffer,
-                RecvFlags::TRUNC | RecvFlags::DONTWAIT,
-            ) {
+            match recv(socket.as_fd(), &mut buffer, RecvFlags::TRUNC | RecvFlags::DONTWAIT) {
                 Ok((_, 0)) => close(epoll, &socket, seen),
                 Ok((_, bytes)) => {
                     seen.bytes.fetch_add(bytes as u64, Ordering::AcqRel);
@@ -236,11 +214,7 @@ impl TcpSinks {
             drain.add(reader)?;
             writers.push(writer);
         }
-        Ok(TcpSinks {
-            writers,
-            drain,
-            written: 0,
-        })
+        Ok(TcpSinks { writers, drain, written: 0 })
     }
 
     /// Writes the same slices to every connection, one call each.
@@ -270,11 +244,7 @@ impl TcpSinks {
 }
 
 fn rest(slices: &[IoSlice<'_>], taken: usize) -> Vec<u8> {
-    slices
-        .iter()
-        .flat_map(|slice| slice.iter().copied())
-        .skip(taken)
-        .collect()
+    slices.iter().flat_map(|slice| slice.iter().copied()).skip(taken).collect()
 }
 
 #[cfg(test)]
@@ -284,9 +254,7 @@ mod tests {
     #[test]
     fn the_filter_drops_rtp_and_nothing_else() {
         let receiver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        receiver
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .unwrap();
+        receiver.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         drop_rtp(&receiver).unwrap();
         let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = receiver.local_addr().unwrap();
@@ -321,9 +289,7 @@ mod tests {
         let mut sinks = TcpSinks::new(3).unwrap();
         let frame = vec![7; 100_000];
         for _ in 0..20 {
-            sinks
-                .write(&[IoSlice::new(&frame), IoSlice::new(b"tail")])
-                .unwrap();
+            sinks.write(&[IoSlice::new(&frame), IoSlice::new(b"tail")]).unwrap();
         }
         sinks.settle().unwrap();
         assert_eq!(sinks.drain.bytes(), 3 * 20 * 100_004);

@@ -8,9 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 use aws_lc_rs::aead::Algorithm;
 use quinn_udp::{Transmit, UdpSocketState};
-use rustix::net::{
-    MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, addr::SocketAddrArg, sendmmsg,
-};
+use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, addr::SocketAddrArg, sendmmsg};
 
 use super::seal::{HEADER_BYTES, Sealer, write_packet};
 
@@ -69,14 +67,7 @@ impl FanOut {
                 })
             })
             .collect::<Result<_>>()?;
-        Ok(FanOut {
-            socket,
-            state,
-            viewers,
-            sending,
-            slab: vec![0; BATCH * 2_048],
-            sequence: 0,
-        })
+        Ok(FanOut { socket, state, viewers, sending, slab: vec![0; BATCH * 2_048], sequence: 0 })
     }
 
     /// Sends a burst of payloads to every viewer, viewer by viewer.
@@ -143,14 +134,10 @@ impl FanOut {
     }
 
     fn flush(&self, batch: &mut Vec<Written>) -> Result<()> {
-        let slices: Vec<[IoSlice<'_>; 1]> = batch
-            .iter()
-            .map(|written| [IoSlice::new(&self.slab[written.from..written.to])])
-            .collect();
-        let mut controls: Vec<SendAncillaryBuffer<'_, '_, '_>> = batch
-            .iter()
-            .map(|_| SendAncillaryBuffer::default())
-            .collect();
+        let slices: Vec<[IoSlice<'_>; 1]> =
+            batch.iter().map(|written| [IoSlice::new(&self.slab[written.from..written.to])]).collect();
+        let mut controls: Vec<SendAncillaryBuffer<'_, '_, '_>> =
+            batch.iter().map(|_| SendAncillaryBuffer::default()).collect();
         let mut messages: Vec<MMsgHdr<'_>> = batch
             .iter()
             .zip(&slices)

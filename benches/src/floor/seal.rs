@@ -12,9 +12,7 @@ const TAG_BYTES: usize = 16;
 #[inline]
 pub(crate) fn write_packet(packet: &mut [u8], sequence: u16, payload: &[u8]) {
     let [high, low] = sequence.to_be_bytes();
-    let header: [u8; HEADER_BYTES] = [
-        0x90, 96, high, low, 0, 0, 0, 1, 0, 0, 0, 2, 0xbe, 0xde, 0, 1, 0x10, b'0', 0, 0,
-    ];
+    let header: [u8; HEADER_BYTES] = [0x90, 96, high, low, 0, 0, 0, 1, 0, 0, 0, 2, 0xbe, 0xde, 0, 1, 0x10, b'0', 0, 0];
     let (front, rest) = packet.split_at_mut(HEADER_BYTES);
     front.copy_from_slice(&header);
     rest[..payload.len()].copy_from_slice(payload);
@@ -28,12 +26,8 @@ pub(crate) struct Sealer {
 impl Sealer {
     /// A sealer with a key of no consequence.
     pub(crate) fn new(algorithm: &'static Algorithm) -> Result<Sealer> {
-        let key = UnboundKey::new(algorithm, &vec![0x5a; algorithm.key_len()])
-            .ok()
-            .context("no such key")?;
-        Ok(Sealer {
-            key: LessSafeKey::new(key),
-        })
+        let key = UnboundKey::new(algorithm, &vec![0x5a; algorithm.key_len()]).ok().context("no such key")?;
+        Ok(Sealer { key: LessSafeKey::new(key) })
     }
 
     /// How long a packet with this much payload becomes.
@@ -46,15 +40,11 @@ impl Sealer {
     pub(crate) fn seal(&self, packet: &mut [u8], sequence: u16, payload: &[u8]) -> Result<()> {
         write_packet(packet, sequence, payload);
         let [high, low] = sequence.to_be_bytes();
-        let nonce =
-            Nonce::assume_unique_for_key([0x11, 0x22, 0, 0, 0, 2, 0x33, 0x44, 0x55, 0, high, low]);
+        let nonce = Nonce::assume_unique_for_key([0x11, 0x22, 0, 0, 0, 2, 0x33, 0x44, 0x55, 0, high, low]);
         let (header, rest) = packet.split_at_mut(HEADER_BYTES);
         let (body, tag) = rest.split_at_mut(payload.len());
-        let made = self
-            .key
-            .seal_in_place_separate_tag(nonce, Aad::from(&*header), body)
-            .ok()
-            .context("sealing fails")?;
+        let made =
+            self.key.seal_in_place_separate_tag(nonce, Aad::from(&*header), body).ok().context("sealing fails")?;
         tag.copy_from_slice(made.as_ref());
         Ok(())
     }

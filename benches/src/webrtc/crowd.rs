@@ -1,0 +1,123 @@
+//! All viewers on one thread: their sockets, their timers, and what they have seen.
+
+use std::{
+    net::SocketAddr,
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, ensure};
+use rustix::{buffer::spare_capacity, event::epoll, time::Timespec};
+
+use super::viewer::{Arrival, Common, Viewer};
+use crate::publisher::STREAM;
+
+/// Time from the request to the first packet before a viewer counts as failed.
+const JOIN_MAX: Duration = Duration::from_secs(10);
+/// The longest sleep: timers of the viewers are looked at this often.
+const SLEEP_MAX: Duration = Duration::from_millis(5);
+
+/// All viewers.
+pub(super) struct Crowd {
+    server: SocketAddr,
+    common: Common,
+    epoll: OwnedFd,
+    viewers: Vec<Viewer>,
+}
+
+impl Crowd {
+    pub(super) fn new(server: SocketAddr) -> Result<Crowd> {
+        Ok(Crowd {
+            server,
+            common: Common::new()?,
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            viewers: Vec::new(),
+        })
+    }
+
+    /// Joins one more viewer and returns when its first packet is there.
+    pub(super) fn join(&mut self, seeing: bool) -> Result<()> {
+        let viewer = Viewer::join(&self.common, self.server, STREAM, seeing)?;
+        let index = self.viewers.len();
+        epoll::add(&self.epoll, viewer.socket(), epoll::EventData::new_u64(index as u64), epoll::EventFlags::IN)?;
+        self.viewers.push(viewer);
+        let deadline = Instant::now() + JOIN_MAX;
+        while self.viewers[index].join_time().is_none() {
+            ensure!(Instant::now() < deadline, "no media within {JOIN_MAX:?}");
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    /// Lets the viewers watch for a while.
+    pub(super) fn run(&mut self, length: Duration) -> Result<()> {
+        let end = Instant::now() + length;
+        while Instant::now() < end {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self) -> Result<()> {
+        let now = Instant::now();
+        let next = self.viewers.iter().map(Viewer::next).min().unwrap_or(now);
+        let sleep = next.saturating_duration_since(now).min(SLEEP_MAX);
+        let sleep = Timespec { tv_sec: 0, tv_nsec: i64::from(sleep.subsec_nanos()) };
+        let mut events = Vec::with_capacity(64);
+        epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&sleep))?;
+        for event in events {
+            if let Some(viewer) = self.viewers.get_mut(event.data.u64() as usize) {
+                viewer.receive()?;
+            }
+        }
+        let now = Instant::now();
+        for viewer in &mut self.viewers {
+            if viewer.next() <= now {
+                viewer.advance(now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts anew from here on.
+    pub(super) fn begin(&mut self) {
+        self.viewers.iter_mut().for_each(Viewer::begin);
+    }
+
+    /// How many viewers see their media.
+    pub(super) fn seeing(&self) -> usize {
+        self.viewers.iter().filter(|viewer| viewer.is_seeing()).count()
+    }
+
+    /// How many are still connected.
+    pub(super) fn connected(&self) -> usize {
+        let connected = self.viewers.iter().filter(|viewer| viewer.is_connected());
+        connected.count()
+    }
+
+    /// Packets that those who see have received, and that they should have.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        self.viewers
+            .iter()
+            .filter(|viewer| viewer.is_seeing())
+            .map(Viewer::counts)
+            .fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1))
+    }
+
+    /// What the first viewer received since [`Crowd::begin`].
+    pub(super) fn recorded(&self) -> Vec<Arrival> {
+        self.viewers.first().map(|viewer| viewer.arrivals().to_vec()).unwrap_or_default()
+    }
+
+    /// Milliseconds from request to first packet, of all.
+    pub(super) fn join_times(&self) -> Vec<f64> {
+        let times = self.viewers.iter().filter_map(Viewer::join_time);
+        times.map(|time| time.as_secs_f64() * 1e3).collect()
+    }
+
+    /// Milliseconds from publisher to viewer, of all frames seen.
+    pub(super) fn ages(&self) -> Vec<f64> {
+        let ages = self.viewers.iter().flat_map(Viewer::ages);
+        ages.map(|age| age.as_secs_f64() * 1e3).collect()
+    }
+}
