@@ -76,6 +76,8 @@ function show(streams) {
   });
   byId('table').hidden = streams.length === 0;
   byId('empty').hidden = streams.length > 0;
+  // Viewers come and go all the time; only streams are worth telling to who listens to the page.
+  setText(byId('announcement'), streams.length === 0 ? 'Nothing is live' : format.count(streams.length, 'live stream', 'live streams'));
   const viewers = streams.reduce((sum, stream) => sum + stream.viewers, 0);
   setText(byId('summary'), streams.length === 0 ? '' : `${format.number(streams.length)} live, ${format.count(viewers, 'viewer', 'viewers')}`);
 }
