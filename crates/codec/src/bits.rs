@@ -17,11 +17,7 @@ pub(crate) struct Bits<'a> {
 
 impl<'a> Bits<'a> {
     pub(crate) fn new(what: &'static str, data: &'a [u8]) -> Bits<'a> {
-        Bits {
-            reader: BitReader::new(Cursor::new(data)),
-            what,
-            position: 0,
-        }
+        Bits { reader: BitReader::new(Cursor::new(data)), what, position: 0 }
     }
 
     /// Bits read so far.
@@ -34,18 +30,14 @@ impl<'a> Bits<'a> {
         if bits == 0 {
             return Ok(0);
         }
-        let value = self
-            .reader
-            .read_unsigned_var::<u32>(bits)
-            .map_err(|e| self.error(&e))?;
+        let value = self.reader.read_unsigned_var::<u32>(bits).map_err(|e| self.error(&e))?;
         self.position = self.position.saturating_add(u64::from(bits));
         Ok(value)
     }
 
     /// An unsigned number of up to 8 bits.
     pub(crate) fn u8(&mut self, bits: u32) -> Result<u8, CodecError> {
-        u8::try_from(self.u(bits)?)
-            .map_err(|_| CodecError::malformed(self.what, "a number is too large"))
+        u8::try_from(self.u(bits)?).map_err(|_| CodecError::malformed(self.what, "a number is too large"))
     }
 
     pub(crate) fn flag(&mut self) -> Result<bool, CodecError> {
@@ -64,25 +56,17 @@ impl<'a> Bits<'a> {
         while !self.flag()? {
             zeros += 1;
             if zeros > 31 {
-                return Err(CodecError::malformed(
-                    self.what,
-                    "an Exp-Golomb code has more than 32 bits",
-                ));
+                return Err(CodecError::malformed(self.what, "an Exp-Golomb code has more than 32 bits"));
             }
         }
         let rest = u64::from(self.u(zeros)?);
-        u32::try_from((1u64 << zeros) - 1 + rest)
-            .map_err(|_| CodecError::malformed(self.what, "a number is too large"))
+        u32::try_from((1u64 << zeros) - 1 + rest).map_err(|_| CodecError::malformed(self.what, "a number is too large"))
     }
 
     /// Exp-Golomb code of a signed number (H.264 §9.1.1).
     pub(crate) fn se(&mut self) -> Result<i64, CodecError> {
         let code = i64::from(self.ue()?);
-        Ok(if code % 2 == 0 {
-            -(code / 2)
-        } else {
-            (code + 1) / 2
-        })
+        Ok(if code % 2 == 0 { -(code / 2) } else { (code + 1) / 2 })
     }
 
     /// A number of variable length as AV1 codes it (AV1 §4.10.3).

@@ -16,19 +16,13 @@ use crate::vp9::VpConfig;
 pub fn codec_string(parameters: &TrackParameters) -> Option<String> {
     let config = &parameters.config;
     match parameters.codec {
-        Codec::H264 => Some(format!(
-            "avc1.{}",
-            AvcConfig::parse(config).ok()?.profile_level_id()
-        )),
+        Codec::H264 => Some(format!("avc1.{}", AvcConfig::parse(config).ok()?.profile_level_id())),
         Codec::H265 => Some(h265(&HevcConfig::parse(config).ok()?)),
         Codec::Av1 => av1(&Av1Config::parse(config).ok()?),
         Codec::Vp8 => Some("vp8".into()),
         Codec::Vp9 => {
             let record = VpConfig::parse(config).ok()?;
-            Some(format!(
-                "vp09.{:02}.{:02}.{:02}",
-                record.profile, record.level, record.bit_depth
-            ))
+            Some(format!("vp09.{:02}.{:02}.{:02}", record.profile, record.level, record.bit_depth))
         }
         Codec::Aac => {
             let record = AudioSpecificConfig::parse(config).ok()?;
@@ -47,37 +41,13 @@ pub fn codec_string(parameters: &TrackParameters) -> Option<String> {
 
 /// ISO/IEC 14496-15 §E.3.
 fn h265(record: &HevcConfig) -> String {
-    let [
-        _,
-        kind,
-        c0,
-        c1,
-        c2,
-        c3,
-        constraints @ ..,
-        level,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-    ] = &record.head;
-    let space = ["", "A", "B", "C"]
-        .get(usize::from(kind >> 6))
-        .copied()
-        .unwrap_or("");
+    let [_, kind, c0, c1, c2, c3, constraints @ .., level, _, _, _, _, _, _, _, _, _] = &record.head;
+    let space = ["", "A", "B", "C"].get(usize::from(kind >> 6)).copied().unwrap_or("");
     let profile = kind & 0x1f;
     let compatibility = u32::from_be_bytes([*c0, *c1, *c2, *c3]).reverse_bits();
     let tier = if kind & 0x20 != 0 { 'H' } else { 'L' };
     let mut text = format!("hvc1.{space}{profile}.{compatibility:X}.{tier}{level}");
-    let kept = constraints
-        .iter()
-        .rposition(|&byte| byte != 0)
-        .map_or(0, |last| last + 1);
+    let kept = constraints.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
     for byte in constraints.iter().take(kept) {
         let _ = write!(text, ".{byte:X}");
     }

@@ -45,18 +45,10 @@ impl CodecError {
 }
 
 /// Refuses a value beyond a limit, and counts that in the limit.
-pub(crate) fn check(
-    what: &'static str,
-    value: u64,
-    limit: &'static Limit,
-) -> Result<(), CodecError> {
+pub(crate) fn check(what: &'static str, value: u64, limit: &'static Limit) -> Result<(), CodecError> {
     if value <= limit.get() {
         return Ok(());
     }
     limit.hit();
-    Err(CodecError::TooLarge {
-        what,
-        value,
-        limit: limit.name,
-    })
+    Err(CodecError::TooLarge { what, value, limit: limit.name })
 }

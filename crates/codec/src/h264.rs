@@ -10,8 +10,8 @@ pub use config::AvcConfig;
 pub use rewrite::without_reordering;
 pub use sps::Sps;
 pub use unit::{
-    SliceType, has_parameter_sets, is_disposable, is_parameter_set, is_random_access, is_slice,
-    parameter_set_id, recovery_point, ref_idc, slice_type, unit_type,
+    SliceType, has_parameter_sets, is_disposable, is_parameter_set, is_random_access, is_slice, parameter_set_id,
+    recovery_point, ref_idc, slice_type, unit_type,
 };
 
 /// Types of NAL units (ITU-T H.264 table 7-1).

@@ -7,8 +7,7 @@ mod unit;
 pub use config::{HevcConfig, NalArray};
 pub use sps::{ProfileTierLevel, Sps};
 pub use unit::{
-    has_parameter_sets, is_disposable, is_parameter_set, is_random_access, is_slice,
-    parameter_set_id, unit_type,
+    has_parameter_sets, is_disposable, is_parameter_set, is_random_access, is_slice, parameter_set_id, unit_type,
 };
 
 /// Types of NAL units (ITU-T H.265 table 7-1).

@@ -61,9 +61,7 @@ pub struct AnnexB<'a> {
 impl<'a> AnnexB<'a> {
     /// Iterates over a byte stream.
     pub fn new(stream: &'a [u8]) -> AnnexB<'a> {
-        let rest = find_start_code(stream)
-            .and_then(|at| stream.get(at + START_CODE.len()..))
-            .unwrap_or(&[]);
+        let rest = find_start_code(stream).and_then(|at| stream.get(at + START_CODE.len()..)).unwrap_or(&[]);
         AnnexB { rest }
     }
 }
@@ -76,10 +74,7 @@ impl<'a> Iterator for AnnexB<'a> {
             let end = find_start_code(self.rest).unwrap_or(self.rest.len());
             let (nal, rest) = self.rest.split_at_checked(end)?;
             self.rest = rest.get(START_CODE.len()..).unwrap_or(&[]);
-            let kept = nal
-                .iter()
-                .rposition(|&byte| byte != 0)
-                .map_or(0, |last| last + 1);
+            let kept = nal.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
             if let Some(nal @ [_, ..]) = nal.get(..kept) {
                 return Some(nal);
             }
@@ -91,8 +86,7 @@ impl<'a> Iterator for AnnexB<'a> {
 const START_CODE: [u8; 3] = [0, 0, 1];
 
 fn find_start_code(data: &[u8]) -> Option<usize> {
-    data.windows(START_CODE.len())
-        .position(|window| window == START_CODE)
+    data.windows(START_CODE.len()).position(|window| window == START_CODE)
 }
 
 /// From start codes to lengths of four bytes.
@@ -134,10 +128,7 @@ pub fn widen_lengths(frame: Bytes, size: u8) -> Result<Bytes, CodecError> {
             2 => u32::from(reader.u16()?),
             3 => (u32::from(reader.u8()?) << 16) | u32::from(reader.u16()?),
             _ => {
-                return Err(CodecError::malformed(
-                    WHAT,
-                    "its length has neither 1 nor 2 nor 4 bytes",
-                ));
+                return Err(CodecError::malformed(WHAT, "its length has neither 1 nor 2 nor 4 bytes"));
             }
         };
         out.put_u32(length);

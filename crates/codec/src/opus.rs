@@ -44,30 +44,17 @@ impl OpusHead {
     pub fn parse(data: &[u8]) -> Result<OpusHead, CodecError> {
         let reader = &mut Reader::new(WHAT, data);
         if reader.take(MAGIC.len())? != MAGIC {
-            return Err(CodecError::malformed(
-                WHAT,
-                "it does not begin with OpusHead",
-            ));
+            return Err(CodecError::malformed(WHAT, "it does not begin with OpusHead"));
         }
         if reader.u8()? & 0xf0 != 0 {
-            return Err(CodecError::malformed(
-                WHAT,
-                "its version is not compatible with 1",
-            ));
+            return Err(CodecError::malformed(WHAT, "its version is not compatible with 1"));
         }
         let channels = reader.u8()?;
         let (pre_skip, rate, gain) = (reader.u16()?, reader.u32()?, reader.u16()?);
         let mapping_family = reader.u8()?;
-        let mapping = if mapping_family == 0 {
-            &[]
-        } else {
-            reader.take(2 + usize::from(channels))?
-        };
+        let mapping = if mapping_family == 0 { &[] } else { reader.take(2 + usize::from(channels))? };
         if channels == 0 || (mapping_family == 0 && channels > 2) {
-            return Err(CodecError::malformed(
-                WHAT,
-                "its channels do not fit its mapping family",
-            ));
+            return Err(CodecError::malformed(WHAT, "its channels do not fit its mapping family"));
         }
         Ok(OpusHead {
             channels,
@@ -104,10 +91,7 @@ pub fn packet_samples(packet: &[u8]) -> Result<u32, CodecError> {
     let reader = &mut Reader::new(WHAT, packet);
     let toc = reader.u8()?;
     let frame = match toc >> 3 {
-        config @ 0..=11 => [480, 960, 1_920, 2_880]
-            .get(usize::from(config % 4))
-            .copied()
-            .unwrap_or(960),
+        config @ 0..=11 => [480, 960, 1_920, 2_880].get(usize::from(config % 4)).copied().unwrap_or(960),
         config @ 12..=15 => 480 << (config % 2),
         config => 120 << (config % 4),
     };
@@ -118,10 +102,7 @@ pub fn packet_samples(packet: &[u8]) -> Result<u32, CodecError> {
     };
     let samples = frame * frames;
     if samples == 0 || samples > SAMPLES_MAX {
-        return Err(CodecError::malformed(
-            WHAT,
-            "it lasts no time or more than 120 ms",
-        ));
+        return Err(CodecError::malformed(WHAT, "it lasts no time or more than 120 ms"));
     }
     Ok(samples)
 }

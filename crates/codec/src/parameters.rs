@@ -40,9 +40,7 @@ pub fn from_config(codec: Codec, config: Bytes) -> Result<TrackParameters, Codec
         Codec::Pcmu | Codec::Pcma => Ok(audio(codec, telephony()?, 8_000, 1, config)),
         // RFC 3551 §4.5.2: the clock of G.722 is 8 kHz by an old mistake, though it samples at 16 kHz.
         Codec::G722 => Ok(audio(codec, telephony()?, 16_000, 1, config)),
-        _ => Err(CodecError::Unsupported {
-            what: "a codec without a configuration record",
-        }),
+        _ => Err(CodecError::Unsupported { what: "a codec without a configuration record" }),
     }
 }
 
@@ -60,11 +58,7 @@ fn h264(config: &Bytes) -> Result<TrackParameters, CodecError> {
     let mut format = VideoFormat::default();
     if let Some(sps) = record.sps.first() {
         let sps = h264::Sps::parse(sps)?;
-        format = VideoFormat {
-            width: sps.width,
-            height: sps.height,
-            frame_rate: sps.frame_rate,
-        };
+        format = VideoFormat { width: sps.width, height: sps.height, frame_rate: sps.frame_rate };
     }
     let mut config = config.clone();
     if record.length_size != 4 {
@@ -79,11 +73,7 @@ fn h265(config: &Bytes) -> Result<TrackParameters, CodecError> {
     let mut format = VideoFormat::default();
     if let Some(sps) = record.nals(h265::nal_type::SPS).next() {
         let sps = h265::Sps::parse(sps)?;
-        format = VideoFormat {
-            width: sps.width,
-            height: sps.height,
-            frame_rate: None,
-        };
+        format = VideoFormat { width: sps.width, height: sps.height, frame_rate: None };
     }
     let mut config = config.clone();
     if record.length_size() != 4 {
@@ -98,11 +88,7 @@ fn av1(config: Bytes) -> Result<TrackParameters, CodecError> {
     let mut format = VideoFormat::default();
     if let Some(obu) = record.sequence_header() {
         let header = SequenceHeader::parse(obu.payload)?;
-        format = VideoFormat {
-            width: header.width,
-            height: header.height,
-            frame_rate: header.frame_rate,
-        };
+        format = VideoFormat { width: header.width, height: header.height, frame_rate: header.frame_rate };
     }
     Ok(video(Codec::Av1, format, config))
 }
@@ -110,47 +96,18 @@ fn av1(config: Bytes) -> Result<TrackParameters, CodecError> {
 fn aac(config: Bytes) -> Result<TrackParameters, CodecError> {
     let facts = AudioSpecificConfig::parse(&config)?;
     let rate = facts.sample_rate();
-    let clock_rate = ClockRate::new(rate).ok_or(CodecError::Unsupported {
-        what: "a sample rate of zero",
-    })?;
-    Ok(audio(
-        Codec::Aac,
-        clock_rate,
-        rate,
-        facts.channels(),
-        config,
-    ))
+    let clock_rate = ClockRate::new(rate).ok_or(CodecError::Unsupported { what: "a sample rate of zero" })?;
+    Ok(audio(Codec::Aac, clock_rate, rate, facts.channels(), config))
 }
 
 fn telephony() -> Result<ClockRate, CodecError> {
-    ClockRate::new(8_000).ok_or(CodecError::Unsupported {
-        what: "a sample rate of zero",
-    })
+    ClockRate::new(8_000).ok_or(CodecError::Unsupported { what: "a sample rate of zero" })
 }
 
 fn video(codec: Codec, format: VideoFormat, config: Bytes) -> TrackParameters {
-    TrackParameters {
-        codec,
-        clock_rate: ClockRate::VIDEO,
-        format: Format::Video(format),
-        config,
-    }
+    TrackParameters { codec, clock_rate: ClockRate::VIDEO, format: Format::Video(format), config }
 }
 
-fn audio(
-    codec: Codec,
-    clock_rate: ClockRate,
-    sample_rate: u32,
-    channels: u8,
-    config: Bytes,
-) -> TrackParameters {
-    TrackParameters {
-        codec,
-        clock_rate,
-        format: Format::Audio(AudioFormat {
-            sample_rate,
-            channels,
-        }),
-        config,
-    }
+fn audio(codec: Codec, clock_rate: ClockRate, sample_rate: u32, channels: u8, config: Bytes) -> TrackParameters {
+    TrackParameters { codec, clock_rate, format: Format::Audio(AudioFormat { sample_rate, channels }), config }
 }

@@ -22,19 +22,13 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`CodecError::Truncated`] when fewer are left; so do all methods.
     pub fn take(&mut self, length: usize) -> Result<&'a [u8], CodecError> {
-        let (head, rest) = self
-            .rest
-            .split_at_checked(length)
-            .ok_or(CodecError::Truncated { what: self.what })?;
+        let (head, rest) = self.rest.split_at_checked(length).ok_or(CodecError::Truncated { what: self.what })?;
         self.rest = rest;
         Ok(head)
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
-        let (head, rest) = self
-            .rest
-            .split_first_chunk::<N>()
-            .ok_or(CodecError::Truncated { what: self.what })?;
+        let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(CodecError::Truncated { what: self.what })?;
         self.rest = rest;
         Ok(*head)
     }

@@ -27,10 +27,7 @@ impl FrameHeader {
         reader.take(2)?;
         let is_shown = tag & 0x10 != 0;
         if tag & 1 != 0 {
-            return Ok(FrameHeader {
-                key_frame_size: None,
-                is_shown,
-            });
+            return Ok(FrameHeader { key_frame_size: None, is_shown });
         }
         if reader.take(3)? != START_CODE {
             return Err(CodecError::malformed(WHAT, "a key frame has no start code"));
@@ -39,14 +36,7 @@ impl FrameHeader {
         let width = u32::from(reader.u16()?.swap_bytes() & 0x3fff);
         let height = u32::from(reader.u16()?.swap_bytes() & 0x3fff);
         check("VP8 picture width", u64::from(width), &limits::PICTURE_SIDE)?;
-        check(
-            "VP8 picture height",
-            u64::from(height),
-            &limits::PICTURE_SIDE,
-        )?;
-        Ok(FrameHeader {
-            key_frame_size: Some((width, height)),
-            is_shown,
-        })
+        check("VP8 picture height", u64::from(height), &limits::PICTURE_SIDE)?;
+        Ok(FrameHeader { key_frame_size: Some((width, height)), is_shown })
     }
 }

@@ -50,24 +50,9 @@ impl VpConfig {
 
     /// The bytes of the record.
     pub fn write(&self) -> Bytes {
-        let format = (self.bit_depth << 4)
-            | ((self.chroma_subsampling & 7) << 1)
-            | u8::from(self.full_range);
+        let format = (self.bit_depth << 4) | ((self.chroma_subsampling & 7) << 1) | u8::from(self.full_range);
         let [primaries, transfer, matrix] = self.colour;
-        Bytes::copy_from_slice(&[
-            1,
-            0,
-            0,
-            0,
-            self.profile,
-            self.level,
-            format,
-            primaries,
-            transfer,
-            matrix,
-            0,
-            0,
-        ])
+        Bytes::copy_from_slice(&[1, 0, 0, 0, self.profile, self.level, format, primaries, transfer, matrix, 0, 0])
     }
 }
 
@@ -98,10 +83,7 @@ impl FrameHeader {
         }
         let shows_existing = bits.flag()?;
         if shows_existing || bits.flag()? {
-            return Ok(FrameHeader {
-                profile,
-                key_frame_size: None,
-            });
+            return Ok(FrameHeader { profile, key_frame_size: None });
         }
         bits.skip(2)?; // show_frame, error_resilient_mode
         if bits.u(24)? != SYNC_CODE {
@@ -110,15 +92,8 @@ impl FrameHeader {
         skip_colour(bits, profile)?;
         let (width, height) = (bits.u(16)? + 1, bits.u(16)? + 1);
         check("VP9 picture width", u64::from(width), &limits::PICTURE_SIDE)?;
-        check(
-            "VP9 picture height",
-            u64::from(height),
-            &limits::PICTURE_SIDE,
-        )?;
-        Ok(FrameHeader {
-            profile,
-            key_frame_size: Some((width, height)),
-        })
+        check("VP9 picture height", u64::from(height), &limits::PICTURE_SIDE)?;
+        Ok(FrameHeader { profile, key_frame_size: Some((width, height)) })
     }
 }
 

@@ -30,44 +30,24 @@ impl AdtsHeader {
         let reader = &mut Reader::new(WHAT, data);
         let (sync, rest, tail) = (reader.u16()?, reader.u32()?, reader.u8()?);
         if sync & 0xfff6 != 0xfff0 {
-            return Err(CodecError::malformed(
-                WHAT,
-                "it does not begin with the sync word",
-            ));
+            return Err(CodecError::malformed(WHAT, "it does not begin with the sync word"));
         }
         let header_bytes = if sync & 1 == 1 { 7 } else { 9 };
         let sample_rate = SAMPLE_RATES.get((rest >> 26) as usize & 15).copied();
-        let sample_rate =
-            sample_rate.ok_or(CodecError::malformed(WHAT, "its sample rate is reserved"))?;
-        let channels = CHANNELS
-            .get((rest >> 22) as usize & 7)
-            .copied()
-            .unwrap_or(0);
+        let sample_rate = sample_rate.ok_or(CodecError::malformed(WHAT, "its sample rate is reserved"))?;
+        let channels = CHANNELS.get((rest >> 22) as usize & 7).copied().unwrap_or(0);
         if channels == 0 {
-            return Err(CodecError::Unsupported {
-                what: "ADTS with its channels in the frames",
-            });
+            return Err(CodecError::Unsupported { what: "ADTS with its channels in the frames" });
         }
         let frame_bytes = (rest >> 5) as usize & 0x1fff;
         if frame_bytes < header_bytes {
-            return Err(CodecError::malformed(
-                WHAT,
-                "its frame is shorter than itself",
-            ));
+            return Err(CodecError::malformed(WHAT, "its frame is shorter than itself"));
         }
         if tail & 3 != 0 {
-            return Err(CodecError::Unsupported {
-                what: "ADTS with several blocks in a frame",
-            });
+            return Err(CodecError::Unsupported { what: "ADTS with several blocks in a frame" });
         }
         let object_type = (rest >> 30) as u8 + 1;
-        Ok(AdtsHeader {
-            object_type,
-            sample_rate,
-            channels,
-            header_bytes,
-            frame_bytes,
-        })
+        Ok(AdtsHeader { object_type, sample_rate, channels, header_bytes, frame_bytes })
     }
 
     /// The configuration record that says the same.

@@ -61,9 +61,7 @@ impl AudioSpecificConfig {
             object_type = read_object_type(bits)?;
         }
         if !GENERAL_AUDIO.contains(&object_type) {
-            return Err(CodecError::Unsupported {
-                what: "an audio object type other than AAC",
-            });
+            return Err(CodecError::Unsupported { what: "an audio object type other than AAC" });
         }
         let short_frames = bits.flag()?;
         if bits.flag()? {
@@ -74,10 +72,7 @@ impl AudioSpecificConfig {
             Some(0) if channel_configuration == 0 => read_program_config(bits)?,
             Some(&channels) if channels > 0 => channels,
             _ => {
-                return Err(CodecError::malformed(
-                    WHAT,
-                    "its channel configuration is reserved",
-                ));
+                return Err(CodecError::malformed(WHAT, "its channel configuration is reserved"));
             }
         };
         if sbr_sample_rate.is_none() {
@@ -100,18 +95,13 @@ impl AudioSpecificConfig {
 
     /// Channels that a decoder puts out.
     pub fn channels(&self) -> u8 {
-        if self.parametric_stereo && self.core_channels == 1 {
-            2
-        } else {
-            self.core_channels
-        }
+        if self.parametric_stereo && self.core_channels == 1 { 2 } else { self.core_channels }
     }
 
     /// How long one frame lasts, in samples of [`sample_rate`](Self::sample_rate).
     pub fn frame_samples(&self) -> u32 {
         let samples = u64::from(self.core_frame_samples) * u64::from(self.sample_rate());
-        u32::try_from(samples / u64::from(self.core_sample_rate.max(1)))
-            .unwrap_or(self.core_frame_samples)
+        u32::try_from(samples / u64::from(self.core_sample_rate.max(1))).unwrap_or(self.core_frame_samples)
     }
 
     /// The bytes of the configuration; HE-AAC is signalled explicitly and hierarchically.
@@ -119,10 +109,7 @@ impl AudioSpecificConfig {
     /// Channel layouts that need a program config element are written as the nearest channel configuration.
     pub fn write(&self) -> Bytes {
         let mut bits = BitSink::default();
-        let channels = CHANNELS
-            .iter()
-            .position(|&c| c != 0 && c >= self.core_channels)
-            .unwrap_or(2);
+        let channels = CHANNELS.iter().position(|&c| c != 0 && c >= self.core_channels).unwrap_or(2);
         match self.sbr_sample_rate {
             Some(rate) => {
                 put_object_type(&mut bits, if self.parametric_stereo { PS } else { SBR });
@@ -186,10 +173,7 @@ fn read_program_config(bits: &mut Bits<'_>) -> Result<u8, CodecError> {
     bits.skip(8 * comment)?;
     match u8::try_from(channels) {
         Ok(channels @ 1..) => Ok(channels),
-        _ => Err(CodecError::malformed(
-            WHAT,
-            "its program config element has no channels",
-        )),
+        _ => Err(CodecError::malformed(WHAT, "its program config element has no channels")),
     }
 }
 

@@ -27,15 +27,9 @@ impl Av1Config {
         let reader = &mut Reader::new(WHAT, record);
         let head = reader.u32()?.to_be_bytes();
         if head.first() != Some(&0x81) {
-            return Err(CodecError::malformed(
-                WHAT,
-                "its marker and version are not 1",
-            ));
+            return Err(CodecError::malformed(WHAT, "its marker and version are not 1"));
         }
-        Ok(Av1Config {
-            head,
-            obus: record.slice_ref(reader.rest()),
-        })
+        Ok(Av1Config { head, obus: record.slice_ref(reader.rest()) })
     }
 
     /// The record for a sequence header OBU that came on its own.
@@ -54,17 +48,12 @@ impl Av1Config {
             | (header.chroma_sample_position & 3);
         let mut obus = Vec::with_capacity(obu.payload.len() + 4);
         write_sized(obu, &mut obus);
-        Ok(Av1Config {
-            head: [0x81, profile_level, format, 0],
-            obus: obus.into(),
-        })
+        Ok(Av1Config { head: [0x81, profile_level, format, 0], obus: obus.into() })
     }
 
     /// The sequence header in the record, if there is one.
     pub fn sequence_header(&self) -> Option<Obu<'_>> {
-        Obus::new(&self.obus)
-            .flatten()
-            .find(|obu| obu.obu_type() == obu_type::SEQUENCE_HEADER)
+        Obus::new(&self.obus).flatten().find(|obu| obu.obu_type() == obu_type::SEQUENCE_HEADER)
     }
 
     /// The bytes of the record.

@@ -53,11 +53,7 @@ impl<'a> Obu<'a> {
         let header_bytes = if first & EXTENSION_FLAG != 0 { 2 } else { 1 };
         let reader = &mut Reader::new(WHAT, data);
         let header = reader.take(header_bytes)?;
-        let size = if first & HAS_SIZE_FLAG != 0 {
-            read_leb128(reader)?
-        } else {
-            reader.rest().len()
-        };
+        let size = if first & HAS_SIZE_FLAG != 0 { read_leb128(reader)? } else { reader.rest().len() };
         let payload = reader.take(size)?;
         Ok((Obu { header, payload }, reader.rest()))
     }
@@ -111,10 +107,8 @@ pub fn read_leb128(reader: &mut Reader<'_>) -> Result<usize, CodecError> {
         let byte = reader.u8()?;
         value |= u64::from(byte & 0x7f) << (7 * index);
         if byte & 0x80 == 0 {
-            let value = u32::try_from(value)
-                .map_err(|_| CodecError::malformed("leb128", "it is above 2^32 - 1"))?;
-            return usize::try_from(value)
-                .map_err(|_| CodecError::malformed("leb128", "it is above 2^32 - 1"));
+            let value = u32::try_from(value).map_err(|_| CodecError::malformed("leb128", "it is above 2^32 - 1"))?;
+            return usize::try_from(value).map_err(|_| CodecError::malformed("leb128", "it is above 2^32 - 1"));
         }
     }
     Err(CodecError::malformed("leb128", "it is longer than 8 bytes"))

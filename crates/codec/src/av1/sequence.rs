@@ -50,19 +50,11 @@ impl SequenceHeader {
         }
         bits.flag()?; // still_picture
         let reduced_still_picture = bits.flag()?;
-        let operation = if reduced_still_picture {
-            Operation::reduced(bits.u8(5)?)
-        } else {
-            Operation::read(bits)?
-        };
+        let operation = if reduced_still_picture { Operation::reduced(bits.u8(5)?) } else { Operation::read(bits)? };
         let (width_bits, height_bits) = (bits.u(4)? + 1, bits.u(4)? + 1);
         let (width, height) = (bits.u(width_bits)? + 1, bits.u(height_bits)? + 1);
         check("AV1 picture width", u64::from(width), &limits::PICTURE_SIDE)?;
-        check(
-            "AV1 picture height",
-            u64::from(height),
-            &limits::PICTURE_SIDE,
-        )?;
+        check("AV1 picture height", u64::from(height), &limits::PICTURE_SIDE)?;
         if !reduced_still_picture && bits.flag()? {
             bits.skip(7)?; // lengths of frame ids
         }
@@ -94,11 +86,7 @@ struct Operation {
 
 impl Operation {
     fn reduced(level_idx: u8) -> Operation {
-        Operation {
-            level_idx,
-            high_tier: false,
-            frame_rate: None,
-        }
+        Operation { level_idx, high_tier: false, frame_rate: None }
     }
 
     fn read(bits: &mut Bits<'_>) -> Result<Operation, CodecError> {
@@ -129,11 +117,7 @@ impl Operation {
             }
         }
         let (level_idx, high_tier) = first.unwrap_or_default();
-        Ok(Operation {
-            level_idx,
-            high_tier,
-            frame_rate,
-        })
+        Ok(Operation { level_idx, high_tier, frame_rate })
     }
 }
 
@@ -190,18 +174,9 @@ impl Colour {
             8
         };
         let monochrome = profile != 1 && bits.flag()?;
-        let description = if bits.flag()? {
-            (bits.u(8)?, bits.u(8)?, bits.u(8)?)
-        } else {
-            (2, 2, 2)
-        };
-        let mut colour = Colour {
-            bit_depth,
-            monochrome,
-            subsampling_x: true,
-            subsampling_y: true,
-            chroma_sample_position: 0,
-        };
+        let description = if bits.flag()? { (bits.u(8)?, bits.u(8)?, bits.u(8)?) } else { (2, 2, 2) };
+        let mut colour =
+            Colour { bit_depth, monochrome, subsampling_x: true, subsampling_y: true, chroma_sample_position: 0 };
         if monochrome {
             bits.flag()?; // color_range
             return Ok(colour);

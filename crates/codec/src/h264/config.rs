@@ -36,21 +36,11 @@ impl AvcConfig {
         let profile_level = [reader.u8()?, reader.u8()?, reader.u8()?];
         let length_size = (reader.u8()? & 3) + 1;
         let sps_count = reader.u8()? & 0x1f;
-        let sps = (0..sps_count)
-            .map(|_| reader.block16(record))
-            .collect::<Result<_, _>>()?;
+        let sps = (0..sps_count).map(|_| reader.block16(record)).collect::<Result<_, _>>()?;
         let pps_count = reader.u8()?;
-        let pps = (0..pps_count)
-            .map(|_| reader.block16(record))
-            .collect::<Result<_, _>>()?;
+        let pps = (0..pps_count).map(|_| reader.block16(record)).collect::<Result<_, _>>()?;
         let extension = record.slice_ref(reader.rest());
-        Ok(AvcConfig {
-            profile_level,
-            length_size,
-            sps,
-            pps,
-            extension,
-        })
+        Ok(AvcConfig { profile_level, length_size, sps, pps, extension })
     }
 
     /// The record for parameter sets that came on their own, with lengths of four bytes.
@@ -58,40 +48,23 @@ impl AvcConfig {
     /// # Errors
     /// When there is no sequence parameter set, the first cannot be read, or a set is too long for the record.
     pub fn from_parameter_sets(sps: Vec<Bytes>, pps: Vec<Bytes>) -> Result<AvcConfig, CodecError> {
-        let first = sps.first().ok_or(CodecError::malformed(
-            WHAT,
-            "it has no sequence parameter set",
-        ))?;
+        let first = sps.first().ok_or(CodecError::malformed(WHAT, "it has no sequence parameter set"))?;
         let facts = Sps::parse(first)?;
         if sps.len() > 31 || pps.len() > 255 {
-            return Err(CodecError::malformed(
-                WHAT,
-                "it has too many parameter sets",
-            ));
+            return Err(CodecError::malformed(WHAT, "it has too many parameter sets"));
         }
-        if sps
-            .iter()
-            .chain(&pps)
-            .any(|set| set.len() > usize::from(u16::MAX))
-        {
+        if sps.iter().chain(&pps).any(|set| set.len() > usize::from(u16::MAX)) {
             return Err(CodecError::malformed(WHAT, "a parameter set is too long"));
         }
         let extension = if matches!(facts.profile_idc, 66 | 77 | 88) {
             Bytes::new()
         } else {
             let chroma = 0xfc | facts.chroma_format_idc;
-            let depths = [facts.bit_depth_luma, facts.bit_depth_chroma]
-                .map(|depth| 0xf8 | depth.saturating_sub(8));
+            let depths = [facts.bit_depth_luma, facts.bit_depth_chroma].map(|depth| 0xf8 | depth.saturating_sub(8));
             Bytes::copy_from_slice(&[chroma, depths[0], depths[1], 0])
         };
         let profile_level = [facts.profile_idc, facts.constraint_flags, facts.level_idc];
-        Ok(AvcConfig {
-            profile_level,
-            length_size: 4,
-            sps,
-            pps,
-            extension,
-        })
+        Ok(AvcConfig { profile_level, length_size: 4, sps, pps, extension })
     }
 
     /// `profile-level-id` as SDP and codec strings have it, in six hexadecimal digits (RFC 6184 §8.1).
@@ -102,12 +75,7 @@ impl AvcConfig {
 
     /// The bytes of the record.
     pub fn write(&self) -> Bytes {
-        let sets: usize = self
-            .sps
-            .iter()
-            .chain(&self.pps)
-            .map(|set| set.len() + 2)
-            .sum();
+        let sets: usize = self.sps.iter().chain(&self.pps).map(|set| set.len() + 2).sum();
         let mut out = BytesMut::with_capacity(7 + sets + self.extension.len());
         out.put_u8(1);
         out.put_slice(&self.profile_level);

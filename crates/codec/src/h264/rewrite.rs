@@ -21,9 +21,7 @@ pub fn without_reordering(sps: &[u8]) -> Result<Bytes, CodecError> {
     let mut out = BitSink::default();
     match (facts.flags.has_vui, facts.flags.restriction) {
         (true, None) => {
-            return Err(CodecError::Unsupported {
-                what: "H.264 usability information that cannot be read",
-            });
+            return Err(CodecError::Unsupported { what: "H.264 usability information that cannot be read" });
         }
         (true, Some(at)) => copy(&data, at, &mut out)?,
         (false, _) => {

@@ -79,11 +79,7 @@ impl Sps {
         if id > 31 {
             return Err(CodecError::malformed(WHAT, "its id is above 31"));
         }
-        let chroma = if has_chroma_info(profile_idc) {
-            Chroma::read(bits)?
-        } else {
-            Chroma::default()
-        };
+        let chroma = if has_chroma_info(profile_idc) { Chroma::read(bits)? } else { Chroma::default() };
         bits.ue()?; // log2_max_frame_num_minus4
         let pic_order_cnt_type = read_pic_order_cnt(bits)?;
         let max_num_ref_frames = bits.ue()?;
@@ -96,16 +92,9 @@ impl Sps {
         bits.flag()?; // direct_8x8_inference_flag
         let crop = read_crop(bits)?;
         let (width, height) = picture_size(columns, rows, frame_mbs_only, &chroma, crop)?;
-        let mut flags = FlagPositions {
-            vui: bits.position(),
-            ..FlagPositions::default()
-        };
+        let mut flags = FlagPositions { vui: bits.position(), ..FlagPositions::default() };
         flags.has_vui = bits.flag()?;
-        let vui = if flags.has_vui {
-            Vui::read(bits).ok()
-        } else {
-            None
-        };
+        let vui = if flags.has_vui { Vui::read(bits).ok() } else { None };
         flags.restriction = vui.as_ref().map(|vui| vui.restriction_at);
         let restriction = vui.as_ref().and_then(|vui| vui.restriction);
         Ok(Sps {
@@ -138,10 +127,7 @@ impl Sps {
 }
 
 fn has_chroma_info(profile_idc: u8) -> bool {
-    matches!(
-        profile_idc,
-        100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135
-    )
+    matches!(profile_idc, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135)
 }
 
 struct Chroma {
@@ -153,12 +139,7 @@ struct Chroma {
 
 impl Default for Chroma {
     fn default() -> Chroma {
-        Chroma {
-            format_idc: 1,
-            separate_planes: false,
-            bit_depth_luma: 8,
-            bit_depth_chroma: 8,
-        }
+        Chroma { format_idc: 1, separate_planes: false, bit_depth_luma: 8, bit_depth_chroma: 8 }
     }
 }
 
@@ -171,10 +152,7 @@ impl Chroma {
         let separate_planes = format_idc == 3 && bits.flag()?;
         let (luma, chroma) = (bits.ue()?, bits.ue()?);
         if luma > 6 || chroma > 6 {
-            return Err(CodecError::malformed(
-                WHAT,
-                "a sample has more than 14 bits",
-            ));
+            return Err(CodecError::malformed(WHAT, "a sample has more than 14 bits"));
         }
         bits.flag()?; // qpprime_y_zero_transform_bypass_flag
         if bits.flag()? {
@@ -218,10 +196,7 @@ fn read_pic_order_cnt(bits: &mut Bits<'_>) -> Result<u8, CodecError> {
             bits.se()?; // offset_for_top_to_bottom_field
             let cycle = bits.ue()?;
             if cycle > 255 {
-                return Err(CodecError::malformed(
-                    WHAT,
-                    "the picture order cycle is longer than 255",
-                ));
+                return Err(CodecError::malformed(WHAT, "the picture order cycle is longer than 255"));
             }
             for _ in 0..cycle {
                 bits.se()?;
@@ -254,23 +229,12 @@ fn picture_size(
     check("H.264 picture width", width, &limits::PICTURE_SIDE)?;
     check("H.264 picture height", height, &limits::PICTURE_SIDE)?;
     let subsampled = !chroma.separate_planes;
-    let unit_x = if subsampled && matches!(chroma.format_idc, 1 | 2) {
-        2
-    } else {
-        1
-    };
-    let unit_y = if subsampled && chroma.format_idc == 1 {
-        2 * fields
-    } else {
-        fields
-    };
+    let unit_x = if subsampled && matches!(chroma.format_idc, 1 | 2) { 2 } else { 1 };
+    let unit_y = if subsampled && chroma.format_idc == 1 { 2 * fields } else { fields };
     let crop_x = (u64::from(left) + u64::from(right)) * unit_x;
     let crop_y = (u64::from(top) + u64::from(bottom)) * unit_y;
     match (width.checked_sub(crop_x), height.checked_sub(crop_y)) {
         (Some(width @ 1..), Some(height @ 1..)) => Ok((width as u32, height as u32)),
-        _ => Err(CodecError::malformed(
-            WHAT,
-            "nothing is left after cropping",
-        )),
+        _ => Err(CodecError::malformed(WHAT, "nothing is left after cropping")),
     }
 }

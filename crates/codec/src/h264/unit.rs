@@ -35,12 +35,7 @@ pub fn parameter_set_id(nal: &[u8]) -> Option<u8> {
         _ => return None,
     };
     let head = rbsp::unescape(nal, HEAD_BYTES);
-    u8::try_from(
-        Bits::new("H.264 parameter set", head.get(id_at..)?)
-            .ue()
-            .ok()?,
-    )
-    .ok()
+    u8::try_from(Bits::new("H.264 parameter set", head.get(id_at..)?).ue().ok()?).ok()
 }
 
 /// The type of a slice (ITU-T H.264 table 7-6).
@@ -62,10 +57,7 @@ pub enum SliceType {
 pub fn slice_type(nal: &[u8]) -> Option<SliceType> {
     /// Two Exp-Golomb codes of 32 bits have 126 bits.
     const HEAD_BYTES: usize = 24;
-    if !matches!(
-        unit_type(nal),
-        nal_type::SLICE | nal_type::PARTITION_A | nal_type::IDR
-    ) {
+    if !matches!(unit_type(nal), nal_type::SLICE | nal_type::PARTITION_A | nal_type::IDR) {
         return None;
     }
     let head = rbsp::unescape(nal, HEAD_BYTES);
@@ -140,8 +132,5 @@ pub fn is_disposable(frame: &[u8]) -> bool {
 
 /// Whether the frame carries a sequence parameter set itself.
 pub fn has_parameter_sets(frame: &[u8]) -> bool {
-    Nals::new(frame)
-        .flatten()
-        .take_while(|nal| !is_slice(nal))
-        .any(|nal| unit_type(nal) == nal_type::SPS)
+    Nals::new(frame).flatten().take_while(|nal| !is_slice(nal)).any(|nal| unit_type(nal) == nal_type::SPS)
 }

@@ -45,16 +45,8 @@ impl Vui {
         }
         bits.flag()?; // pic_struct_present_flag
         let restriction_at = bits.position();
-        let restriction = if bits.flag()? {
-            Some(Restriction::read(bits)?)
-        } else {
-            None
-        };
-        Ok(Vui {
-            frame_rate,
-            restriction_at,
-            restriction,
-        })
+        let restriction = if bits.flag()? { Some(Restriction::read(bits)?) } else { None };
+        Ok(Vui { frame_rate, restriction_at, restriction })
     }
 }
 
@@ -64,10 +56,7 @@ impl Restriction {
         for _ in 0..4 {
             bits.ue()?; // max_bytes_per_pic_denom, max_bits_per_mb_denom, log2 of the longest motion vectors
         }
-        Ok(Restriction {
-            max_num_reorder_frames: bits.ue()?,
-            max_dec_frame_buffering: bits.ue()?,
-        })
+        Ok(Restriction { max_num_reorder_frames: bits.ue()?, max_dec_frame_buffering: bits.ue()? })
     }
 }
 
@@ -87,10 +76,7 @@ fn read_hrd(bits: &mut Bits<'_>) -> Result<bool, CodecError> {
     }
     let count = bits.ue()?;
     if count > 31 {
-        return Err(CodecError::malformed(
-            WHAT,
-            "an HRD has more than 32 buffers",
-        ));
+        return Err(CodecError::malformed(WHAT, "an HRD has more than 32 buffers"));
     }
     bits.skip(8)?; // bit_rate_scale, cpb_size_scale
     for _ in 0..=count {

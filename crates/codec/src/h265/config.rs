@@ -37,18 +37,14 @@ impl HevcConfig {
     /// When it ends early or its version is not 1.
     pub fn parse(record: &Bytes) -> Result<HevcConfig, CodecError> {
         let reader = &mut Reader::new(WHAT, record);
-        let head: [u8; HEAD_BYTES] = reader
-            .take(HEAD_BYTES)?
-            .try_into()
-            .map_err(|_| CodecError::Truncated { what: WHAT })?;
+        let head: [u8; HEAD_BYTES] =
+            reader.take(HEAD_BYTES)?.try_into().map_err(|_| CodecError::Truncated { what: WHAT })?;
         // Drafts of the format, and files made by them, have version 0.
         if head.first().is_none_or(|version| *version > 1) {
             return Err(CodecError::malformed(WHAT, "its version is not 1"));
         }
         let count = reader.u8()?;
-        let arrays = (0..count)
-            .map(|_| NalArray::read(reader, record))
-            .collect::<Result<_, _>>()?;
+        let arrays = (0..count).map(|_| NalArray::read(reader, record)).collect::<Result<_, _>>()?;
         Ok(HevcConfig { head, arrays })
     }
 
@@ -56,43 +52,17 @@ impl HevcConfig {
     ///
     /// # Errors
     /// When there is no sequence parameter set, the first cannot be read, or a set is too long for the record.
-    pub fn from_parameter_sets(
-        vps: Vec<Bytes>,
-        sps: Vec<Bytes>,
-        pps: Vec<Bytes>,
-    ) -> Result<HevcConfig, CodecError> {
-        let first = sps.first().ok_or(CodecError::malformed(
-            WHAT,
-            "it has no sequence parameter set",
-        ))?;
+    pub fn from_parameter_sets(vps: Vec<Bytes>, sps: Vec<Bytes>, pps: Vec<Bytes>) -> Result<HevcConfig, CodecError> {
+        let first = sps.first().ok_or(CodecError::malformed(WHAT, "it has no sequence parameter set"))?;
         let facts = Sps::parse(first)?;
-        let kinds = [
-            (nal_type::VPS, vps),
-            (nal_type::SPS, sps),
-            (nal_type::PPS, pps),
-        ];
+        let kinds = [(nal_type::VPS, vps), (nal_type::SPS, sps), (nal_type::PPS, pps)];
         let too_long = |set: &Bytes| set.len() > usize::from(u16::MAX);
-        if kinds
-            .iter()
-            .any(|(_, sets)| sets.len() > 255 || sets.iter().any(too_long))
-        {
-            return Err(CodecError::malformed(
-                WHAT,
-                "it has too many or too long parameter sets",
-            ));
+        if kinds.iter().any(|(_, sets)| sets.len() > 255 || sets.iter().any(too_long)) {
+            return Err(CodecError::malformed(WHAT, "it has too many or too long parameter sets"));
         }
         let arrays = kinds.into_iter().filter(|(_, sets)| !sets.is_empty());
-        let arrays = arrays
-            .map(|(nal_type, nals)| NalArray {
-                complete: true,
-                nal_type,
-                nals,
-            })
-            .collect();
-        Ok(HevcConfig {
-            head: head(&facts),
-            arrays,
-        })
+        let arrays = arrays.map(|(nal_type, nals)| NalArray { complete: true, nal_type, nals }).collect();
+        Ok(HevcConfig { head: head(&facts), arrays })
     }
 
     /// Bytes of the length before each NAL unit.
@@ -108,10 +78,7 @@ impl HevcConfig {
 
     /// The NAL units of one type.
     pub fn nals(&self, nal_type: u8) -> impl Iterator<Item = &Bytes> {
-        self.arrays
-            .iter()
-            .filter(move |array| array.nal_type == nal_type)
-            .flat_map(|array| &array.nals)
+        self.arrays.iter().filter(move |array| array.nal_type == nal_type).flat_map(|array| &array.nals)
     }
 
     /// The bytes of the record.
@@ -135,22 +102,14 @@ impl NalArray {
     fn read(reader: &mut Reader<'_>, record: &Bytes) -> Result<NalArray, CodecError> {
         let kind = reader.u8()?;
         let count = reader.u16()?;
-        let nals = (0..count)
-            .map(|_| reader.block16(record))
-            .collect::<Result<_, _>>()?;
-        Ok(NalArray {
-            complete: kind & 0x80 != 0,
-            nal_type: kind & 0x3f,
-            nals,
-        })
+        let nals = (0..count).map(|_| reader.block16(record)).collect::<Result<_, _>>()?;
+        Ok(NalArray { complete: kind & 0x80 != 0, nal_type: kind & 0x3f, nals })
     }
 }
 
 fn head(sps: &Sps) -> [u8; HEAD_BYTES] {
     let profile = &sps.profile;
-    let kind = (profile.profile_space << 6)
-        | (u8::from(profile.high_tier) << 5)
-        | (profile.profile_idc & 0x1f);
+    let kind = (profile.profile_space << 6) | (u8::from(profile.high_tier) << 5) | (profile.profile_idc & 0x1f);
     let [c0, c1, c2, c3] = profile.compatibility.to_be_bytes();
     let [k0, k1, k2, k3, k4, k5] = profile.constraints;
     let chroma = 0xfc | sps.chroma_format_idc;

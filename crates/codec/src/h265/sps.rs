@@ -65,10 +65,7 @@ impl Sps {
         bits.skip(4)?; // sps_video_parameter_set_id
         let sub_layers = bits.u8(3)?;
         if sub_layers > 6 {
-            return Err(CodecError::malformed(
-                WHAT,
-                "it has more than 7 temporal layers",
-            ));
+            return Err(CodecError::malformed(WHAT, "it has more than 7 temporal layers"));
         }
         let temporal_id_nesting = bits.flag()?;
         let profile = ProfileTierLevel::read(bits, sub_layers)?;
@@ -82,18 +79,11 @@ impl Sps {
         }
         let separate_planes = chroma_format_idc == 3 && bits.flag()?;
         let size = (bits.ue()?, bits.ue()?);
-        let window = if bits.flag()? {
-            [bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?]
-        } else {
-            [0; 4]
-        };
+        let window = if bits.flag()? { [bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?] } else { [0; 4] };
         let (width, height) = picture_size(size, chroma_format_idc, separate_planes, window)?;
         let (luma, chroma) = (bits.ue()?, bits.ue()?);
         if luma > 8 || chroma > 8 {
-            return Err(CodecError::malformed(
-                WHAT,
-                "a sample has more than 16 bits",
-            ));
+            return Err(CodecError::malformed(WHAT, "a sample has more than 16 bits"));
         }
         bits.ue()?; // log2_max_pic_order_cnt_lsb_minus4
         let max_num_reorder_pics = read_reorder(bits, sub_layers)?;
@@ -133,14 +123,7 @@ impl ProfileTierLevel {
         for (has_profile, has_level) in present {
             bits.skip(if has_profile { 88 } else { 0 } + if has_level { 8 } else { 0 })?;
         }
-        Ok(ProfileTierLevel {
-            profile_space,
-            high_tier,
-            profile_idc,
-            compatibility,
-            constraints,
-            level_idc,
-        })
+        Ok(ProfileTierLevel { profile_space, high_tier, profile_idc, compatibility, constraints, level_idc })
     }
 }
 
@@ -150,37 +133,15 @@ fn picture_size(
     separate_planes: bool,
     [left, right, top, bottom]: [u32; 4],
 ) -> Result<(u32, u32), CodecError> {
-    check(
-        "H.265 picture width",
-        u64::from(width),
-        &limits::PICTURE_SIDE,
-    )?;
-    check(
-        "H.265 picture height",
-        u64::from(height),
-        &limits::PICTURE_SIDE,
-    )?;
-    let unit_x = if !separate_planes && matches!(chroma_format_idc, 1 | 2) {
-        2
-    } else {
-        1
-    };
-    let unit_y = if !separate_planes && chroma_format_idc == 1 {
-        2
-    } else {
-        1
-    };
+    check("H.265 picture width", u64::from(width), &limits::PICTURE_SIDE)?;
+    check("H.265 picture height", u64::from(height), &limits::PICTURE_SIDE)?;
+    let unit_x = if !separate_planes && matches!(chroma_format_idc, 1 | 2) { 2 } else { 1 };
+    let unit_y = if !separate_planes && chroma_format_idc == 1 { 2 } else { 1 };
     let crop_x = (u64::from(left) + u64::from(right)) * unit_x;
     let crop_y = (u64::from(top) + u64::from(bottom)) * unit_y;
-    match (
-        u64::from(width).checked_sub(crop_x),
-        u64::from(height).checked_sub(crop_y),
-    ) {
+    match (u64::from(width).checked_sub(crop_x), u64::from(height).checked_sub(crop_y)) {
         (Some(width @ 1..), Some(height @ 1..)) => Ok((width as u32, height as u32)),
-        _ => Err(CodecError::malformed(
-            WHAT,
-            "nothing is left inside the conformance window",
-        )),
+        _ => Err(CodecError::malformed(WHAT, "nothing is left inside the conformance window")),
     }
 }
 

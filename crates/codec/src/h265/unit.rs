@@ -56,8 +56,5 @@ pub fn is_random_access(frame: &[u8]) -> bool {
 
 /// Whether the frame carries a sequence parameter set itself.
 pub fn has_parameter_sets(frame: &[u8]) -> bool {
-    Nals::new(frame)
-        .flatten()
-        .take_while(|nal| !is_slice(nal))
-        .any(|nal| unit_type(nal) == nal_type::SPS)
+    Nals::new(frame).flatten().take_while(|nal| !is_slice(nal)).any(|nal| unit_type(nal) == nal_type::SPS)
 }

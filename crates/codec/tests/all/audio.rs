@@ -26,25 +26,12 @@ fn configurations_tell_rate_and_channels() {
     for (config, core, rate, channels, samples, name) in cases {
         let config = hex(config);
         let facts = AudioSpecificConfig::parse(&config).unwrap();
-        assert_eq!(
-            (facts.core_sample_rate, facts.sample_rate()),
-            (core, rate),
-            "{name} {core}"
-        );
-        assert_eq!(
-            (facts.channels(), facts.frame_samples()),
-            (channels, samples)
-        );
+        assert_eq!((facts.core_sample_rate, facts.sample_rate()), (core, rate), "{name} {core}");
+        assert_eq!((facts.channels(), facts.frame_samples()), (channels, samples));
         let again = AudioSpecificConfig::parse(&facts.write()).unwrap();
         assert_eq!(again, facts);
         let track = parameters::from_config(Codec::Aac, config).unwrap();
-        assert_eq!(
-            track.audio(),
-            Some(AudioFormat {
-                sample_rate: rate,
-                channels
-            })
-        );
+        assert_eq!(track.audio(), Some(AudioFormat { sample_rate: rate, channels }));
         assert_eq!(track.clock_rate.hertz(), rate);
         assert_eq!(codec_string(&track).as_deref(), Some(name));
     }
@@ -67,24 +54,9 @@ fn configurations_that_are_not_aac_are_refused() {
 #[test]
 fn adts_headers_make_the_same_configuration() {
     let header = AdtsHeader::parse(&hex("fff15080119ffcde02004c61")).unwrap();
-    assert_eq!(
-        (
-            header.sample_rate,
-            header.channels,
-            header.header_bytes,
-            header.frame_bytes
-        ),
-        (44_100, 2, 7, 140)
-    );
+    assert_eq!((header.sample_rate, header.channels, header.header_bytes, header.frame_bytes), (44_100, 2, 7, 140));
     assert_eq!(header.config().write(), hex("1210"));
-    for bad in [
-        "",
-        "fff150",
-        "00f15080119ffc",
-        "fff1748011 9ffc",
-        "fff15080001ffc",
-        "fff15080119ffd",
-    ] {
+    for bad in ["", "fff150", "00f15080119ffc", "fff1748011 9ffc", "fff15080001ffc", "fff15080119ffd"] {
         assert!(AdtsHeader::parse(&hex(bad)).is_err(), "{bad}");
     }
 }
@@ -98,17 +70,8 @@ fn opus_headers_go_both_ways() {
     let surround = hex("4f70757348656164 01 06 3801 80bb0000 0000 01 04 02 000401020305");
     assert_eq!(OpusHead::parse(&surround).unwrap().write(), surround);
     let track = parameters::from_config(Codec::Opus, bytes).unwrap();
-    assert_eq!(
-        track.audio(),
-        Some(AudioFormat {
-            sample_rate: 48_000,
-            channels: 2
-        })
-    );
-    for bad in [
-        "4f70757348656164 01 00 3801 80bb0000 0000 00",
-        "4f70757348656164 10 02 3801 80bb0000 0000 00",
-    ] {
+    assert_eq!(track.audio(), Some(AudioFormat { sample_rate: 48_000, channels: 2 }));
+    for bad in ["4f70757348656164 01 00 3801 80bb0000 0000 00", "4f70757348656164 10 02 3801 80bb0000 0000 00"] {
         assert!(OpusHead::parse(&hex(bad)).is_err());
     }
 }

@@ -30,8 +30,7 @@ pub(crate) fn ivf_frames(file: &[u8]) -> Vec<Bytes> {
     let mut rest = &file[32..];
     let mut frames = Vec::new();
     while let Some((head, tail)) = rest.split_at_checked(12) {
-        let (frame, tail) =
-            tail.split_at(u32::from_le_bytes(head[..4].try_into().unwrap()) as usize);
+        let (frame, tail) = tail.split_at(u32::from_le_bytes(head[..4].try_into().unwrap()) as usize);
         frames.push(Bytes::copy_from_slice(frame));
         rest = tail;
     }
@@ -40,8 +39,5 @@ pub(crate) fn ivf_frames(file: &[u8]) -> Vec<Bytes> {
 
 pub(crate) fn hex(text: &str) -> Bytes {
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    digits
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
+    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }

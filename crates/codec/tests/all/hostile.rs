@@ -29,32 +29,12 @@ fn parse_everything(data: &[u8]) {
         }
         let _ = parameters::nal_length_size(codec, &bytes);
     }
-    let _ = (
-        h264::Sps::parse(data),
-        h264::without_reordering(data),
-        h264::slice_type(data),
-        h264::recovery_point(data),
-    );
-    let _ = (
-        h264::is_random_access(data),
-        h264::is_disposable(data),
-        h264::has_parameter_sets(data),
-    );
-    let _ = (
-        h265::Sps::parse(data),
-        h265::is_random_access(data),
-        h265::has_parameter_sets(data),
-    );
-    let _ = (
-        av1::SequenceHeader::parse(data),
-        av1::is_key_frame(data),
-        av1::has_sequence_header(data),
-    );
-    let _ = (
-        vp8::FrameHeader::parse(data),
-        vp9::FrameHeader::parse(data),
-        opus::packet_samples(data),
-    );
+    let _ =
+        (h264::Sps::parse(data), h264::without_reordering(data), h264::slice_type(data), h264::recovery_point(data));
+    let _ = (h264::is_random_access(data), h264::is_disposable(data), h264::has_parameter_sets(data));
+    let _ = (h265::Sps::parse(data), h265::is_random_access(data), h265::has_parameter_sets(data));
+    let _ = (av1::SequenceHeader::parse(data), av1::is_key_frame(data), av1::has_sequence_header(data));
+    let _ = (vp8::FrameHeader::parse(data), vp9::FrameHeader::parse(data), opus::packet_samples(data));
     let _ = (aac::AdtsHeader::parse(data), nal::from_annexb(data));
     for size in 0..6 {
         let _ = nal::widen_lengths(bytes.clone(), size);

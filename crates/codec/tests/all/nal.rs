@@ -38,12 +38,9 @@ fn both_forms_hold_the_same_units() {
 #[test]
 fn lengths_of_all_sizes_become_four_bytes() {
     let expected = hex("00000002 6588 00000001 09");
-    for (size, frame) in [
-        (1, "026588 0109"),
-        (2, "00026588 000109"),
-        (3, "0000026588 00000109"),
-        (4, "000000026588 0000000109"),
-    ] {
+    for (size, frame) in
+        [(1, "026588 0109"), (2, "00026588 000109"), (3, "0000026588 00000109"), (4, "000000026588 0000000109")]
+    {
         assert_eq!(widen_lengths(hex(frame), size).unwrap(), expected);
     }
     assert!(widen_lengths(hex("056588"), 1).is_err());

@@ -139,7 +139,8 @@ impl<F: NalFormat> FrameBuilder for NalBuilder<F> {
         }
         let data = bytes::Bytes::from(std::mem::take(&mut self.data));
         self.slices = 0;
-        let random_access = F::is_random_access(&data);
+        // Without parameter sets no decoder can start.
+        let random_access = !self.parameters.config.is_empty() && F::is_random_access(&data);
         Ok(Some(Built { data, random_access, parameters }))
     }
 

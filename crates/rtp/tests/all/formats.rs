@@ -98,10 +98,9 @@ fn a_new_picture_size_comes_before_its_first_frame() {
     large.frames.truncate(1);
     large.frames[0].pts = 900_000;
     let mut depacketizer = depacketizer(&small.parameters).unwrap();
-    let mut sequence = 0;
-    for packet in payloads(&small).into_iter().chain(payloads(&large)).flatten() {
+    let packets = payloads(&small).into_iter().chain(payloads(&large)).flatten();
+    for (sequence, packet) in (0..).zip(packets) {
         depacketizer.push(&Packet { sequence, ..packet });
-        sequence += 1;
     }
     let mut items = Vec::new();
     while let Some(item) = depacketizer.pull() {
