@@ -193,7 +193,9 @@ impl Loader {
     }
 
     fn problem(&mut self, place: Place, message: impl Into<String>, remedy: impl Into<String>) {
-        self.problems.push(Problem { place, message: message.into(), remedy: remedy.into() });
+        // The parser may quote what stands in the file.
+        let message = message.into().replace(char::is_control, " ");
+        self.problems.push(Problem { place, message, remedy: remedy.into() });
     }
 
     fn key_outside_sections(&mut self, key: &str, place: Place) {

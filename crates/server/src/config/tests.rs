@@ -204,3 +204,42 @@ fn a_missing_or_huge_file_is_told_with_its_path() {
         assert!(found.contains(expected), "{found}");
     }
 }
+
+#[test]
+fn a_file_of_any_bytes_is_read_or_refused_in_one_line_for_each_problem() {
+    let whole = Config::default().to_toml();
+    let mut random = 2_026_u64;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % below
+    };
+    for round in 0..600 {
+        let mut bytes = whole.clone().into_bytes();
+        for _ in 0..1 + round % 12 {
+            let at = next(bytes.len());
+            match next(3) {
+                0 => bytes[at] = next(256) as u8,
+                1 => drop(bytes.remove(at)),
+                _ => bytes.insert(at, b"[]\"'=\n\x1b\x00.#{},9"[next(14)]),
+            }
+        }
+        bytes.truncate(bytes.len() - next(bytes.len() / 2));
+        let text = String::from_utf8_lossy(&bytes);
+        match Config::parse(&text, "bent.toml") {
+            Ok(config) => assert!(Config::parse(&config.to_toml(), "again.toml").is_ok()),
+            Err(error) => {
+                let told = error.to_string();
+                assert_eq!(told.lines().count(), error.problems.len(), "{told}");
+                assert!(!told.chars().any(|letter| letter.is_control() && letter != '\n'), "{told:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_cut_at_any_byte_is_read_or_refused() {
+    let whole = "[rtmp]\nport = 1_935\nenabled = true\n[http]\nports = [8080, 8081]\nhosts = [\"a.b\"]\n";
+    for end in 0..=whole.len() {
+        let _ = Config::parse(&whole[..end], "cut.toml");
+    }
+}
