@@ -8,14 +8,22 @@ use headwater_flv::{
     tag::{TagKind, TagReader},
 };
 
-/// AMF 0 values to the end; what is read is written and must read back as the same.
+/// AMF 0 values to the end; what is read and written reads back as what is written the same.
 pub fn amf0(data: &[u8]) {
     let mut reader = Reader::new(Bytes::copy_from_slice(data));
     while let Ok(value) = amf::read_amf0(&mut reader) {
-        let mut out = BytesMut::new();
-        amf::write_amf0(&value, &mut out);
-        assert_same(&value, amf::read_amf0(&mut Reader::new(out.freeze())).ok());
+        let written = write(&value);
+        // A limit may cut off what takes more room when written.
+        if let Ok(again) = amf::read_amf0(&mut Reader::new(written.clone())) {
+            assert_eq!(written, write(&again));
+        }
     }
+}
+
+fn write(value: &Value) -> Bytes {
+    let mut out = BytesMut::new();
+    amf::write_amf0(value, &mut out);
+    out.freeze()
 }
 
 /// AMF 3 values to the end.
@@ -25,13 +33,6 @@ pub fn amf3(data: &[u8]) {
         let mut out = BytesMut::new();
         amf::write_amf3(&value, &mut out);
         let _ = amf::read_amf3(&mut Reader::new(out.freeze()));
-    }
-}
-
-/// Not a number is not equal to itself, and what a limit cuts off cannot come back; all else must.
-fn assert_same(value: &Value, again: Option<Value>) {
-    if let Some(again) = again {
-        assert_eq!(format!("{value:?}"), format!("{again:?}"));
     }
 }
 

@@ -52,11 +52,17 @@ pub fn chunk_stream(data: &[u8]) {
         let mut messages = Vec::new();
         for piece in data.chunks(piece.max(1)) {
             input.extend_from_slice(piece);
-            while let Ok(Some(message)) = reader.read(&mut input, now) {
-                if message.kind == MessageKind::SetChunkSize {
-                    let _ = control::parse_number(&message).and_then(|size| reader.set_chunk_size(size));
+            loop {
+                match reader.read(&mut input, now) {
+                    Ok(Some(message)) => {
+                        if message.kind == MessageKind::SetChunkSize {
+                            let _ = control::parse_number(&message).and_then(|size| reader.set_chunk_size(size));
+                        }
+                        messages.push(message);
+                    }
+                    Ok(None) => break,
+                    Err(_) => return messages,
                 }
-                messages.push(message);
             }
         }
         messages
