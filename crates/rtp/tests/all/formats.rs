@@ -60,6 +60,28 @@ fn h264_fragments_tell_their_first_and_their_last() {
 }
 
 #[test]
+fn h264_fragments_that_do_not_belong_together_make_no_frame() {
+    let (start, middle, end) = (&[0x7c, 0x85, 0x88, 1][..], &[0x7c, 0x05, 2][..], &[0x7c, 0x45, 3][..]);
+    let whole = &[0x65, 0x88, 4][..];
+    let cases: [(&[&[u8]], bool); 7] = [
+        (&[start, middle, end], true),
+        (&[start, start, end], false),
+        (&[middle, end], false),
+        (&[end], false),
+        (&[start, middle], false),
+        (&[start, whole, end], false),
+        (&[start, end, whole], true),
+    ];
+    for (payloads, is_whole) in cases {
+        let packets: Vec<Packet> = (0..)
+            .zip(payloads)
+            .map(|(sequence, payload)| received(sequence, 0, sequence as usize + 1 == payloads.len(), payload))
+            .collect();
+        assert_eq!(frames_of(&baseline().parameters, &packets).len(), usize::from(is_whole), "{payloads:x?}");
+    }
+}
+
+#[test]
 fn h264_single_units_with_parameter_sets_on_their_own_are_read() {
     // As cameras and packetization mode 0 send them, here with their own time and marker.
     let track = baseline();

@@ -4,7 +4,9 @@ use headwater_media::{Codec, Frame, Packet};
 use headwater_rtp::{PacketizerOptions, Reorder, SequenceExtender, TimestampExtender, depacketizer};
 use rstest::rstest;
 
-use crate::fixtures::{Track, audio_tracks, drain, frames_of, packets_of, video_tracks};
+use crate::fixtures::{
+    Track, audio_tracks, drain, enlarge, frames_of, h264_frame, h265_frame, packets_of, video_tracks,
+};
 
 fn tracks() -> impl Iterator<Item = Track> {
     video_tracks().into_iter().chain(audio_tracks())
@@ -117,6 +119,28 @@ fn after_a_loss_video_goes_on_at_the_next_random_access_point() {
             let rest = &received[kept.len()..];
             assert!(rest.first().is_none_or(|frame| frame.random_access), "{}", track.name);
             assert!(rest.is_empty() || track.frames.ends_with(rest), "{} packet {lost}", track.name);
+        }
+    }
+}
+
+#[test]
+fn a_key_frame_whose_beginning_is_lost_is_not_put_out() {
+    for mut track in video_tracks() {
+        let time = track.frames.last().unwrap().pts + 9_000;
+        let codec = track.parameters.codec;
+        let data = match codec {
+            Codec::H264 => h264_frame(true, &[3_000, 3_000]),
+            Codec::H265 => h265_frame(true, &[3_000, 3_000]),
+            _ => enlarge(codec, &track.frames[0].data, 6_000),
+        };
+        track.frames.push(Frame { dts: time, pts: time, random_access: true, data });
+        let frames = packets_of(&track, PacketizerOptions::default());
+        let (key, before) = frames.split_last().unwrap();
+        // Parameter sets in a packet of their own are known from the record; without them the frame is whole.
+        let needed = if matches!(codec, Codec::H264 | Codec::H265) { 1 } else { 0 };
+        for lost in needed + 1..key.len() {
+            let packets = before.iter().flatten().chain(&key[lost..]);
+            assert_eq!(frames_of(&track.parameters, packets).len(), before.len(), "{} without {lost}", track.name);
         }
     }
 }
