@@ -138,3 +138,25 @@ pub(crate) fn signal_to_noise(pcm: &Pcm, start: f64, signal: fn(f64, usize) -> f
     }
     10.0 * (power / noise).log10()
 }
+
+/// Numbers that look random and are the same in every run.
+///
+/// Source: G. Marsaglia, "Xorshift RNGs" (2003).
+pub(crate) struct Noise(pub(crate) u64);
+
+impl Noise {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit as u64) as usize
+    }
+
+    pub(crate) fn bytes(&mut self, length: usize) -> Vec<u8> {
+        (0..length).map(|_| self.next() as u8).collect()
+    }
+}

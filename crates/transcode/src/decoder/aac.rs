@@ -8,6 +8,11 @@ use crate::{Error, Pcm, pcm::from_i16};
 
 /// Two channels of the longest block, 2,048 samples of HE-AAC, with room to spare.
 const SAMPLES_MAX: usize = 2 * 4_096;
+/// Delay of spectral band replication, in samples, which timestamps have in them already.
+///
+/// The library would have us take it out, as it is the decoder's by the standard; but what encoders stamp and players
+/// play leaves it in.
+const REPLICATION_DELAY: usize = 962;
 /// The longest access unit that the decoder's buffer takes.
 const FRAME_BYTES_MAX: usize = 8_191;
 /// After so many broken frames in a row the decoder starts afresh.
@@ -42,7 +47,8 @@ impl AacDecoder {
         let samples = self.block.get(..length).unwrap_or(&[]);
         pcm.reset(u32::try_from(info.sampleRate).unwrap_or(0), channels);
         pcm.samples.extend(samples.iter().map(|&sample| from_i16(sample)));
-        self.delay = usize::try_from(info.outputDelay).unwrap_or(0);
+        let replicated = if info.sampleRate == info.aacSampleRate { 0 } else { REPLICATION_DELAY };
+        self.delay = usize::try_from(info.outputDelay).unwrap_or(0).saturating_sub(replicated);
         Ok(())
     }
 }

@@ -1,6 +1,9 @@
 use super::*;
 use crate::testing::*;
 
+mod mishaps;
+mod sources;
+
 /// Every pair of codecs, rates and channels that a source and a viewer bring together.
 const PAIRS: &[(Codec, u32, usize, Codec)] = &[
     (Codec::Aac, 48_000, 2, Codec::Opus),
