@@ -122,7 +122,7 @@
     });
     const text = await reply.text();
     seen.answer = { status: reply.status, text, location: reply.headers.get("Location"), etag: reply.headers.get("ETag") };
-    if (reply.status !== 201) { seen.problem = `${reply.status}: ${text}`; return; }
+    if (reply.status !== 201) { seen.problem = `${reply.status}: ${text.slice(0, 300)}`; return; }
     location_ = new URL(reply.headers.get("Location"), whep).href;
     await peer.setRemoteDescription({ type: "answer", sdp: text });
   }

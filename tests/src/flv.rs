@@ -129,6 +129,11 @@ fn coded_sound(body: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// Whether these sounds are an unbroken piece of those; a steady tone repeats itself, so every place is tried.
+pub fn is_piece_of(got: &[&[u8]], sent: &[&[u8]]) -> bool {
+    !got.is_empty() && sent.windows(got.len()).any(|piece| piece == got)
+}
+
 /// The file that holds these tags.
 pub fn write(tags: &[Tag]) -> Vec<u8> {
     let mut file = b"FLV\x01\x05\0\0\0\x09\0\0\0\0".to_vec();

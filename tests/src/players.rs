@@ -11,6 +11,9 @@ use crate::program::{Program, until};
 use crate::source::quiet;
 use crate::{flv, tools};
 
+/// What makes ffmpeg tell an RTMP server which enhanced codecs it takes.
+const ENHANCED: &[&str] = &["-rtmp_enhanced_codecs", "hvc1,Opus"];
+
 /// A program that records a stream to an FLV file as it comes.
 #[derive(Debug)]
 pub struct Recorder {
@@ -36,17 +39,22 @@ impl Recorder {
     /// # Errors
     /// When ffmpeg is missing.
     pub fn ffmpeg(url: &str) -> Result<Recorder> {
-        Recorder::ffmpeg_of(&tools::on_path("ffmpeg")?, url)
+        Recorder::copying(&tools::on_path("ffmpeg")?, &[], url)
     }
 
-    /// An ffmpeg of choice.
+    /// The newest ffmpeg, telling the server that it takes HEVC and Opus.
     ///
     /// # Errors
-    /// When it cannot be started.
-    pub fn ffmpeg_of(ffmpeg: &Path, url: &str) -> Result<Recorder> {
+    /// When it is missing.
+    pub fn newest_ffmpeg(url: &str) -> Result<Recorder> {
+        let says = if url.starts_with("rtmp") { ENHANCED } else { &[] };
+        Recorder::copying(&tools::newest_ffmpeg()?, says, url)
+    }
+
+    fn copying(ffmpeg: &Path, options: &[&str], url: &str) -> Result<Recorder> {
         Recorder::start("the recording ffmpeg", |file| {
             let mut command = quiet(ffmpeg);
-            command.args(["-i", url, "-c", "copy", "-flush_packets", "1", "-f", "flv"]).arg(file);
+            command.args(options).args(["-i", url, "-c", "copy", "-flush_packets", "1", "-f", "flv"]).arg(file);
             Ok(command)
         })
     }
