@@ -5,6 +5,8 @@
 
 mod cli;
 mod config;
+mod conversions;
+mod demo;
 mod error;
 mod http;
 mod log;

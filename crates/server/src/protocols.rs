@@ -15,6 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::{self, Complaint, Config, Places, Section},
+    conversions::ConversionSource,
     error::StartError,
     routes::Routes,
     server::ServerSource,
@@ -81,7 +82,7 @@ impl Context {
             address: config.listen.address,
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            sources: vec![Arc::new(ServerSource { quota: quota.clone() })],
+            sources: vec![Arc::new(ServerSource { quota: quota.clone() }), Arc::new(ConversionSource)],
             quota,
             routes: Routes::default(),
             listening: Vec::new(),

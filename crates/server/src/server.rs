@@ -9,6 +9,7 @@ use headwater_net::{Listener, Quota};
 
 use crate::{
     config::Config,
+    conversions, demo,
     error::StartError,
     http, log,
     protocols::{Context, Listening},
@@ -108,13 +109,18 @@ pub struct Load {
 
 fn hub(config: &Config) -> Hub {
     let grace = Duration::from_millis(config.streams.grace_ms);
-    Hub::new(Arc::new(Tokio), HubOptions { grace, ..HubOptions::default() })
+    let hub = Hub::new(Arc::new(Tokio), HubOptions { grace, ..HubOptions::default() });
+    hub.set_converters(Box::new(conversions::registry()));
+    hub
 }
 
 fn start_all(config: &Config, context: &mut Context) -> Result<(Control, Readiness), StartError> {
     let web = listen_http(config, context)?;
     for protocol in &config.protocols.0 {
         protocol.start(context)?;
+    }
+    if config.demo.enabled {
+        demo::start(&config.demo, context)?;
     }
     let readiness = Readiness::new();
     let control = Control::new(context.hub.clone(), readiness.clone(), context.sources());

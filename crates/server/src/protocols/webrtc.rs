@@ -6,6 +6,7 @@ use std::{
 };
 
 use headwater_control::{Metric, Record, Source};
+use headwater_signalling::{Whep, is_whep};
 use headwater_webrtc::{Config, ShardStatistics};
 
 use super::{Context, Listening, Protocol};
@@ -29,6 +30,8 @@ section! {
         public_addresses: Vec<IpAddr> = Vec::new();
         /// Whether media is also offered over TCP.
         tcp: bool = true;
+        /// STUN and TURN servers that viewers are told of, such as "stun:stun.example.org"; this server itself needs none.
+        ice_servers: Vec<String> = Vec::new();
     }
 }
 
@@ -114,6 +117,8 @@ impl Protocol for WebRtc {
             context.listening.push(Listening { what: "WebRTC", address });
         }
         context.add_source(Arc::new(WebRtcSource(shards.clone())));
+        let whep = Whep::new(context.hub.clone(), shards.clone(), &self.webrtc.ice_servers);
+        context.routes.add(is_whep, headwater_signalling::router(whep));
         context.at_stop.push(Box::pin(async move { shards.stop().await }));
         Ok(())
     }
