@@ -98,13 +98,14 @@ fn measure(
     progress.say(format!("{label}: bare writing"));
     let mut floor = Floor::new(options.viewers)?;
     let merged = Duration::from_millis(window);
-    let before = floor.measure(merged, Duration::from_secs(FLOOR_SECONDS))?;
+    let before = floor.measure(merged, Duration::from_secs(FLOOR_SECONDS), true)?;
     progress.step();
     progress.say(format!("{label}: the server"));
     let seen = measure_server(options, server, window)?;
     progress.step();
     progress.say(format!("{label}: bare writing again"));
-    let after = floor.measure(merged, Duration::from_secs(FLOOR_SECONDS))?;
+    let after = floor.measure(merged, Duration::from_secs(FLOOR_SECONDS), true)?;
+    let dense = floor.measure(merged, Duration::from_secs(FLOOR_SECONDS), false)?;
     progress.step();
 
     let floor = (before + after) / 2.0;
@@ -114,6 +115,7 @@ fn measure(
     };
     figure(report, "bare writing before", before, "ns/B");
     figure(report, "bare writing after", after, "ns/B");
+    figure(report, "bare writing without pause", dense, "ns/B");
     figure(report, "server", seen.nanoseconds_per_byte, "ns/B");
     figure(report, "server", seen.nanoseconds_per_byte / 8.0, "s/Gbit");
     report.barred(
@@ -123,6 +125,7 @@ fn measure(
         "times",
         bar,
     );
+    figure(report, "server in terms of bare writing without pause", seen.nanoseconds_per_byte / dense, "times");
     figure(report, "delivered", seen.bits_per_second / 1e6, "Mbit/s");
     figure(report, "server's share of a core", seen.share * 100.0, "%");
     figure(report, "memory of the server", seen.resident as f64 / 1_048_576.0, "MiB");

@@ -32,15 +32,19 @@ impl Floor {
     }
 
     /// Nanoseconds of this thread for a byte: one write for each viewer and message, or for all the messages of a
-    /// window.
-    pub(super) fn measure(&mut self, window: Duration, length: Duration) -> Result<f64> {
+    /// window; in real time as the server has to, or each as soon as the one before has arrived.
+    pub(super) fn measure(&mut self, window: Duration, length: Duration, paced: bool) -> Result<f64> {
         let mut source = Source::new()?;
         let (mut time, mut bytes) = (Duration::ZERO, 0);
         let start = Instant::now();
         while source.next_due() < length {
             let messages = gather(&mut source, window);
             let slices: Vec<IoSlice<'_>> = messages.iter().map(|bytes| IoSlice::new(bytes)).collect();
-            thread::sleep((start + source.next_due()).saturating_duration_since(Instant::now()));
+            if paced {
+                thread::sleep((start + source.next_due()).saturating_duration_since(Instant::now()));
+            } else {
+                self.sinks.settle()?;
+            }
             let mut result = Ok(());
             time += timed(|| result = self.sinks.write(&slices));
             result?;
