@@ -181,7 +181,8 @@ export class ClockReader {
     }
     this.good += 1;
     this.#blank = 0;
-    const shown = Date.now() + (frame.expectedDisplayTime - performance.now());
+    // A late callback may find a newer picture than it was called for: then it is shown now, not when the old one was.
+    const shown = Date.now() + Math.max(0, frame.expectedDisplayTime - performance.now());
     this.#accept(stamp, shown);
   }
 

@@ -27,7 +27,7 @@ export function notice(playback) {
         ? { title: 'The stream has ended', text: 'Keep this page open: it plays on if the stream comes back.', busy: true }
         : { title: 'Not live yet', text: `Nobody sends “${name}” just now. Keep this page open: it plays as soon as someone does.`, busy: true };
     case 'stalled':
-      return { title: 'The picture has paused', text: 'Nothing arrives from the publisher just now. Waiting for it to come back…', busy: true };
+      return { title: 'The stream has paused', text: 'Nothing arrives just now. It plays on as soon as something does.', busy: true };
     case 'reconnecting':
       return { ...trouble(playback), busy: true, action: playback.attempts > 2 ? 'Try now' : undefined };
     case 'error':
