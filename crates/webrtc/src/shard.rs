@@ -17,6 +17,8 @@ mod demux;
 mod join;
 mod outbox;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use std::{cell::RefCell, net::SocketAddr, rc::Rc, sync::Arc, time::Instant};

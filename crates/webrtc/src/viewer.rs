@@ -225,6 +225,11 @@ impl Viewer {
         self.pending.is_none()
     }
 
+    #[cfg(test)]
+    pub(crate) fn pretend_connected(&mut self) {
+        self.pending = None;
+    }
+
     /// Begins ICE anew under other credentials.
     pub(crate) fn restart_ice(&mut self, local: &IceCredentials, remote: &IceCredentials) {
         self.egress.restart_ice(local, remote);
@@ -246,7 +251,7 @@ impl Viewer {
         }
     }
 
-    /// Tells the graph how many bytes have been sent.
+    /// The viewer's stay at its stream.
     pub(crate) fn subscription(&self) -> &Subscription {
         &self.subscription
     }

@@ -258,9 +258,21 @@ impl Core {
             self.outbox.close_connection(remote);
         }
         self.counters.sessions.set(self.seats.len() as u64);
-        let stream = seat.viewer.subscription().stream().name();
-        tracing::info!(%stream, reason = %ended, "a WebRTC session has ended");
-        seat.ended.send_replace(Some(ended));
+        let Seat { viewer, ended: over, .. } = seat;
+        tracing::info!(stream = %viewer.subscription().stream().name(), reason = %ended, "a WebRTC session has ended");
+        // Whoever waits for the end finds nothing left of the session.
+        drop(viewer);
+        over.send_replace(Some(ended));
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.seats.is_empty() && self.by_fragment.is_empty() && self.by_remote.is_empty() && self.feeds.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(super) fn pretend_connected(&mut self, place: Place) {
+        self.seats[place.index].viewer.pretend_connected();
     }
 
     pub(super) fn forget_remote(&mut self, remote: Remote, of: usize) {

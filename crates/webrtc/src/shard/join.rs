@@ -174,10 +174,15 @@ fn open(
             Err(error) => reason = reason.or(Some(error)),
         }
     }
+    let offered: Vec<&str> = formats.iter().map(|format| format.codec.name()).collect();
     Err(Some(match (reason, own) {
-        (Some(error), _) => error.to_string(),
+        (Some(_), Some(own)) => format!(
+            "the stream's {kind} is {own}, the offer takes only {}, and this server cannot convert it",
+            offered.join(", ")
+        ),
+        (Some(error), None) => error.to_string(),
         (None, Some(own)) => {
-            format!("the stream's {kind} is {own}, and the offer has no payload type for it")
+            format!("the stream's {kind} is {own}, and the offer has no codec for it that this server knows")
         }
         (None, None) => format!("the stream's {kind} has not begun yet"),
     }))

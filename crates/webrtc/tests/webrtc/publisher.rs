@@ -86,6 +86,15 @@ impl Publisher {
         self.frame += 1;
     }
 
+    /// Writes a packet of video with any payload.
+    pub(crate) fn write_packet(&mut self, payload: Arc<[u8]>) {
+        let timestamp = self.frame * FRAME_TICKS;
+        let sequence = self.sequence;
+        self.video.push(Packet { sequence, timestamp, marker: true, random_access: true, payload });
+        self.sequence += 1;
+        self.frame += 1;
+    }
+
     /// Ends the stream.
     pub(crate) fn end(self, reason: &str) {
         self.publication.end(reason);

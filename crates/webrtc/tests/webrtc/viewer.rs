@@ -43,6 +43,7 @@ pub(crate) struct Viewer {
     pub(crate) packets: Vec<RtpPacket>,
     pub(crate) connected: Option<Instant>,
     pub(crate) closed: bool,
+    restart: Option<SdpPendingOffer>,
     /// Datagrams from the server that the network loses, by a count of media datagrams.
     pub(crate) loses: Box<dyn FnMut(&[u8]) -> bool + Send>,
 }
@@ -80,6 +81,7 @@ impl Viewer {
             packets: Vec::new(),
             connected: None,
             closed: false,
+            restart: None,
             loses: Box::new(|_| false),
         };
         (viewer, offer.to_sdp_string(), pending)
@@ -158,6 +160,52 @@ impl Viewer {
         let mut api = self.rtc.direct_api();
         let stream = api.stream_rx_by_mid(mid, None).unwrap();
         stream.request_keyframe(str0m::media::KeyframeRequestKind::Pli);
+    }
+
+    /// Sends any bytes from the viewer's own address.
+    pub(crate) async fn send_raw(&mut self, datagram: &[u8]) {
+        self.link.send(self.remote, datagram).await;
+    }
+
+    /// Whether anything comes within a moment.
+    pub(crate) async fn hears_anything(&mut self) -> bool {
+        tokio::time::timeout(Duration::from_millis(100), self.link.receive()).await.is_ok()
+    }
+
+    /// Closes the session from this side.
+    pub(crate) async fn leave(&mut self) {
+        self.rtc.close().unwrap();
+        self.drain().await;
+    }
+
+    /// Moves to another socket and begins ICE anew; yields the fragment to send.
+    pub(crate) async fn move_to_another_address(&mut self) -> String {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        self.local = socket.local_addr().unwrap();
+        self.link = Link::Udp(socket);
+        let mut api = self.rtc.sdp_api();
+        api.ice_restart(false);
+        let (offer, pending) = api.apply().unwrap();
+        self.restart = Some(pending);
+        let text = offer.to_sdp_string();
+        let kept = text.lines().filter(|line| line.starts_with("a=ice-ufrag") || line.starts_with("a=ice-pwd"));
+        kept.take(2).map(|line| format!("{line}\r\n")).collect()
+    }
+
+    /// Takes the fragment that answers the restart, as if the whole answer had come with it.
+    pub(crate) fn take_restart(&mut self, fragment: &str) {
+        let value = |name: &str| fragment.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+        let (user, password) = (value("a=ice-ufrag"), value("a=ice-pwd"));
+        let answer = self.accepted.as_ref().unwrap().sdp.clone();
+        let changed = answer.lines().map(|line| match line {
+            line if line.starts_with("a=ice-ufrag") => format!("{user}\r\n"),
+            line if line.starts_with("a=ice-pwd") => format!("{password}\r\n"),
+            line => format!("{line}\r\n"),
+        });
+        let answer = SdpAnswer::from_sdp_string(&changed.collect::<String>()).unwrap();
+        let pending = self.restart.take().unwrap();
+        self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
+        self.rtc.add_local_candidate(Candidate::host(self.local, "udp").unwrap());
     }
 
     /// The packets received of one medium, in order of arrival.

@@ -1,0 +1,136 @@
+//! A shard's core on a clock that the test moves.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use headwater_graph::{Hub, HubOptions, Peer, Publication};
+use headwater_media::{ClockRate, Codec, Format, Packet, StreamName, TrackParameters, VideoFormat, limits};
+use headwater_net::TokioEnvironment;
+
+use super::*;
+use crate::sdp::tests::CHROMIUM;
+
+struct Scene {
+    shard: Shard,
+    hub: Hub,
+    quota: Quota,
+    publication: Publication,
+    video: headwater_graph::LaneWriter<Packet>,
+    start: Instant,
+    _commands: mpsc::Sender<Command>,
+}
+
+fn name() -> StreamName {
+    StreamName::new("test").unwrap()
+}
+
+fn scene() -> Scene {
+    let hub = Hub::new(Arc::new(TokioEnvironment::current()), HubOptions::default());
+    let mut publication = hub.publish(name(), Peer::new("TEST", "publisher")).unwrap();
+    let parameters = TrackParameters {
+        codec: Codec::H264,
+        clock_rate: ClockRate::VIDEO,
+        format: Format::Video(VideoFormat::default()),
+        config: Bytes::new(),
+    };
+    let video = publication.add_packets(parameters).unwrap();
+    publication.ready();
+    let (commands, _) = mpsc::channel(1);
+    let bind = "127.0.0.1:0".parse().unwrap();
+    let plan = Plan {
+        bind,
+        tcp: false,
+        common: Common::new().unwrap(),
+        public_addresses: Vec::new(),
+        connections: Quota::connections(),
+        counters: Arc::default(),
+        own_commands: commands.downgrade(),
+    };
+    let socket = UdpSocket::bind(bind).unwrap();
+    let local = socket.local_address().unwrap();
+    let shard = Shard::new(plan, Rc::new(socket), local, Candidates::default());
+    let quota = Quota::new(&limits::WEBRTC_PENDING, &limits::WEBRTC_PENDING_PER_ADDRESS);
+    Scene { shard, hub, quota, publication, video, start: Instant::now(), _commands: commands }
+}
+
+impl Scene {
+    async fn join(&self) -> Accepted {
+        let peer = Peer::new("WebRTC", "viewer");
+        let subscription = self.hub.subscribe(&name(), peer).await.unwrap();
+        let pending = self.quota.admit("192.0.2.9".parse().unwrap()).unwrap();
+        let offer = Offer::parse(CHROMIUM).unwrap();
+        let joined = self.shard.core.borrow_mut().join(offer, subscription, pending, self.start);
+        joined.unwrap().accepted
+    }
+
+    fn pass(&self, time: Duration) {
+        self.shard.core.borrow_mut().run_due(self.start + time, usize::MAX);
+    }
+
+    fn is_clean(&self) -> bool {
+        let core = self.shard.core.borrow();
+        let stream = self.publication.stream();
+        core.is_empty() && stream.viewer_count() == 0 && self.video.demand().readers() == 0 && self.quota.open() == 0
+    }
+}
+
+#[tokio::test]
+async fn a_viewer_that_never_connects_is_forgotten_with_everything() {
+    let scene = scene();
+    let accepted = scene.join().await;
+    assert_eq!((scene.quota.open(), scene.video.demand().readers()), (1, 1));
+    let limit = limits::WEBRTC_FIRST_CHECK_MS.get_duration();
+    scene.pass(limit - Duration::from_millis(1));
+    assert_eq!(accepted.session.has_ended(), None);
+    scene.pass(limit);
+    assert_eq!(accepted.session.has_ended(), Some(Ended::NeverConnected));
+    assert!(scene.is_clean());
+}
+
+#[tokio::test]
+async fn a_viewer_that_falls_silent_is_ended_when_its_consent_is_over() {
+    let scene = scene();
+    let accepted = scene.join().await;
+    let place = accepted.session.place;
+    scene.shard.core.borrow_mut().pretend_connected(place);
+    let limit = limits::WEBRTC_CONSENT_MS.get_duration();
+    scene.pass(limit - Duration::from_millis(1));
+    assert_eq!(accepted.session.has_ended(), None);
+    scene.pass(limit);
+    assert_eq!(accepted.session.has_ended(), Some(Ended::Silent));
+    assert!(scene.is_clean());
+}
+
+#[tokio::test]
+async fn a_panic_in_one_session_ends_that_session_and_is_counted() {
+    let scene = scene();
+    let (first, second) = (scene.join().await, scene.join().await);
+    let index = first.session.place.index;
+    scene.shard.core.borrow_mut().with(index, scene.start, |_, _| panic!("on purpose, for a test"));
+    assert_eq!(first.session.has_ended(), Some(Ended::Bug));
+    assert_eq!(second.session.has_ended(), None);
+    assert_eq!(scene.shard.core.borrow().counters.read().bugs, 1);
+}
+
+#[tokio::test]
+async fn an_ended_session_cannot_be_reached_by_its_old_handle() {
+    let scene = scene();
+    let first = scene.join().await;
+    scene.shard.core.borrow_mut().end(first.session.place, Ended::Deleted, scene.start);
+    let second = scene.join().await;
+    assert_eq!(second.session.place.index, first.session.place.index, "the seat is taken again");
+    scene.shard.core.borrow_mut().end(first.session.place, Ended::Deleted, scene.start);
+    assert_eq!(second.session.has_ended(), None);
+    assert_eq!(first.session.has_ended(), Some(Ended::Deleted));
+}
+
+#[tokio::test]
+async fn the_quota_of_pending_sessions_is_kept() {
+    let scene = scene();
+    let peer = "192.0.2.9".parse().unwrap();
+    let permits: Vec<Permit> =
+        (0..limits::WEBRTC_PENDING_PER_ADDRESS.get()).map(|_| scene.quota.admit(peer).unwrap()).collect();
+    assert!(scene.quota.admit(peer).is_err());
+    drop(permits);
+    assert!(scene.quota.admit(peer).is_ok());
+}
