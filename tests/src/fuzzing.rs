@@ -3,10 +3,35 @@
 //! The fuzz targets in `tests/fuzz` are one line each and call these; the ordinary test run replays every file of
 //! their corpora, as it is, cut at every length, and bent.
 
+pub mod codec;
+pub mod config;
+pub mod convert;
+pub mod flv;
+pub mod rtmp;
+pub mod rtp;
+
 mod replay;
 
 /// A function that takes any bytes.
 pub type Harness = fn(&[u8]);
 
 /// All targets by name. Each has a file in `tests/fuzz/fuzz_targets` and a folder in `tests/fuzz/corpus`.
-pub const TARGETS: &[(&str, Harness)] = &[];
+pub const TARGETS: &[(&str, Harness)] = &[
+    ("decoder_configuration", codec::decoder_configuration),
+    ("sequence_headers", codec::sequence_headers),
+    ("nal_units", codec::nal_units),
+    ("frame_headers", codec::frame_headers),
+    ("config_file", config::config_file),
+    ("lane_conversions", convert::lane_conversions),
+    ("amf0", flv::amf0),
+    ("amf3", flv::amf3),
+    ("flv_tags", flv::flv_tags),
+    ("ertmp_ex_headers", flv::ertmp_ex_headers),
+    ("handshake", rtmp::handshake),
+    ("chunk_stream", rtmp::chunk_stream),
+    ("rtmp_conversation", rtmp::rtmp_conversation),
+    ("rtmp_session_script", rtmp::rtmp_session_script),
+    ("rtp_header", rtp::rtp_header),
+    ("rtp_depacketize", rtp::rtp_depacketize),
+    ("rtp_packetize", rtp::rtp_packetize),
+];
