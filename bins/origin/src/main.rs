@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    headwater_server::main()
+    headwater_server::main("origin")
 }

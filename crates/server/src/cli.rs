@@ -7,11 +7,12 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     config::{Config, ConfigError, Place, Problem, Sources},
+    descriptors,
     error::StartError,
     log,
     protocols::Listening,
@@ -44,9 +45,13 @@ struct Arguments {
     demo: bool,
 }
 
-/// Runs a server as the command line says; what went wrong is on standard error.
-pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+/// Runs a server of that role as the command line says; what went wrong is on standard error.
+pub fn main(role: &'static str) -> ExitCode {
+    let matches = Arguments::command().name(role).get_matches();
+    let arguments = match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -69,6 +74,8 @@ fn run(arguments: &Arguments) -> Result<(), StartError> {
     }
     log::start(&config.log);
     log::log_panics();
+    config.limits.apply();
+    descriptors::raise();
     let runtime = tokio::runtime::Runtime::new().map_err(StartError::Runtime)?;
     let result = runtime.block_on(serve(&config));
     // What did not end in time must not hold the process.

@@ -1,5 +1,7 @@
 //! The web server: one router on every port, under limits of size and time.
 
+mod timed;
+
 use std::{
     convert::Infallible,
     net::SocketAddr,
@@ -27,6 +29,8 @@ use hyper_util::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 use tower_http::timeout::TimeoutBody;
+
+use timed::Timed;
 
 /// Serves until the token is cancelled; requests at work are then finished, idle connections closed.
 pub(crate) async fn serve(listener: Listener, router: Router, stopping: CancellationToken, tasks: TaskTracker) {
@@ -65,7 +69,7 @@ async fn converse(
         asked.store(true, Relaxed);
         answer(router.clone(), request, local, remote)
     });
-    let mut conversation = pin!(builder.serve_connection(TokioIo::new(connection), service));
+    let mut conversation = pin!(builder.serve_connection(TokioIo::new(Timed::new(connection)), service));
     let result = tokio::select! {
         result = conversation.as_mut() => result,
         () = stopping.cancelled() => {

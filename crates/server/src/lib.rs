@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod conversions;
 mod demo;
+mod descriptors;
 mod error;
 mod http;
 mod log;

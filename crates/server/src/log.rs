@@ -16,7 +16,8 @@ use crate::config::{Log, LogFormat};
 /// Sends all events of this process to standard error, as configured. Later calls change nothing.
 pub(crate) fn start(log: &Log) {
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(LineWriter::new(io::stderr));
+    let writer = LineWriter::new(io::stderr, log.format);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     let _ = match log.format {
         LogFormat::Text => builder.with_ansi(false).try_init(),
         LogFormat::Json => builder.json().try_init(),
@@ -43,6 +44,7 @@ pub(crate) fn log_panics() {
 /// Writes each event as one line, and drops events beyond [`limits::LOG_LINES_PER_SECOND`].
 pub(crate) struct LineWriter<W> {
     output: W,
+    format: LogFormat,
     second: Mutex<Second>,
 }
 
@@ -54,8 +56,8 @@ struct Second {
 }
 
 impl<W> LineWriter<W> {
-    pub(crate) fn new(output: W) -> LineWriter<W> {
-        LineWriter { output, second: Mutex::new(Second { begun: Instant::now(), lines: 0, dropped: 0 }) }
+    pub(crate) fn new(output: W, format: LogFormat) -> LineWriter<W> {
+        LineWriter { output, format, second: Mutex::new(Second { begun: Instant::now(), lines: 0, dropped: 0 }) }
     }
 
     /// Counts a line; says whether it may be written, and how many were dropped before it.
@@ -81,8 +83,8 @@ impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for LineWriter<W> {
 
     fn make_writer(&'a self) -> Self::Writer {
         match self.admit(Instant::now()) {
-            Some(dropped) => Line { output: Some(self.output.make_writer()), dropped },
-            None => Line { output: None, dropped: 0 },
+            Some(dropped) => Line { output: Some(self.output.make_writer()), format: self.format, dropped },
+            None => Line { output: None, format: self.format, dropped: 0 },
         }
     }
 }
@@ -90,6 +92,7 @@ impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for LineWriter<W> {
 /// The way of one event to the output. The formatter writes it with one call, its line feed included.
 pub(crate) struct Line<W> {
     output: Option<W>,
+    format: LogFormat,
     dropped: u64,
 }
 
@@ -99,7 +102,7 @@ impl<W: Write> Write for Line<W> {
             return Ok(event.len());
         };
         if self.dropped > 0 {
-            let note = format!("{{\"level\":\"WARN\",\"message\":\"{} log lines were left out\"}}\n", self.dropped);
+            let note = left_out(self.format, self.dropped);
             output.write_all(note.as_bytes())?;
             self.dropped = 0;
         }
@@ -109,6 +112,16 @@ impl<W: Write> Write for Line<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.output.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+/// The line that stands for those that were dropped.
+fn left_out(format: LogFormat, lines: u64) -> String {
+    match format {
+        LogFormat::Text => format!("WARN {lines} log lines were left out\n"),
+        LogFormat::Json => {
+            format!("{{\"level\":\"WARN\",\"fields\":{{\"message\":\"{lines} log lines were left out\"}}}}\n")
+        }
     }
 }
 

@@ -6,5 +6,7 @@ mod docs;
 mod http;
 #[path = "server/life.rs"]
 mod life;
+#[path = "server/media.rs"]
+mod media;
 #[path = "server/support.rs"]
 mod support;

@@ -22,7 +22,7 @@ impl Memory {
 
     fn make(&self) -> LineWriter<impl Fn() -> Memory + use<>> {
         let memory = self.clone();
-        LineWriter::new(move || memory.clone())
+        LineWriter::new(move || memory.clone(), LogFormat::Json)
     }
 }
 
@@ -71,7 +71,7 @@ fn a_flood_is_cut_and_told() {
     let admitted = (0..limit + 50).filter(|_| writer.admit(now).is_some()).count();
     assert_eq!(admitted as u64, limit);
     assert_eq!(writer.admit(now + std::time::Duration::from_secs(1)), Some(50));
-    let mut line = Line { output: Some(memory.clone()), dropped: 50 };
+    let mut line = Line { output: Some(memory.clone()), format: LogFormat::Json, dropped: 50 };
     line.write_all(b"next\n").unwrap();
     assert!(memory.text().contains("50 log lines were left out") && memory.text().ends_with("next\n"));
 }

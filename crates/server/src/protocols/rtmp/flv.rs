@@ -48,7 +48,8 @@ async fn play(
         Ok(subscription) => {
             tracing::info!(stream = %name, session, %remote, "an HTTP-FLV viewer has come");
             let body = flv_stream(&context, subscription, enhanced);
-            let body = body.inspect_err(move |error| tracing::debug!(session, %error, "an HTTP-FLV body has failed"));
+            let leaving = Leaving { session };
+            let body = body.inspect_err(move |error| tracing::debug!(session = leaving.session, %error, "HTTP-FLV"));
             let fields = [
                 (header::CONTENT_TYPE, CONTENT_TYPE),
                 (header::CACHE_CONTROL, "no-store"),
@@ -59,6 +60,17 @@ async fn play(
         }
         Err(error @ SubscribeError::NotFound { .. }) => refuse(StatusCode::NOT_FOUND, &error.to_string()),
         Err(error) => refuse(StatusCode::BAD_GATEWAY, &error.to_string()),
+    }
+}
+
+/// Logs that a viewer has left, when its body is dropped.
+struct Leaving {
+    session: String,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        tracing::info!(session = self.session, "an HTTP-FLV viewer has left");
     }
 }
 
