@@ -85,7 +85,8 @@ fn an_h264_source_finds_a_label_that_the_peer_takes() {
     const MAIN: &str = "packetization-mode=1;profile-level-id=4d001f";
     const HIGH: &str = "packetization-mode=1;profile-level-id=64001f";
     let [base, constrained, main, high] = [(66, 0), (66, 0xc0), (77, 0x40), (100, 0)];
-    let cases: [(&str, (u8, u8), &[&str], Option<u8>); 10] = [
+    type Case<'a> = (&'a str, (u8, u8), &'a [&'a str], Option<u8>);
+    let cases: [Case<'_>; 10] = [
         ("its own profile", main, &[BASELINE, CONSTRAINED, MAIN], Some(98)),
         ("its own profile, if High is offered", high, &[CONSTRAINED, HIGH], Some(97)),
         ("Constrained Baseline for High", high, &[BASELINE, CONSTRAINED, MAIN], Some(97)),

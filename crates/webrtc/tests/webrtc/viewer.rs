@@ -27,6 +27,9 @@ pub(crate) fn server() -> WebRtc {
     WebRtc::start(&config, &Quota::connections()).unwrap()
 }
 
+/// Which media datagrams the network loses.
+type Loss = Box<dyn FnMut(&[u8]) -> bool + Send>;
+
 /// How the client reaches the server.
 enum Link {
     Udp(UdpSocket),
@@ -44,8 +47,8 @@ pub(crate) struct Viewer {
     pub(crate) connected: Option<Instant>,
     pub(crate) closed: bool,
     restart: Option<SdpPendingOffer>,
-    /// Datagrams from the server that the network loses, by a count of media datagrams.
-    pub(crate) loses: Box<dyn FnMut(&[u8]) -> bool + Send>,
+    /// Which media datagrams from the server are lost.
+    pub(crate) loses: Loss,
 }
 
 impl Viewer {

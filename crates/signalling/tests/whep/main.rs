@@ -1,0 +1,5 @@
+//! WHEP as a client sees it over HTTP.
+
+mod matrix;
+mod scene;
+mod session;
