@@ -1,0 +1,7 @@
+//! Whole sessions over pipes in memory: what publishers and players would notice.
+#![allow(missing_docs, reason = "tests")]
+
+mod abuse;
+mod clients;
+mod peer;
+mod playing;

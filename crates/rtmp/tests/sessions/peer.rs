@@ -1,0 +1,188 @@
+//! A publisher or player over a pipe in memory, driven message by message.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use headwater_flv::{Media, MediaReader};
+use headwater_graph::{Hub, HubOptions};
+use headwater_net::TokioEnvironment;
+use headwater_rtmp::{
+    Context, RtmpConfig, RtmpError, handle_connection,
+    wire::{
+        Message, MessageKind, chunk,
+        client::{Conversation, Event, Intent, Request},
+        server::MediaKind,
+    },
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+/// 640x360 of x264, High profile.
+pub(crate) const AVCC: &[u8] = &[
+    0x01, 0x64, 0x00, 0x1e, 0xff, 0xe1, 0x00, 0x1a, 0x67, 0x64, 0x00, 0x1e, 0xac, 0xd9, 0x40, 0xa0, 0x2f, 0xf9, 0x70,
+    0x11, 0x00, 0x00, 0x03, 0x00, 0x01, 0x00, 0x00, 0x03, 0x00, 0x32, 0x0f, 0x16, 0x2d, 0x96, 0x01, 0x00, 0x04, 0x68,
+    0xef, 0x8f, 0xcb, 0xfd, 0xf8, 0xf8, 0x00,
+];
+/// AAC-LC, 44.1 kHz, stereo.
+pub(crate) const ASC: &[u8] = &[0x12, 0x10];
+
+/// A server without sockets.
+pub(crate) struct Server {
+    pub(crate) context: Context,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Server {
+    pub(crate) fn new() -> Server {
+        Server::with(RtmpConfig::default())
+    }
+
+    pub(crate) fn with(config: RtmpConfig) -> Server {
+        let hub = Hub::new(Arc::new(TokioEnvironment::current()), HubOptions::default());
+        Server { context: Context::new(hub, config), stop: CancellationToken::new() }
+    }
+
+    /// Opens a connection whose pipe holds so many bytes; gives our end and the server's session.
+    pub(crate) fn open(&self, pipe: usize) -> (DuplexStream, JoinHandle<Result<(), RtmpError>>) {
+        let (ours, theirs) = tokio::io::duplex(pipe);
+        let (context, stop) = (self.context.clone(), self.stop.clone());
+        (ours, tokio::spawn(async move { handle_connection(theirs, None, &context, &stop).await }))
+    }
+
+    pub(crate) async fn publisher(&self, key: &str) -> Peer {
+        Peer::start(self, Intent::Publish, "live", key, 1 << 20).await
+    }
+
+    pub(crate) async fn player(&self, key: &str) -> Peer {
+        Peer::start(self, Intent::Play, "live", key, 1 << 20).await
+    }
+
+    pub(crate) fn count(&self, name: &str) -> u64 {
+        let list = self.context.counters().list();
+        list.iter().find(|(known, ..)| *known == name).map(|(.., value)| *value).unwrap()
+    }
+}
+
+/// One message of media as a player sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) kind: MediaKind,
+    pub(crate) timestamp: u32,
+    pub(crate) body: Bytes,
+}
+
+impl Seen {
+    pub(crate) fn is_config(&self) -> bool {
+        let mut reader = MediaReader::new();
+        let events = match self.kind {
+            MediaKind::Video => reader.video(self.body.clone()),
+            MediaKind::Audio => reader.audio(self.body.clone()),
+            MediaKind::Data => return false,
+        };
+        events.is_ok_and(|events| matches!(events.first().map(|event| &event.media), Some(Media::Config(_))))
+    }
+
+    pub(crate) fn is_key(&self) -> bool {
+        self.kind == MediaKind::Video && self.body.first().is_some_and(|head| head >> 4 & 7 == 1) && !self.is_config()
+    }
+}
+
+pub(crate) struct Peer {
+    io: DuplexStream,
+    input: BytesMut,
+    conversation: Conversation,
+    pub(crate) session: JoinHandle<Result<(), RtmpError>>,
+    /// The reason, if the server refused.
+    pub(crate) refused: Option<String>,
+    pub(crate) ended: bool,
+}
+
+impl Peer {
+    pub(crate) async fn start(server: &Server, intent: Intent, app: &str, key: &str, pipe: usize) -> Peer {
+        let (io, session) = server.open(pipe);
+        let request = Request { intent, app: app.to_owned(), tc_url: format!("rtmp://h/{app}"), key: key.to_owned() };
+        let conversation = Conversation::new(request, 4_096, 1);
+        let mut peer = Peer { io, input: BytesMut::new(), conversation, session, refused: None, ended: false };
+        match peer.event().await {
+            Some(Event::Started) => {}
+            Some(Event::Refused { code, reason }) => peer.refused = Some(format!("{code}: {reason}")),
+            other => panic!("neither started nor refused: {other:?}"),
+        }
+        peer
+    }
+
+    /// The next event; `None` when the server has closed.
+    pub(crate) async fn event(&mut self) -> Option<Event> {
+        loop {
+            let event = self.conversation.read(&mut self.input, Instant::now()).unwrap();
+            let _ = self.io.write_all(&self.conversation.output().split()).await;
+            if event.is_some() {
+                return event;
+            }
+            if !matches!(self.io.read_buf(&mut self.input).await, Ok(1..)) {
+                return None;
+            }
+        }
+    }
+
+    /// Sends one message in chunks of 4096.
+    pub(crate) async fn send(&mut self, kind: MessageKind, timestamp: u32, body: &[u8]) {
+        let chunk_stream = if kind == MessageKind::Video { chunk::VIDEO } else { chunk::AUDIO };
+        let message = Message { kind, stream: 1, timestamp, payload: Bytes::copy_from_slice(body) };
+        let mut out = BytesMut::new();
+        chunk::write_message(&message, chunk_stream, 4_096, &mut out);
+        self.io.write_all(&out).await.unwrap();
+    }
+
+    pub(crate) async fn configs(&mut self) {
+        self.send(MessageKind::Video, 0, &[&[0x17, 0, 0, 0, 0], AVCC].concat()).await;
+        self.send(MessageKind::Audio, 0, &[&[0xaf, 0], ASC].concat()).await;
+    }
+
+    pub(crate) async fn video(&mut self, timestamp: u32, key: bool, composition: u8, size: usize) -> Vec<u8> {
+        let head = if key { 0x17 } else { 0x27 };
+        let mut body = vec![head, 1, 0, 0, composition];
+        body.extend((size as u32).to_be_bytes());
+        body.extend((0..size).map(|at| (at as u32 ^ timestamp) as u8));
+        self.send(MessageKind::Video, timestamp, &body).await;
+        body
+    }
+
+    pub(crate) async fn audio(&mut self, timestamp: u32) -> Vec<u8> {
+        let body = [&[0xaf, 1][..], &timestamp.to_be_bytes(), &[7; 100]].concat();
+        self.send(MessageKind::Audio, timestamp, &body).await;
+        body
+    }
+
+    /// The next so many media messages, without metadata.
+    pub(crate) async fn see(&mut self, count: usize) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        while seen.len() < count {
+            match tokio::time::timeout(Duration::from_secs(30), self.event()).await {
+                Ok(Some(Event::Media(media))) if media.kind != MediaKind::Data => {
+                    seen.push(Seen { kind: media.kind, timestamp: media.timestamp, body: media.body });
+                }
+                Ok(Some(Event::Ended)) => self.ended = true,
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+        seen
+    }
+
+    /// Leaves without a word.
+    pub(crate) async fn vanish(self) {
+        drop(self.io);
+        let _ = self.session.await;
+    }
+
+    pub(crate) async fn deaf_for(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+}
