@@ -42,3 +42,17 @@ fn write(output: Output, out: &mut LaneWriter<Frame>) {
         Output::Frame(frame) => out.push(frame),
     }
 }
+
+#[cfg(all(test, not(feature = "fdk-aac")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_its_library_aac_is_not_offered() {
+        let opus = crate::encoder(Codec::Opus, 2).map(|encoder| encoder.parameters()).unwrap();
+        assert!(transcoder(&opus, Codec::Aac).is_none());
+        assert!(transcoder(&opus, Codec::Pcma).is_some());
+        let aac = TrackParameters { codec: Codec::Aac, config: vec![0x11, 0x90].into(), ..opus };
+        assert!(transcoder(&aac, Codec::Opus).is_none());
+    }
+}

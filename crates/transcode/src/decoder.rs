@@ -17,9 +17,12 @@ pub trait Decoder: Send {
     /// The frame is broken; `pcm` is then without meaning.
     fn decode(&mut self, frame: &[u8], pcm: &mut Pcm) -> Result<(), Error>;
 
-    /// Overwrites `pcm` by `length` samples that make a loss less audible; without a method of its own, by silence.
+    /// Overwrites `pcm`, which has the format of the sound before, by samples that make a loss less audible.
+    ///
+    /// May make fewer than `length`, and by default makes none: silence takes the place of the rest.
     fn conceal(&mut self, length: usize, pcm: &mut Pcm) {
-        pcm.silence(length);
+        let _ = length;
+        pcm.samples.clear();
     }
 
     /// By how many samples the sound comes out later than the timestamps of its frames say.

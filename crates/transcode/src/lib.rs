@@ -24,7 +24,7 @@ mod splice;
 mod timeline;
 mod transcoder;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "fdk-aac"))]
 mod testing;
 
 pub mod statistics;

@@ -20,7 +20,7 @@ mod video;
 
 pub mod strip;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "fdk-aac"))]
 mod tests;
 
 pub use canvas::Picture as TestPicture;

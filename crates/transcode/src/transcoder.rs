@@ -12,7 +12,7 @@ use crate::{Decoder, Error, Pcm, decoder, encoder, statistics, timeline::Verdict
 use running::Running;
 
 mod running;
-#[cfg(test)]
+#[cfg(all(test, feature = "fdk-aac"))]
 mod tests;
 
 /// What a transcoder gives.
@@ -94,13 +94,17 @@ impl AudioTranscoder {
 
     fn convert(&mut self, frame: &Frame, emit: &mut dyn FnMut(Output)) -> Result<(), Error> {
         self.place(frame.pts, emit)?;
-        self.decode(&frame.data)?;
+        let codec = self.input.codec;
+        let decoder = self.decoder.as_mut().ok_or(Error::Unavailable { what: "decode", codec })?;
+        if let Err(error) = decoder.decode(&frame.data, &mut self.pcm) {
+            statistics::BROKEN_FRAMES.count();
+            return self.fill(self.usual, emit).and(Err(error));
+        }
+        self.usual = self.pcm.len();
         if self.running.is_none() {
             self.start(frame.pts)?;
         }
-        let Some(running) = &mut self.running else {
-            return Ok(());
-        };
+        let Some(running) = &mut self.running else { return Ok(()) };
         running.follow(&self.pcm, &mut |frame| emit(Output::Frame(frame)))?;
         let parameters = running.parameters();
         if parameters != self.output {
@@ -123,9 +127,7 @@ impl AudioTranscoder {
             Verdict::Follows => {}
             Verdict::Gap(length) => {
                 statistics::GAPS.count();
-                conceal(running, decoder.as_mut(), length, &mut self.pcm);
-                running.play(&mut self.pcm, &mut |frame| emit(Output::Frame(frame)))?;
-                running.splice.cut();
+                self.fill(length, emit)?;
             }
             Verdict::Overlap(length) => {
                 statistics::OVERLAPS.count();
@@ -143,20 +145,19 @@ impl AudioTranscoder {
         Ok(())
     }
 
-    /// Decodes a frame, or puts something in its place if it is broken.
-    fn decode(&mut self, data: &[u8]) -> Result<(), Error> {
-        let codec = self.input.codec;
-        let decoder = self.decoder.as_mut().ok_or(Error::Unavailable { what: "decode", codec })?;
-        let outcome = decoder.decode(data, &mut self.pcm);
-        if outcome.is_ok() {
-            self.usual = self.pcm.len();
-            return Ok(());
-        }
-        statistics::BROKEN_FRAMES.count();
-        let Some(running) = &mut self.running else {
-            return outcome;
-        };
-        conceal(running, decoder.as_mut(), self.usual, &mut self.pcm);
+    /// Plays something in the place of `length` lost samples: what the decoder makes up, then silence.
+    fn fill(&mut self, length: usize, emit: &mut dyn FnMut(Output)) -> Result<(), Error> {
+        let (Some(running), Some(decoder)) = (&mut self.running, &mut self.decoder) else { return Ok(()) };
+        let (rate, channels) = running.format();
+        self.pcm.reset(rate, channels);
+        decoder.conceal(length, &mut self.pcm);
+        let rest = length.saturating_sub(self.pcm.len());
+        running.splice.cut();
+        running.play(&mut self.pcm, &mut |frame| emit(Output::Frame(frame)))?;
+        self.pcm.silence(rest);
+        running.splice.cut();
+        running.play(&mut self.pcm, &mut |frame| emit(Output::Frame(frame)))?;
+        running.splice.cut();
         Ok(())
     }
 
@@ -178,12 +179,4 @@ impl AudioTranscoder {
             tracing::warn!(%error, "the end of the sound is lost");
         }
     }
-}
-
-/// Makes `length` samples in the place of lost ones.
-fn conceal(running: &mut Running, decoder: &mut dyn Decoder, length: usize, pcm: &mut Pcm) {
-    let (rate, channels) = running.format();
-    pcm.reset(rate, channels);
-    decoder.conceal(length, pcm);
-    running.splice.cut();
 }

@@ -102,6 +102,7 @@ async fn the_test_stream_keeps_its_pace_and_gives_key_frames_on_demand() {
     running.await.unwrap();
 }
 
+#[cfg(feature = "fdk-aac")]
 #[tokio::test(start_paused = true)]
 async fn aac_is_opus_for_who_wants_it_at_the_same_time() {
     let (hub, running) = demo(Codec::Aac).await;

@@ -1,13 +1,13 @@
 //! AAC to sound, by fdk-aac. Source: ISO/IEC 14496-3.
 
-use fdk_aac::dec::{DecoderError, Transport};
 use headwater_media::{Codec, TrackParameters};
 
+use self::fdk::{Fault, Fdk};
 use super::Decoder;
 use crate::{Error, Pcm, pcm::from_i16};
 
-/// Two channels of the longest block, 2,048 samples of HE-AAC, with room to spare.
-const SAMPLES_MAX: usize = 2 * 4_096;
+mod fdk;
+
 /// Delay of spectral band replication, in samples, which timestamps have in them already.
 ///
 /// The library would have us take it out, as it is the decoder's by the standard; but what encoders stamp and players
@@ -17,11 +17,13 @@ const REPLICATION_DELAY: usize = 962;
 const FRAME_BYTES_MAX: usize = 8_191;
 /// After so many broken frames in a row the decoder starts afresh.
 const BROKEN_MAX: u32 = 8;
+/// Sound is made up for this long at most, in samples; silence follows.
+const CONCEAL_MAX: usize = 4_096;
 
 pub(super) struct AacDecoder {
-    decoder: fdk_aac::dec::Decoder,
+    decoder: Fdk,
     config: bytes::Bytes,
-    block: Vec<i16>,
+    surround: bool,
     delay: usize,
     broken: u32,
 }
@@ -29,27 +31,20 @@ pub(super) struct AacDecoder {
 impl AacDecoder {
     pub(super) fn new(parameters: &TrackParameters) -> Result<AacDecoder, Error> {
         check(&parameters.config)?;
-        Ok(AacDecoder {
-            decoder: open(&parameters.config)?,
-            config: parameters.config.clone(),
-            block: vec![0; SAMPLES_MAX],
-            delay: 0,
-            broken: 0,
-        })
+        let surround = parameters.audio().is_none_or(|audio| audio.channels > 2);
+        let config = parameters.config.clone();
+        Ok(AacDecoder { decoder: open(&config, surround)?, config, surround, delay: 0, broken: 0 })
     }
 
-    fn run(&mut self, frame: &[u8], pcm: &mut Pcm) -> Result<(), DecoderError> {
-        self.decoder.fill(frame)?;
-        self.decoder.decode_frame(&mut self.block)?;
-        let info = self.decoder.stream_info();
-        let channels = usize::try_from(info.numChannels).unwrap_or(0);
-        let length = usize::try_from(info.frameSize).unwrap_or(0) * channels;
-        let samples = self.block.get(..length).unwrap_or(&[]);
-        pcm.reset(u32::try_from(info.sampleRate).unwrap_or(0), channels);
-        pcm.samples.extend(samples.iter().map(|&sample| from_i16(sample)));
-        let replicated = if info.sampleRate == info.aacSampleRate { 0 } else { REPLICATION_DELAY };
-        self.delay = usize::try_from(info.outputDelay).unwrap_or(0).saturating_sub(replicated);
-        Ok(())
+    /// Takes the decoded block over; says whether there was one.
+    fn take(&mut self, pcm: &mut Pcm) -> bool {
+        let block = self.decoder.block();
+        pcm.rate = block.rate;
+        pcm.channels = block.channels;
+        pcm.samples.extend(block.samples.iter().map(|&sample| from_i16(sample)));
+        let replication = if block.replicated { REPLICATION_DELAY } else { 0 };
+        self.delay = block.delay.saturating_sub(replication);
+        block.rate > 0 && !block.samples.is_empty()
     }
 }
 
@@ -58,20 +53,32 @@ impl Decoder for AacDecoder {
         if frame.is_empty() || frame.len() > FRAME_BYTES_MAX {
             return Err(Error::broken(Codec::Aac, format_args!("it has {} bytes", frame.len())));
         }
-        match self.run(frame, pcm) {
-            Ok(()) if pcm.rate > 0 && !pcm.is_empty() => {
-                self.broken = 0;
-                Ok(())
-            }
-            outcome => {
-                self.broken += 1;
-                if self.broken >= BROKEN_MAX {
-                    self.decoder = open(&self.config)?;
-                    self.broken = 0;
-                }
-                Err(Error::broken(Codec::Aac, outcome.err().map_or("it holds no sound", |error| error.message())))
+        pcm.samples.clear();
+        let outcome = self.decoder.decode(frame);
+        if outcome.is_ok() && self.take(pcm) {
+            self.broken = 0;
+            return Ok(());
+        }
+        self.broken += 1;
+        if self.broken >= BROKEN_MAX {
+            self.decoder = open(&self.config, self.surround)?;
+            self.broken = 0;
+        }
+        Err(match outcome {
+            Err(fault) => Error::broken(Codec::Aac, fault),
+            Ok(()) => Error::broken(Codec::Aac, "it holds no sound"),
+        })
+    }
+
+    fn conceal(&mut self, length: usize, pcm: &mut Pcm) {
+        let format = (pcm.rate, pcm.channels);
+        pcm.samples.clear();
+        while pcm.len() < length.min(CONCEAL_MAX) && self.decoder.conceal().is_ok() && self.take(pcm) {
+            if (pcm.rate, pcm.channels) != format {
+                return pcm.reset(format.0, format.1);
             }
         }
+        pcm.samples.truncate(length.saturating_mul(pcm.channels));
     }
 
     fn delay(&self) -> usize {
@@ -91,11 +98,8 @@ fn check(config: &[u8]) -> Result<(), Error> {
     Err(Error::Configuration { codec: Codec::Aac, reason })
 }
 
-fn open(config: &[u8]) -> Result<fdk_aac::dec::Decoder, Error> {
-    let refuse = |error: DecoderError| Error::Configuration { codec: Codec::Aac, reason: error.message().into() };
-    let mut decoder = fdk_aac::dec::Decoder::new(Transport::Raw);
-    // The library knows which speaker each channel belongs to, so it mixes surround sound down itself.
-    decoder.set_max_output_channels(2).map_err(refuse)?;
-    decoder.config_raw(config).map_err(refuse)?;
-    Ok(decoder)
+/// Only the sum of many channels is louder than sound may be: only surround sound needs the limiter.
+fn open(config: &[u8], surround: bool) -> Result<Fdk, Error> {
+    let refuse = |fault: Fault| Error::Configuration { codec: Codec::Aac, reason: fault.to_string() };
+    Fdk::open(config, surround).map_err(refuse)
 }

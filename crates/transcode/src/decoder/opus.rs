@@ -49,6 +49,5 @@ impl Decoder for OpusDecoder {
         if steps == 0 || self.run(&[], steps, pcm).is_err() {
             pcm.reset(RATE, self.channels);
         }
-        pcm.samples.resize(length.saturating_mul(self.channels), 0.0);
     }
 }
