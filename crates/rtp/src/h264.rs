@@ -44,10 +44,6 @@ impl NalFormat for H264 {
         h264::is_random_access(frame)
     }
 
-    fn is_disposable(frame: &[u8]) -> bool {
-        h264::is_disposable(frame)
-    }
-
     fn aggregate_prefix(nals: &[&[u8]]) -> Prefix {
         // RFC 6184 §5.7: the highest importance of all, and forbidden if one is.
         let importance = nals.iter().map(|nal| h264::ref_idc(nal)).max().unwrap_or(0);

@@ -46,10 +46,6 @@ impl NalFormat for H265 {
         h265::is_random_access(frame)
     }
 
-    fn is_disposable(frame: &[u8]) -> bool {
-        h265::is_disposable(frame)
-    }
-
     fn aggregate_prefix(nals: &[&[u8]]) -> Prefix {
         // RFC 7798 §4.4.2: the lowest layer and the lowest temporal id of all, and forbidden if one is.
         let headers = nals.iter().filter_map(|nal| nal.first_chunk::<2>()).map(|header| u16::from_be_bytes(*header));

@@ -27,8 +27,6 @@ pub(crate) trait NalFormat: Send {
     fn role(nal: &[u8]) -> Role;
     /// Whether a decoder can start at this frame.
     fn is_random_access(frame: &[u8]) -> bool;
-    /// Whether no other frame refers to this one.
-    fn is_disposable(frame: &[u8]) -> bool;
 
     /// The header of an aggregate of these units.
     fn aggregate_prefix(nals: &[&[u8]]) -> Prefix;

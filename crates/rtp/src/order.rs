@@ -4,6 +4,10 @@ use headwater_media::{Frame, Ticks};
 
 use crate::Reordering;
 
+/// More frames in a row are never shown before one that came earlier: the decoded picture buffer of H.264 and H.265
+/// holds 16 (ITU-T H.264 §A.3.1, H.265 §A.4.2). Beyond that it is the time line that has jumped.
+const REORDERED_MAX: u32 = 16;
+
 /// Applies a [`Reordering`] to the frames of one track.
 #[derive(Debug, Default)]
 pub(crate) struct Timeline {
@@ -11,6 +15,10 @@ pub(crate) struct Timeline {
     last: Option<Ticks>,
     /// How much later than decoded the last key frame is shown.
     delay: Ticks,
+    /// Added to times since the time line of the source jumped back.
+    shift: Ticks,
+    /// Frames left out since the last one that was sent.
+    left_out: u32,
     pub(crate) has_reordered: bool,
 }
 
@@ -20,16 +28,22 @@ impl Timeline {
     }
 
     /// The time to send a frame with, or `None` if it is to be left out.
-    pub(crate) fn place(&mut self, frame: &Frame, is_disposable: impl FnOnce() -> bool) -> Option<Ticks> {
-        let runs_back = self.last.is_some_and(|last| frame.pts <= last);
+    pub(crate) fn place(&mut self, frame: &Frame) -> Option<Ticks> {
+        let shown = frame.pts.saturating_add(self.shift);
+        let runs_back = self.last.is_some_and(|last| shown <= last);
         let next = self.last.map_or(Ticks::MIN, |last| last.saturating_add(1));
         let time = match self.policy {
             Reordering::Keep => frame.pts,
-            Reordering::DropDisposable if runs_back && is_disposable() => {
+            Reordering::Drop if runs_back && !frame.random_access => {
                 self.has_reordered = true;
-                return None;
+                self.left_out += 1;
+                if self.left_out <= REORDERED_MAX {
+                    return None;
+                }
+                self.shift = next.saturating_sub(frame.pts);
+                next
             }
-            Reordering::DropDisposable => frame.pts.max(next),
+            Reordering::Drop => shown.max(next),
             Reordering::DecodeOrder => {
                 if frame.random_access {
                     self.delay = frame.pts.saturating_sub(frame.dts);
@@ -42,10 +56,12 @@ impl Timeline {
             _ => runs_back,
         };
         self.last = Some(time);
+        self.left_out = 0;
         Some(time)
     }
 
     pub(crate) fn discontinuity(&mut self) {
         self.last = None;
+        self.shift = 0;
     }
 }

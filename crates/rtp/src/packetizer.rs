@@ -36,10 +36,13 @@ pub trait Packetizer: Send {
 pub enum Reordering {
     /// Send every frame with its presentation time; time runs backwards in the lane. For RTSP and the like.
     Keep,
-    /// Time runs forward strictly: leave out such frames that no other refers to, and send the others with a time
-    /// just above the last one, since the decoder needs them.
+    /// Time runs forward strictly: leave such frames out.
+    ///
+    /// Browsers' decoders put out a picture for each one that goes in, or fail; a frame that is shown before one that
+    /// came earlier gives none. Pictures after it seldom refer to it; where they do, the decoder conceals the loss
+    /// until the next key frame.
     #[default]
-    DropDisposable,
+    Drop,
     /// Time runs forward strictly: send every frame, timed by when it is to be decoded.
     DecodeOrder,
 }
@@ -55,13 +58,13 @@ pub struct PacketizerOptions {
     /// What to do with B-frames.
     pub reordering: Reordering,
     /// Whether to send H.264 sequence parameter sets with the promise that nothing is reordered, so that decoders
-    /// do not hold pictures back. True only with [`Reordering::DropDisposable`] or for streams without B-frames.
+    /// do not hold pictures back. True only with [`Reordering::Drop`] or for streams without B-frames.
     pub promise_no_reordering: bool,
 }
 
 impl Default for PacketizerOptions {
     fn default() -> PacketizerOptions {
-        PacketizerOptions { payload_bytes_max: 1_172, reordering: Reordering::default(), promise_no_reordering: false }
+        PacketizerOptions { payload_bytes_max: 1_172, reordering: Reordering::default(), promise_no_reordering: true }
     }
 }
 

@@ -37,7 +37,7 @@ pub fn rtp_packetize(data: &[u8]) {
     let Some(parameters) = track(codec) else { return };
     let options = PacketizerOptions {
         payload_bytes_max: 128 + usize::from(*max),
-        reordering: [Reordering::Keep, Reordering::DropDisposable, Reordering::DecodeOrder][usize::from(*max) % 3],
+        reordering: [Reordering::Keep, Reordering::Drop, Reordering::DecodeOrder][usize::from(*max) % 3],
         promise_no_reordering: max % 2 == 0,
     };
     let Some(mut packetizer) = packetizer(&parameters, options) else { return };

@@ -52,7 +52,7 @@ impl<F: NalFormat> Packetizer for NalPacketizer<F> {
     }
 
     fn packetize(&mut self, frame: &Frame, out: &mut Vec<Packet>) {
-        let Some(timestamp) = self.timeline.place(frame, || F::is_disposable(&frame.data)) else {
+        let Some(timestamp) = self.timeline.place(frame) else {
             self.dropped += 1;
             return;
         };
