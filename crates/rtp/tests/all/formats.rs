@@ -10,7 +10,7 @@ use crate::fixtures::{
 };
 
 fn payloads(track: &Track) -> Vec<Vec<Packet>> {
-    packets_of(track, PacketizerOptions::default())
+    packets_of(track, PacketizerOptions { promise_no_reordering: false, ..PacketizerOptions::default() })
 }
 
 fn received(sequence: u64, timestamp: i64, marker: bool, payload: &[u8]) -> Packet {
