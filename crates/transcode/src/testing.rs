@@ -159,4 +159,19 @@ impl Noise {
     pub(crate) fn bytes(&mut self, length: usize) -> Vec<u8> {
         (0..length).map(|_| self.next() as u8).collect()
     }
+
+    /// Bytes with up to seven bits turned over; one in eight is cut short.
+    pub(crate) fn bend(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut bent = bytes.to_vec();
+        for _ in 0..self.below(8) {
+            let place = self.below(bent.len().max(1));
+            if let Some(byte) = bent.get_mut(place) {
+                *byte ^= 1 << self.below(8);
+            }
+        }
+        if self.below(8) == 0 {
+            bent.truncate(self.below(bytes.len() + 1));
+        }
+        bent
+    }
 }

@@ -67,3 +67,25 @@ fn surround_sound_is_mixed_down() {
         assert!((level(1, pitch) - 0.2 * right).abs() < 0.01, "{pitch} Hz right: {}", level(1, pitch));
     }
 }
+
+#[test]
+fn recorded_frames_and_configurations_do_no_harm_when_bent() {
+    let he = include_bytes!("../../../tests/data/he-aac.frames");
+    let he_v2 = include_bytes!("../../../tests/data/he-aac-v2.frames");
+    let surround = include_bytes!("../../../tests/data/surround.frames");
+    let mut noise = Noise(11);
+    for round in 0..40 {
+        for (file, rate, channels) in [(&he[..], 48_000, 2), (&he_v2[..], 44_100, 1), (&surround[..], 48_000, 6)] {
+            let (mut parameters, mut input) = recorded(file, rate, channels, 0);
+            if round % 4 == 0 {
+                parameters.config = noise.bend(&parameters.config).into();
+            }
+            for frame in &mut input {
+                frame.data = noise.bend(&frame.data).into();
+            }
+            let Ok(mut transcoder) = AudioTranscoder::new(&parameters, Codec::Opus) else { continue };
+            let made = frames(&transcode(&mut transcoder, &input)).len();
+            assert!(made < 1_000, "{made} frames of {}", input.len());
+        }
+    }
+}
