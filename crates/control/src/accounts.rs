@@ -96,21 +96,13 @@ impl Accounts {
             }
         }
         let totals = &mut books.totals;
-        settle(
-            &mut books.renditions,
-            now,
-            rendition_figures,
-            |protocol, grown| {
-                add(totals, "bytes_in", protocol, grown.bytes);
-                add(totals, "items_in", protocol, grown.items);
-            },
-        );
-        settle(
-            &mut books.viewers,
-            now,
-            viewer_figures,
-            |protocol, grown| add(totals, "bytes_out", protocol, grown.bytes),
-        );
+        settle(&mut books.renditions, now, rendition_figures, |protocol, grown| {
+            add(totals, "bytes_in", protocol, grown.bytes);
+            add(totals, "items_in", protocol, grown.items);
+        });
+        settle(&mut books.viewers, now, viewer_figures, |protocol, grown| {
+            add(totals, "bytes_out", protocol, grown.bytes)
+        });
     }
 
     /// How much a rendition carries; `None` before it has been watched for a while.
@@ -143,12 +135,7 @@ impl Accounts {
     }
 }
 
-fn add(
-    totals: &mut BTreeMap<(&'static str, &'static str), u64>,
-    name: &'static str,
-    label: &'static str,
-    more: u64,
-) {
+fn add(totals: &mut BTreeMap<(&'static str, &'static str), u64>, name: &'static str, label: &'static str, more: u64) {
     *totals.entry((name, label)).or_insert(0) += more;
 }
 
@@ -193,10 +180,7 @@ impl<T> Account<T> {
         if time >= SAMPLE_TIME {
             let grown = current.since(before);
             let seconds = time.as_secs_f64();
-            self.rate = Some(Rate {
-                bits: grown.bytes as f64 * 8.0 / seconds,
-                items: grown.items as f64 / seconds,
-            });
+            self.rate = Some(Rate { bits: grown.bytes as f64 * 8.0 / seconds, items: grown.items as f64 / seconds });
             self.since = Some((now, current));
         }
     }
@@ -204,24 +188,15 @@ impl<T> Account<T> {
 
 impl Figures {
     fn since(self, before: Figures) -> Figures {
-        Figures {
-            bytes: self.bytes.saturating_sub(before.bytes),
-            items: self.items.saturating_sub(before.items),
-        }
+        Figures { bytes: self.bytes.saturating_sub(before.bytes), items: self.items.saturating_sub(before.items) }
     }
 }
 
 fn rendition_figures(rendition: &Rendition) -> Figures {
     let statistics = rendition.statistics();
-    Figures {
-        bytes: statistics.bytes,
-        items: statistics.items,
-    }
+    Figures { bytes: statistics.bytes, items: statistics.items }
 }
 
 fn viewer_figures(viewer: &Viewer) -> Figures {
-    Figures {
-        bytes: viewer.bytes_sent(),
-        items: 0,
-    }
+    Figures { bytes: viewer.bytes_sent(), items: 0 }
 }

@@ -28,64 +28,33 @@ struct Body<'a> {
 impl ApiError {
     /// The peer's request makes no sense.
     pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> ApiError {
-        ApiError {
-            status: StatusCode::BAD_REQUEST,
-            code,
-            message: message.into(),
-            field: None,
-        }
+        ApiError { status: StatusCode::BAD_REQUEST, code, message: message.into(), field: None }
     }
 
     /// Nothing fits what was asked for.
     pub(crate) fn not_found(message: impl Into<String>) -> ApiError {
-        ApiError {
-            status: StatusCode::NOT_FOUND,
-            code: "not_found",
-            message: message.into(),
-            field: None,
-        }
+        ApiError { status: StatusCode::NOT_FOUND, code: "not_found", message: message.into(), field: None }
     }
 
     /// The call is part of the API, but not of this server yet, or of neither.
     pub(crate) fn not_implemented(message: impl Into<String>) -> ApiError {
-        ApiError {
-            status: StatusCode::NOT_IMPLEMENTED,
-            code: "not_implemented",
-            message: message.into(),
-            field: None,
-        }
+        ApiError { status: StatusCode::NOT_IMPLEMENTED, code: "not_implemented", message: message.into(), field: None }
     }
 
     /// A refusal with a status of its own.
-    pub(crate) fn with_status(
-        status: StatusCode,
-        code: &'static str,
-        message: impl Into<String>,
-    ) -> ApiError {
-        ApiError {
-            status,
-            code,
-            message: message.into(),
-            field: None,
-        }
+    pub(crate) fn with_status(status: StatusCode, code: &'static str, message: impl Into<String>) -> ApiError {
+        ApiError { status, code, message: message.into(), field: None }
     }
 
     /// Names the field of the request that is at fault.
     pub(crate) fn in_field(self, field: impl Into<String>) -> ApiError {
-        ApiError {
-            field: Some(field.into()),
-            ..self
-        }
+        ApiError { field: Some(field.into()), ..self }
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = Body {
-            code: self.code,
-            message: &self.message,
-            field: self.field.as_deref(),
-        };
+        let body = Body { code: self.code, message: &self.message, field: self.field.as_deref() };
         (self.status, Json(body)).into_response()
     }
 }

@@ -71,9 +71,8 @@ impl Filter {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Filter::default());
         }
-        let value: Value = serde_json::from_slice(body).map_err(|error| {
-            ApiError::bad_request("bad_json", format!("The body is not JSON: {error}."))
-        })?;
+        let value: Value = serde_json::from_slice(body)
+            .map_err(|error| ApiError::bad_request("bad_json", format!("The body is not JSON: {error}.")))?;
         let Value::Object(object) = value else {
             return Err(ApiError::bad_request(
                 "bad_json",
@@ -91,11 +90,7 @@ impl Filter {
         match (field.as_str(), value) {
             (_, Value::Null) => {}
             ("mediaSessionIds", value) => self.ids = Some(texts("mediaSessionIds", value)?),
-            ("display", value) => {
-                self.with_metrics = texts("display", value)?
-                    .iter()
-                    .any(|name| name == "metrics")
-            }
+            ("display", value) => self.with_metrics = texts("display", value)?.iter().any(|name| name == "metrics"),
             (_, value) => {
                 check_field(&field, &value)?;
                 self.fields.insert(field, value);
@@ -106,33 +101,18 @@ impl Filter {
 
     /// What nothing fitted, for people to read.
     pub(crate) fn words(&self) -> String {
-        let texts = self
-            .fields
-            .iter()
-            .filter(|(field, _)| *field == "name" || *field == "mediaSessionId");
-        let words: Vec<_> = texts
-            .map(|(field, value)| format!("{field} {}", shorten(&value.to_string())))
-            .collect();
-        if words.is_empty() {
-            "this description".into()
-        } else {
-            words.join(" and ")
-        }
+        let texts = self.fields.iter().filter(|(field, _)| *field == "name" || *field == "mediaSessionId");
+        let words: Vec<_> = texts.map(|(field, value)| format!("{field} {}", shorten(&value.to_string()))).collect();
+        if words.is_empty() { "this description".into() } else { words.join(" and ") }
     }
 
     /// Those that fit.
     pub(crate) fn select(&self, all: Vec<(StreamObject, Subject)>) -> Vec<(StreamObject, Subject)> {
-        all.into_iter()
-            .filter(|(object, _)| self.fits(object))
-            .collect()
+        all.into_iter().filter(|(object, _)| self.fits(object)).collect()
     }
 
     fn fits(&self, object: &StreamObject) -> bool {
-        if self
-            .ids
-            .as_ref()
-            .is_some_and(|ids| !ids.contains(&object.media_session_id))
-        {
+        if self.ids.as_ref().is_some_and(|ids| !ids.contains(&object.media_session_id)) {
             return false;
         }
         if self.fields.is_empty() {
@@ -141,9 +121,7 @@ impl Filter {
         let Ok(Value::Object(object)) = serde_json::to_value(object) else {
             return false;
         };
-        self.fields
-            .iter()
-            .all(|(field, wanted)| object.get(field) == Some(wanted))
+        self.fields.iter().all(|(field, wanted)| object.get(field) == Some(wanted))
     }
 }
 
@@ -151,26 +129,17 @@ fn check_field(field: &str, value: &Value) -> Result<(), ApiError> {
     let Some((_, kind)) = FIELDS.iter().find(|(name, _)| *name == field) else {
         let known: Vec<_> = FIELDS.iter().map(|(name, _)| *name).collect();
         let shown = shorten(field);
-        let message = format!(
-            "There is no field {shown:?} to look for. There are: {}.",
-            known.join(", ")
-        );
+        let message = format!("There is no field {shown:?} to look for. There are: {}.", known.join(", "));
         return Err(ApiError::bad_request("unknown_field", message).in_field(shown));
     };
     if Kind::of(value) == Some(*kind) {
         return Ok(());
     }
-    Err(
-        ApiError::bad_request("bad_value", format!("{field} must be {}.", kind.name()))
-            .in_field(field),
-    )
+    Err(ApiError::bad_request("bad_value", format!("{field} must be {}.", kind.name())).in_field(field))
 }
 
 fn texts(field: &'static str, value: Value) -> Result<Vec<String>, ApiError> {
-    let wrong = || {
-        ApiError::bad_request("bad_value", format!("{field} must be a list of texts."))
-            .in_field(field)
-    };
+    let wrong = || ApiError::bad_request("bad_value", format!("{field} must be a list of texts.")).in_field(field);
     let Value::Array(items) = value else {
         return Err(wrong());
     };

@@ -29,17 +29,12 @@ pub fn guard_host(router: Router, hosts: &[String]) -> Router {
 }
 
 async fn check_host(State(hosts): State<Arc<[String]>>, request: Request, next: Next) -> Response {
-    let local = request
-        .extensions()
-        .get::<LocalAddress>()
-        .map(|local| local.0.ip());
+    let local = request.extensions().get::<LocalAddress>().map(|local| local.0.ip());
     match requested_authority(request.uri(), request.headers()) {
         Ok(None) => next.run(request).await,
         Ok(Some(host)) if is_allowed_host(host.host(), local, &hosts) => next.run(request).await,
         Ok(Some(host)) => unknown_host(host.host()),
-        Err(()) => {
-            ApiError::bad_request("bad_host", "The Host header is not readable.").into_response()
-        }
+        Err(()) => ApiError::bad_request("bad_host", "The Host header is not readable.").into_response(),
     }
 }
 
@@ -67,11 +62,7 @@ fn requested_authority(uri: &Uri, headers: &HeaderMap) -> Result<Option<Authorit
 }
 
 fn is_allowed_host(host: &str, local: Option<IpAddr>, hosts: &[String]) -> bool {
-    if hosts
-        .iter()
-        .any(|allowed| allowed.eq_ignore_ascii_case(host))
-        || is_localhost(host)
-    {
+    if hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)) || is_localhost(host) {
         return true;
     }
     let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
@@ -90,10 +81,7 @@ fn is_localhost(host: &str) -> bool {
 
 /// Refuses calls that change something when a page of another site sends them.
 pub(crate) async fn check_origin(request: Request, next: Next) -> Response {
-    if request.method() == Method::GET
-        || request.method() == Method::HEAD
-        || is_same_origin(&request)
-    {
+    if request.method() == Method::GET || request.method() == Method::HEAD || is_same_origin(&request) {
         return next.run(request).await;
     }
     let message = "A page of another site must not use this API.";
@@ -101,10 +89,7 @@ pub(crate) async fn check_origin(request: Request, next: Next) -> Response {
 }
 
 fn is_same_origin(request: &Request) -> bool {
-    let fetch_site = request
-        .headers()
-        .get("sec-fetch-site")
-        .map(|value| value.as_bytes());
+    let fetch_site = request.headers().get("sec-fetch-site").map(|value| value.as_bytes());
     if fetch_site.is_some_and(|site| site != b"same-origin" && site != b"none") {
         return false;
     }
@@ -114,10 +99,7 @@ fn is_same_origin(request: &Request) -> bool {
     let Ok(Some(host)) = requested_authority(request.uri(), request.headers()) else {
         return false;
     };
-    let origin = origin
-        .to_str()
-        .ok()
-        .and_then(|origin| origin.parse::<Uri>().ok());
+    let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
     origin.and_then(|origin| origin.into_parts().authority) == Some(host)
 }
 

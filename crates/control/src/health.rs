@@ -39,10 +39,7 @@ impl Readiness {
 
 /// `/healthz` answers while the process does; `/readyz` says 503 while it starts or stops.
 pub(crate) fn router(readiness: Readiness) -> Router {
-    Router::new()
-        .route("/healthz", get(|| async { "alive\n" }))
-        .route("/readyz", get(ready))
-        .with_state(readiness)
+    Router::new().route("/healthz", get(|| async { "alive\n" })).route("/readyz", get(ready)).with_state(readiness)
 }
 
 async fn ready(State(readiness): State<Readiness>) -> (StatusCode, &'static str) {
@@ -68,19 +65,10 @@ mod tests {
             let router = router.clone();
             async move { router.oneshot(request).await.unwrap().status().as_u16() }
         };
-        assert_eq!(
-            (status("/healthz").await, status("/readyz").await),
-            (200, 503)
-        );
+        assert_eq!((status("/healthz").await, status("/readyz").await), (200, 503));
         readiness.set_ready();
-        assert_eq!(
-            (status("/healthz").await, status("/readyz").await),
-            (200, 200)
-        );
+        assert_eq!((status("/healthz").await, status("/readyz").await), (200, 200));
         readiness.set_stopping();
-        assert_eq!(
-            (status("/healthz").await, status("/readyz").await),
-            (200, 503)
-        );
+        assert_eq!((status("/healthz").await, status("/readyz").await), (200, 503));
     }
 }

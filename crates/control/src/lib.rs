@@ -46,22 +46,11 @@ impl Control {
     /// The control plane of the streams of a hub, with further sources of figures.
     pub fn new(hub: Hub, readiness: Readiness, sources: Vec<Arc<dyn Source>>) -> Control {
         let accounts = Arc::new(Accounts::default());
-        let graph = metrics::GraphSource {
-            hub: hub.clone(),
-            accounts: accounts.clone(),
-        };
-        let mut all: Vec<Arc<dyn Source>> = vec![
-            Arc::new(graph),
-            Arc::new(metrics::LimitsSource),
-            Arc::new(metrics::ProcessSource),
-        ];
+        let graph = metrics::GraphSource { hub: hub.clone(), accounts: accounts.clone() };
+        let mut all: Vec<Arc<dyn Source>> =
+            vec![Arc::new(graph), Arc::new(metrics::LimitsSource), Arc::new(metrics::ProcessSource)];
         all.extend(sources);
-        Control {
-            hub,
-            accounts,
-            metrics: Metrics::new(all),
-            readiness,
-        }
+        Control { hub, accounts, metrics: Metrics::new(all), readiness }
     }
 
     /// Keeps totals and rates up to date; runs until it is dropped.
@@ -76,20 +65,13 @@ impl Control {
 
     /// The routes of REST, metrics and health.
     pub fn router(&self) -> Router {
-        let api = rest::Api {
-            hub: self.hub.clone(),
-            accounts: self.accounts.clone(),
-        };
-        rest::router(api)
-            .merge(metrics::router(self.metrics.clone()))
-            .merge(health::router(self.readiness.clone()))
+        let api = rest::Api { hub: self.hub.clone(), accounts: self.accounts.clone() };
+        rest::router(api).merge(metrics::router(self.metrics.clone())).merge(health::router(self.readiness.clone()))
     }
 }
 
 impl std::fmt::Debug for Control {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Control")
-            .field("readiness", &self.readiness)
-            .finish_non_exhaustive()
+        f.debug_struct("Control").field("readiness", &self.readiness).finish_non_exhaustive()
     }
 }

@@ -44,43 +44,23 @@ pub struct Metric {
 
 impl Metric {
     /// A figure that only grows.
-    pub fn counter(
-        name: impl Into<Cow<'static, str>>,
-        what: impl Into<Cow<'static, str>>,
-    ) -> Metric {
-        Metric {
-            name: name.into(),
-            kind: MetricKind::Counter,
-            label: None,
-            what: what.into(),
-        }
+    pub fn counter(name: impl Into<Cow<'static, str>>, what: impl Into<Cow<'static, str>>) -> Metric {
+        Metric { name: name.into(), kind: MetricKind::Counter, label: None, what: what.into() }
     }
 
     /// A figure that goes up and down.
     pub fn gauge(name: impl Into<Cow<'static, str>>, what: impl Into<Cow<'static, str>>) -> Metric {
-        Metric {
-            name: name.into(),
-            kind: MetricKind::Gauge,
-            label: None,
-            what: what.into(),
-        }
+        Metric { name: name.into(), kind: MetricKind::Gauge, label: None, what: what.into() }
     }
 
     /// The same figure, one for each value of a label.
     pub fn by(self, label: &'static str) -> Metric {
-        Metric {
-            label: Some(label),
-            ..self
-        }
+        Metric { label: Some(label), ..self }
     }
 
     /// The name as Prometheus sees it.
     pub fn full_name(&self) -> String {
-        let suffix = if self.kind == MetricKind::Counter {
-            "_total"
-        } else {
-            ""
-        };
+        let suffix = if self.kind == MetricKind::Counter { "_total" } else { "" };
         format!("headwater_{}{suffix}", self.name)
     }
 }
@@ -128,19 +108,9 @@ impl Metrics {
     pub fn reference(&self) -> String {
         let mut page = String::from(INTRODUCTION);
         for metric in self.0.iter().flat_map(|source| source.metrics()) {
-            let kind = if metric.kind == MetricKind::Counter {
-                "counter"
-            } else {
-                "gauge"
-            };
-            let label = metric
-                .label
-                .map_or("–".to_owned(), |label| format!("`{label}`"));
-            page.push_str(&format!(
-                "| `{}` | {kind} | {label} | {} |\n",
-                metric.full_name(),
-                metric.what
-            ));
+            let kind = if metric.kind == MetricKind::Counter { "counter" } else { "gauge" };
+            let label = metric.label.map_or("–".to_owned(), |label| format!("`{label}`"));
+            page.push_str(&format!("| `{}` | {kind} | {label} | {} |\n", metric.full_name(), metric.what));
         }
         page
     }
@@ -163,28 +133,17 @@ impl Collector for Metrics {
         for source in self.0.iter() {
             let mut samples: BTreeMap<String, Vec<(String, f64)>> = BTreeMap::new();
             source.read(&mut |name, label, value| {
-                samples
-                    .entry(name.to_owned())
-                    .or_default()
-                    .push((label.to_owned(), value))
+                samples.entry(name.to_owned()).or_default().push((label.to_owned(), value))
             });
             for metric in source.metrics() {
-                encode(
-                    &mut encoder,
-                    &metric,
-                    samples.get(metric.name.as_ref()).map_or(&[], Vec::as_slice),
-                )?;
+                encode(&mut encoder, &metric, samples.get(metric.name.as_ref()).map_or(&[], Vec::as_slice))?;
             }
         }
         Ok(())
     }
 }
 
-fn encode(
-    encoder: &mut DescriptorEncoder<'_>,
-    metric: &Metric,
-    samples: &[(String, f64)],
-) -> fmt::Result {
+fn encode(encoder: &mut DescriptorEncoder<'_>, metric: &Metric, samples: &[(String, f64)]) -> fmt::Result {
     let Some((_, first)) = samples.first() else {
         return Ok(());
     };
@@ -193,17 +152,12 @@ fn encode(
         MetricKind::Gauge => MetricType::Gauge,
     };
     // The encoder adds a full stop of its own.
-    let mut family =
-        encoder.encode_descriptor(&metric.name, metric.what.trim_end_matches('.'), None, kind)?;
+    let mut family = encoder.encode_descriptor(&metric.name, metric.what.trim_end_matches('.'), None, kind)?;
     let Some(label) = metric.label else {
         return encode_figure(metric.kind, *first, family);
     };
     for (value, figure) in samples {
-        encode_figure(
-            metric.kind,
-            *figure,
-            family.encode_family(&[(label, value.as_str())])?,
-        )?;
+        encode_figure(metric.kind, *figure, family.encode_family(&[(label, value.as_str())])?)?;
     }
     Ok(())
 }
@@ -217,9 +171,7 @@ fn encode_figure(kind: MetricKind, figure: f64, encoder: MetricEncoder<'_>) -> f
 
 /// `/metrics`.
 pub(crate) fn router(metrics: Metrics) -> Router {
-    Router::new()
-        .route("/metrics", get(serve))
-        .with_state(metrics)
+    Router::new().route("/metrics", get(serve)).with_state(metrics)
 }
 
 async fn serve(State(metrics): State<Metrics>) -> impl IntoResponse {

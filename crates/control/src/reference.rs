@@ -61,15 +61,8 @@ fn table(page: &mut String, schema: &Value) {
         return;
     };
     for (name, property) in properties {
-        let about = property
-            .get("description")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        page.push_str(&format!(
-            "| `{name}` | {} | {} |\n",
-            kind(property),
-            about.replace('\n', " ")
-        ));
+        let about = property.get("description").and_then(Value::as_str).unwrap_or_default();
+        page.push_str(&format!("| `{name}` | {} | {} |\n", kind(property), about.replace('\n', " ")));
     }
 }
 

@@ -48,11 +48,7 @@ pub(crate) fn router(api: Api) -> Router {
 /// Says in the API's own way that a call takes another method.
 fn only(methods: MethodRouter<Api>) -> MethodRouter<Api> {
     methods.fallback(|| async {
-        ApiError::with_status(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "wrong_method",
-            "This call takes POST with a JSON body.",
-        )
+        ApiError::with_status(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "This call takes POST with a JSON body.")
     })
 }
 
@@ -60,18 +56,12 @@ async fn find_all(State(api): State<Api>) -> Result<Response, ApiError> {
     Ok(list(api.select(&Filter::default())?, false))
 }
 
-async fn find(
-    State(api): State<Api>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, ApiError> {
+async fn find(State(api): State<Api>, body: Result<Bytes, BytesRejection>) -> Result<Response, ApiError> {
     let filter = read(body)?;
     Ok(list(api.select(&filter)?, filter.with_metrics))
 }
 
-async fn terminate(
-    State(api): State<Api>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<StatusCode, ApiError> {
+async fn terminate(State(api): State<Api>, body: Result<Bytes, BytesRejection>) -> Result<StatusCode, ApiError> {
     let filter = read(body)?;
     for (object, subject) in api.select(&filter)? {
         tracing::info!(
@@ -96,16 +86,10 @@ impl Api {
     fn select(&self, filter: &Filter) -> Result<Vec<(StreamObject, Subject)>, ApiError> {
         let mut streams = self.hub.streams();
         streams.sort_by(|a, b| a.name().cmp(b.name()));
-        let all = streams
-            .iter()
-            .flat_map(|stream| describe(stream, &self.accounts))
-            .collect();
+        let all = streams.iter().flat_map(|stream| describe(stream, &self.accounts)).collect();
         let found = filter.select(all);
         if found.is_empty() {
-            return Err(ApiError::not_found(format!(
-                "There is no stream and no viewer with {}.",
-                filter.words()
-            )));
+            return Err(ApiError::not_found(format!("There is no stream and no viewer with {}.", filter.words())));
         }
         Ok(found)
     }
@@ -124,20 +108,10 @@ fn read(body: Result<Bytes, BytesRejection>) -> Result<Filter, ApiError> {
         Ok(body) => Filter::parse(&body),
         Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
             limits::HTTP_BODY_BYTES.hit();
-            let message = format!(
-                "The body may have at most {} bytes.",
-                limits::HTTP_BODY_BYTES.get()
-            );
-            Err(ApiError::with_status(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                message,
-            ))
+            let message = format!("The body may have at most {} bytes.", limits::HTTP_BODY_BYTES.get());
+            Err(ApiError::with_status(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message))
         }
-        Err(_) => Err(ApiError::bad_request(
-            "bad_body",
-            "The body could not be read.",
-        )),
+        Err(_) => Err(ApiError::bad_request("bad_body", "The body could not be read.")),
     }
 }
 
@@ -145,17 +119,14 @@ fn read(body: Result<Bytes, BytesRejection>) -> Result<Filter, ApiError> {
 async fn require_json(request: Request, next: Next) -> Response {
     if has_body(request.headers()) && !is_json(request.headers()) {
         let message = "Send the body as JSON, with the header Content-Type: application/json.";
-        return ApiError::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message)
-            .into_response();
+        return ApiError::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message).into_response();
     }
     next.run(request).await
 }
 
 fn has_body(headers: &HeaderMap) -> bool {
     let length = headers.get(header::CONTENT_LENGTH);
-    length.is_some_and(|length| length != "0")
-        || headers.contains_key(header::TRANSFER_ENCODING)
-        || typed(headers)
+    length.is_some_and(|length| length != "0") || headers.contains_key(header::TRANSFER_ENCODING) || typed(headers)
 }
 
 /// A body over HTTP/2 may come without a length, but then it comes with a type, or is found to be empty.
@@ -164,10 +135,7 @@ fn typed(headers: &HeaderMap) -> bool {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = value.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/json")
 }

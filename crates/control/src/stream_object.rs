@@ -113,14 +113,9 @@ impl Subject {
 /// A stream with all who watch it: the publication first.
 pub(crate) fn describe(stream: &Arc<Stream>, accounts: &Accounts) -> Vec<(StreamObject, Subject)> {
     let publication = describe_publication(stream, accounts);
-    let stays = stream
-        .viewers()
-        .into_iter()
-        .map(|viewer| describe_stay(&publication, viewer, accounts));
+    let stays = stream.viewers().into_iter().map(|viewer| describe_stay(&publication, viewer, accounts));
     let stays: Vec<_> = stays.collect();
-    std::iter::once((publication, Subject::Publication(stream.clone())))
-        .chain(stays)
-        .collect()
+    std::iter::once((publication, Subject::Publication(stream.clone()))).chain(stays).collect()
 }
 
 fn describe_publication(stream: &Arc<Stream>, accounts: &Accounts) -> StreamObject {
@@ -146,13 +141,8 @@ fn describe_publication(stream: &Arc<Stream>, accounts: &Accounts) -> StreamObje
     };
     object.bitrate = sum_of_rates(stream, accounts);
     if let Some(audio) = audio {
-        object.audio_codec = audio
-            .native()
-            .parameters()
-            .map(|parameters| audio_codec(&parameters));
-        object.audio_bitrate = accounts
-            .rendition_rate(audio.native())
-            .map(|rate| rate.bits as u64);
+        object.audio_codec = audio.native().parameters().map(|parameters| audio_codec(&parameters));
+        object.audio_bitrate = accounts.rendition_rate(audio.native()).map(|rate| rate.bits as u64);
     }
     if let Some(video) = video {
         describe_video(&mut object, video.native(), accounts);
@@ -174,24 +164,15 @@ fn describe_video(object: &mut StreamObject, video: &Arc<Rendition>, accounts: &
     };
     object.width = Some(format.width).filter(|width| *width > 0);
     object.height = Some(format.height).filter(|height| *height > 0);
-    let counted = accounts
-        .rendition_rate(video)
-        .map(|rate| rate.items)
-        .filter(|items| *items > 0.0);
-    object.fps = counted
-        .or(format.frame_rate)
-        .map(|fps| (fps * 10.0).round() / 10.0);
+    let counted = accounts.rendition_rate(video).map(|rate| rate.items).filter(|items| *items > 0.0);
+    object.fps = counted.or(format.frame_rate).map(|fps| (fps * 10.0).round() / 10.0);
 }
 
 const B_FRAMES: &str = "The encoder sends B-frames, pictures out of order. Players by RTMP and HTTP-FLV show them \
                         as they are; browsers by WebRTC may show them unevenly or later. \
                         Set B-frames to 0 in the encoder for the least latency.";
 
-fn describe_stay(
-    publication: &StreamObject,
-    viewer: Arc<Viewer>,
-    accounts: &Accounts,
-) -> (StreamObject, Subject) {
+fn describe_stay(publication: &StreamObject, viewer: Arc<Viewer>, accounts: &Accounts) -> (StreamObject, Subject) {
     let peer = viewer.peer();
     let object = StreamObject {
         media_session_id: peer.session.clone(),
@@ -223,16 +204,11 @@ pub(crate) fn metrics(object: &StreamObject) -> serde_json::Map<String, serde_js
             metrics.insert(name.to_owned(), value);
         }
     };
-    let video_rate = object
-        .bitrate
-        .map(|all| all.saturating_sub(object.audio_bitrate.unwrap_or(0)));
+    let video_rate = object.bitrate.map(|all| all.saturating_sub(object.audio_bitrate.unwrap_or(0)));
     put("VIDEO_WIDTH", object.width.map(Into::into));
     put("VIDEO_HEIGHT", object.height.map(Into::into));
     put("VIDEO_FPS", object.fps.map(Into::into));
-    put(
-        "VIDEO_RATE",
-        video_rate.filter(|_| object.has_video).map(Into::into),
-    );
+    put("VIDEO_RATE", video_rate.filter(|_| object.has_video).map(Into::into));
     put("AUDIO_RATE", object.audio_bitrate.map(Into::into));
     metrics
 }
@@ -258,40 +234,18 @@ fn conversion(rendition: &Arc<Rendition>) -> Option<Conversion> {
         TrackKind::Audio => "audio",
         TrackKind::Video => "video",
     };
-    let who = if readers == 1 {
-        "1 viewer takes".to_owned()
-    } else {
-        format!("{readers} viewers take")
-    };
-    let reason = format!(
-        "{who} {} and the source sends {}.",
-        spoken(to),
-        spoken(from)
-    );
-    Some(Conversion {
-        kind,
-        from: from.name(),
-        to: to.name(),
-        readers,
-        reason,
-    })
+    let who = if readers == 1 { "1 viewer takes".to_owned() } else { format!("{readers} viewers take") };
+    let reason = format!("{who} {} and the source sends {}.", spoken(to), spoken(from));
+    Some(Conversion { kind, from: from.name(), to: to.name(), readers, reason })
 }
 
 fn spoken(codec: Codec) -> &'static str {
-    if codec == Codec::Opus {
-        "Opus"
-    } else {
-        codec.name()
-    }
+    if codec == Codec::Opus { "Opus" } else { codec.name() }
 }
 
 /// Named as in an SDP, since that is what WCS's clients expect.
 fn audio_codec(parameters: &TrackParameters) -> String {
-    let name = if parameters.codec == Codec::Aac {
-        "mpeg4-generic"
-    } else {
-        parameters.codec.name()
-    };
+    let name = if parameters.codec == Codec::Aac { "mpeg4-generic" } else { parameters.codec.name() };
     match parameters.audio() {
         Some(audio) => format!("{name}/{}/{}", audio.sample_rate, audio.channels),
         None => name.to_owned(),
@@ -300,17 +254,11 @@ fn audio_codec(parameters: &TrackParameters) -> String {
 
 fn sum_of_rates(stream: &Arc<Stream>, accounts: &Accounts) -> Option<u64> {
     let tracks = stream.tracks();
-    let rates = tracks
-        .iter()
-        .filter_map(|track| accounts.rendition_rate(track.native()));
-    rates
-        .map(|rate| rate.bits as u64)
-        .reduce(|sum, more| sum + more)
+    let rates = tracks.iter().filter_map(|track| accounts.rendition_rate(track.native()));
+    rates.map(|rate| rate.bits as u64).reduce(|sum, more| sum + more)
 }
 
 fn milliseconds(time: SystemTime) -> u64 {
-    let since = time
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

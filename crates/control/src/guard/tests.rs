@@ -7,11 +7,7 @@ async fn status(router: Router, local: &str, headers: &[(&str, &str)]) -> Status
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    router
-        .oneshot(request.body(Body::empty()).unwrap())
-        .await
-        .unwrap()
-        .status()
+    router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap().status()
 }
 
 #[tokio::test]
@@ -41,16 +37,8 @@ async fn only_own_names_are_answered_over_loopback() {
     for (local, hosts, host, allowed) in cases {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
         let router = guard_host(Router::new().route("/", any(|| async {})), &hosts);
-        let expected = if *allowed {
-            StatusCode::OK
-        } else {
-            StatusCode::MISDIRECTED_REQUEST
-        };
-        assert_eq!(
-            status(router, local, &[("host", host)]).await,
-            expected,
-            "{host} at {local} with {hosts:?}"
-        );
+        let expected = if *allowed { StatusCode::OK } else { StatusCode::MISDIRECTED_REQUEST };
+        assert_eq!(status(router, local, &[("host", host)]).await, expected, "{host} at {local} with {hosts:?}");
     }
 }
 
@@ -58,54 +46,17 @@ async fn only_own_names_are_answered_over_loopback() {
 async fn pages_of_other_sites_change_nothing() {
     let cases: &[(&[(&str, &str)], bool)] = &[
         (&[("host", "localhost:8080")], true),
-        (
-            &[
-                ("host", "localhost:8080"),
-                ("origin", "http://localhost:8080"),
-            ],
-            true,
-        ),
-        (
-            &[
-                ("host", "localhost:8080"),
-                ("origin", "http://localhost:9090"),
-            ],
-            false,
-        ),
-        (
-            &[
-                ("host", "localhost:8080"),
-                ("origin", "https://evil.example"),
-            ],
-            false,
-        ),
+        (&[("host", "localhost:8080"), ("origin", "http://localhost:8080")], true),
+        (&[("host", "localhost:8080"), ("origin", "http://localhost:9090")], false),
+        (&[("host", "localhost:8080"), ("origin", "https://evil.example")], false),
         (&[("host", "localhost:8080"), ("origin", "null")], false),
-        (
-            &[("host", "localhost:8080"), ("sec-fetch-site", "cross-site")],
-            false,
-        ),
-        (
-            &[
-                ("host", "localhost:8080"),
-                ("sec-fetch-site", "same-origin"),
-            ],
-            true,
-        ),
+        (&[("host", "localhost:8080"), ("sec-fetch-site", "cross-site")], false),
+        (&[("host", "localhost:8080"), ("sec-fetch-site", "same-origin")], true),
         (&[("origin", "http://localhost:8080")], false),
     ];
     for (headers, allowed) in cases {
-        let router = Router::new()
-            .route("/", any(|| async {}))
-            .layer(middleware::from_fn(check_origin));
-        let expected = if *allowed {
-            StatusCode::OK
-        } else {
-            StatusCode::FORBIDDEN
-        };
-        assert_eq!(
-            status(router, "127.0.0.1:8080", headers).await,
-            expected,
-            "{headers:?}"
-        );
+        let router = Router::new().route("/", any(|| async {})).layer(middleware::from_fn(check_origin));
+        let expected = if *allowed { StatusCode::OK } else { StatusCode::FORBIDDEN };
+        assert_eq!(status(router, "127.0.0.1:8080", headers).await, expected, "{headers:?}");
     }
 }

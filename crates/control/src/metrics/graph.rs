@@ -17,39 +17,23 @@ impl Source for GraphSource {
     fn metrics(&self) -> Vec<Metric> {
         vec![
             Metric::gauge("streams", "Streams now, by what their publishers speak.").by("protocol"),
-            Metric::gauge(
-                "streams_paused",
-                "Streams that wait for their publisher to come back.",
-            ),
+            Metric::gauge("streams_paused", "Streams that wait for their publisher to come back."),
             Metric::gauge("viewers", "Viewers now, by what they speak.").by("protocol"),
-            Metric::gauge(
-                "conversions",
-                "Codec conversions at work, each made once for all who need it.",
-            )
-            .by("codec"),
-            Metric::counter(
-                "publishers_opened",
-                "Publishers that have begun or resumed a stream.",
-            )
-            .by("protocol"),
+            Metric::gauge("conversions", "Codec conversions at work, each made once for all who need it.").by("codec"),
+            Metric::counter("publishers_opened", "Publishers that have begun or resumed a stream.").by("protocol"),
             Metric::counter("streams_ended", "Streams that have ended."),
             Metric::counter("viewers_opened", "Viewers that have come.").by("protocol"),
             Metric::counter("viewers_closed", "Viewers that have left.").by("protocol"),
             Metric::counter("bytes_in", "Bytes of media that publishers have sent.").by("protocol"),
-            Metric::counter("items_in", "Frames, or packets, that publishers have sent.")
+            Metric::counter("items_in", "Frames, or packets, that publishers have sent.").by("protocol"),
+            Metric::counter("bytes_out", "Bytes that viewers have been sent, brought up to date every two seconds.")
                 .by("protocol"),
-            Metric::counter(
-                "bytes_out",
-                "Bytes that viewers have been sent, brought up to date every two seconds.",
-            )
-            .by("protocol"),
         ]
     }
 
     fn read(&self, record: &mut Record<'_>) {
         self.accounts.sample(&self.hub);
-        let (mut streams, mut viewers, mut conversions) =
-            (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (mut streams, mut viewers, mut conversions) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let mut paused = 0;
         for stream in self.hub.streams() {
             *streams.entry(stream.source().protocol).or_insert(0_u64) += 1;
@@ -58,19 +42,13 @@ impl Source for GraphSource {
                 *viewers.entry(viewer.peer().protocol).or_insert(0) += 1;
             }
             for rendition in stream.tracks().iter().flat_map(|track| track.renditions()) {
-                if let (Some(_), Some(parameters)) =
-                    (rendition.converted_from(), rendition.parameters())
-                {
+                if let (Some(_), Some(parameters)) = (rendition.converted_from(), rendition.parameters()) {
                     *conversions.entry(parameters.codec.name()).or_insert(0) += 1;
                 }
             }
         }
         record("streams_paused", "", paused as f64);
-        for (name, counts) in [
-            ("streams", streams),
-            ("viewers", viewers),
-            ("conversions", conversions),
-        ] {
+        for (name, counts) in [("streams", streams), ("viewers", viewers), ("conversions", conversions)] {
             for (label, count) in counts {
                 record(name, label, count as f64);
             }

@@ -11,21 +11,14 @@ pub(crate) struct LimitsSource;
 impl Source for LimitsSource {
     fn metrics(&self) -> Vec<Metric> {
         vec![
-            Metric::counter(
-                "limit_hits",
-                "Times that something was refused or dropped because of a limit.",
-            )
-            .by("limit"),
+            Metric::counter("limit_hits", "Times that something was refused or dropped because of a limit.")
+                .by("limit"),
         ]
     }
 
     fn read(&self, record: &mut Record<'_>) {
         for limit in TABLE {
-            record(
-                "limit_hits",
-                &limit.name.to_lowercase(),
-                limit.hits() as f64,
-            );
+            record("limit_hits", &limit.name.to_lowercase(), limit.hits() as f64);
         }
     }
 }

@@ -11,18 +11,9 @@ pub(crate) struct ProcessSource;
 impl Source for ProcessSource {
     fn metrics(&self) -> Vec<Metric> {
         vec![
-            Metric::counter(
-                "process_cpu_seconds",
-                "Processor time that the process has used.",
-            ),
-            Metric::gauge(
-                "process_resident_memory_bytes",
-                "Memory of the process that is in RAM.",
-            ),
-            Metric::gauge(
-                "process_open_fds",
-                "File descriptors that the process has open.",
-            ),
+            Metric::counter("process_cpu_seconds", "Processor time that the process has used."),
+            Metric::gauge("process_resident_memory_bytes", "Memory of the process that is in RAM."),
+            Metric::gauge("process_open_fds", "File descriptors that the process has open."),
             Metric::gauge("process_threads", "Threads of the process."),
         ]
     }
@@ -40,11 +31,7 @@ impl Source for ProcessSource {
         }
         if let Ok(descriptors) = fs::read_dir("/proc/self/fd") {
             // The directory itself is open while it is counted.
-            record(
-                "process_open_fds",
-                "",
-                descriptors.count().saturating_sub(1) as f64,
-            );
+            record("process_open_fds", "", descriptors.count().saturating_sub(1) as f64);
         }
     }
 }
@@ -73,12 +60,8 @@ fn clock_ticks() -> Option<f64> {
         .chunks_exact(size_of::<usize>())
         .filter_map(|word| word.try_into().ok().map(usize::from_ne_bytes))
         .collect();
-    let pair = words
-        .chunks_exact(2)
-        .find(|pair| pair.first() == Some(&AT_CLKTCK))?;
-    pair.get(1)
-        .filter(|ticks| **ticks > 0)
-        .map(|ticks| *ticks as f64)
+    let pair = words.chunks_exact(2).find(|pair| pair.first() == Some(&AT_CLKTCK))?;
+    pair.get(1).filter(|ticks| **ticks > 0).map(|ticks| *ticks as f64)
 }
 
 fn number_after(text: &str, key: &str) -> Option<f64> {
