@@ -14,7 +14,6 @@ mod log;
 mod protocols;
 mod reference;
 mod routes;
-mod runtime;
 mod server;
 
 pub use cli::main;

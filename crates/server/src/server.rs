@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use axum::Router;
 use headwater_control::{Control, Metric, Readiness, Record, Source, guard_host};
 use headwater_graph::{Hub, HubOptions};
-use headwater_net::{Listener, Quota};
+use headwater_net::{Listener, Quota, TokioEnvironment};
 
 use crate::{
     config::Config,
@@ -13,7 +13,6 @@ use crate::{
     error::StartError,
     http, log,
     protocols::{Context, Listening},
-    runtime::Tokio,
 };
 
 /// A server that runs.
@@ -109,7 +108,7 @@ pub struct Load {
 
 fn hub(config: &Config) -> Hub {
     let grace = Duration::from_millis(config.streams.grace_ms);
-    let hub = Hub::new(Arc::new(Tokio), HubOptions { grace, ..HubOptions::default() });
+    let hub = Hub::new(Arc::new(TokioEnvironment::current()), HubOptions { grace, ..HubOptions::default() });
     hub.set_converters(Box::new(conversions::registry()));
     hub
 }
