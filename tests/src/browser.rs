@@ -237,7 +237,12 @@ impl Seen<'_> {
 
     /// Parts in a hundred of the sound that were silent.
     pub fn silence(&self) -> f64 {
-        100.0 * self.number("silentBlocks") / self.number("soundBlocks").max(1.0)
+        100.0 * self.silent_blocks() as f64 / (self.sound_blocks() as f64).max(1.0)
+    }
+
+    /// Blocks of sound that were silent.
+    pub fn silent_blocks(&self) -> u64 {
+        self.number("silentBlocks") as u64
     }
 
     /// Blocks of sound heard, of 256 samples.
@@ -253,9 +258,10 @@ impl Seen<'_> {
         flashes.iter().filter_map(nearest).filter(|offset| offset.abs() < 500.0).collect()
     }
 
-    /// The same, as the middle value.
+    /// The same once the browser has settled, which takes it some seconds: the middle value of the last five.
     pub fn sync(&self) -> Option<f64> {
-        percentile(&self.sound_after_picture(), 50)
+        let offsets = self.sound_after_picture();
+        percentile(&offsets[offsets.len().saturating_sub(5)..], 50)
     }
 
     /// Statistics of the peer connection: `video`, `audio`, `pair`.

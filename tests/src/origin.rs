@@ -125,7 +125,8 @@ impl Origin {
             return Ok(Vec::new());
         }
         let list: Value = serde_json::from_str(&answer.body).with_context(|| format!("find_all: {answer:?}"))?;
-        list.as_array().cloned().ok_or_else(|| anyhow!("find_all gave no list: {list}"))
+        let list = list.as_array().ok_or_else(|| anyhow!("find_all gave no list: {list}"))?;
+        Ok(list.iter().filter(|object| object["published"] == true).cloned().collect())
     }
 
     /// Waits until the REST API tells that somebody publishes this name.

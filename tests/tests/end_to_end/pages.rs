@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use headwater_tests::browser::{Browser, Look};
+use headwater_tests::browser::{Browser, Look, Report};
 use headwater_tests::origin::Origin;
 use headwater_tests::source::Source;
 use headwater_tests::{http, report, scratch, turn};
@@ -41,10 +41,23 @@ fn the_player_page_plays_a_published_stream_in_both_colour_schemes() -> Result<(
         ensure!(watched.seen().size() == (640, 360), "{:?}", watched.seen().size());
         ensure!(watched.complaints.is_empty(), "{:?}", watched.complaints);
         ensure!(watched.text.contains("seen"), "the page does not name the stream: {}", watched.text);
+        shows_the_true_delay(&watched)?;
         report(&format!("picture of the page: {}", screenshot.display()));
     }
     publisher.kill();
     origin.stop()?;
+    Ok(())
+}
+
+/// The delay that the page shows is near the one that the clock in the picture tells.
+fn shows_the_true_delay(watched: &Report) -> Result<()> {
+    let after = watched.text.split("Delay").nth(1).context("the page shows no delay")?;
+    let words = after.split_whitespace().skip_while(|word| word.parse::<f64>().is_err());
+    let (number, unit) = words.clone().zip(words.skip(1)).next().context("the delay has no number")?;
+    let shown = number.parse::<f64>()? * if unit == "s" { 1_000.0 } else { 1.0 };
+    let true_delay = watched.seen().latency(50).context("no clock could be read")?;
+    report(&format!("the page shows a delay of {shown:.0} ms, the clock tells {true_delay:.0} ms"));
+    ensure!(shown > true_delay * 0.3 && shown < true_delay * 3.0 + 100.0, "{shown} ms shown, {true_delay} ms true");
     Ok(())
 }
 

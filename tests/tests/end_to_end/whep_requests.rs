@@ -82,10 +82,7 @@ fn a_page_of_another_site_may_play() -> Result<()> {
     let preflight = live.ask("OPTIONS", "/cam/whep", &headers, "")?;
     ensure!(preflight.status == 204 || preflight.status == 200, "{preflight:?}");
     ensure!(preflight.header("Access-Control-Allow-Origin").is_some(), "{}", preflight.head);
-    let allowed = preflight.header("Access-Control-Allow-Methods").unwrap_or_default().to_owned();
-    for method in ["POST", "PATCH", "DELETE"] {
-        ensure!(allowed.contains(method), "{method} is not among {allowed}");
-    }
+    allows(&preflight, &["POST"])?;
     let headers = ["Origin: https://example.org", "Content-Type: application/sdp"];
     let answer = live.ask("POST", "/cam/whep", &headers, &OFFER.replace('\n', "\r\n"))?;
     ensure!(answer.status == 201, "{answer:?}");
@@ -93,7 +90,18 @@ fn a_page_of_another_site_may_play() -> Result<()> {
     for header in ["location", "etag", "link"] {
         ensure!(exposed.contains(header), "{header} is not among {exposed}");
     }
+    let session = path_of(answer.header("Location").context("no Location")?);
+    let headers = ["Origin: https://example.org", "Access-Control-Request-Method: PATCH"];
+    allows(&live.ask("OPTIONS", &session, &headers, "")?, &["PATCH", "DELETE"])?;
     live.end()
+}
+
+fn allows(preflight: &Answer, methods: &[&str]) -> Result<()> {
+    let allowed = preflight.header("Access-Control-Allow-Methods").unwrap_or_default();
+    for method in methods {
+        ensure!(allowed.contains(method), "{method} is not among {allowed:?}: {preflight:?}");
+    }
+    Ok(())
 }
 
 /// Method, path, headers, body, and the statuses that are right.
