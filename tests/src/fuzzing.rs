@@ -9,6 +9,7 @@ pub mod convert;
 pub mod flv;
 pub mod rtmp;
 pub mod rtp;
+pub mod signalling;
 
 mod replay;
 
@@ -34,4 +35,8 @@ pub const TARGETS: &[(&str, Harness)] = &[
     ("rtp_header", rtp::rtp_header),
     ("rtp_depacketize", rtp::rtp_depacketize),
     ("rtp_packetize", rtp::rtp_packetize),
+    ("session_description", signalling::session_description),
+    ("whep_path", signalling::whep_path),
+    ("ice_tcp_framing", signalling::ice_tcp_framing),
+    ("session_datagrams", signalling::session_datagrams),
 ];

@@ -17,6 +17,7 @@ mod config;
 mod egress;
 mod error;
 mod framing;
+pub mod fuzzing;
 mod rewrite;
 mod sdp;
 mod server;

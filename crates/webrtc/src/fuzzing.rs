@@ -1,0 +1,109 @@
+//! What fuzzers call: any bytes for what a peer can reach before and after it has proved itself.
+
+use std::{sync::OnceLock, time::Instant};
+
+use headwater_media::{ClockRate, Codec, Format as TrackFormat, TrackParameters, VideoFormat};
+
+use crate::{
+    egress::{Agreed, Carrier, Common, Egress, Outgoing, Remote},
+    framing::Unframer,
+    sdp::{self, Candidates, Decision, Fragment, IceCredentials, Kind, Local, Offer},
+};
+
+/// Reads an offer, decides on each section, and writes the answer; reads the text as a fragment, too.
+pub fn session_description(text: &str) {
+    let _ = Fragment::parse(text);
+    let Ok(offer) = Offer::parse(text) else { return };
+    let source = h264();
+    let decide = |section: &sdp::MediaSection| {
+        let mut formats = sdp::choose(section, Some(&source));
+        match section.kind {
+            _ if formats.is_empty() => Decision::Refuse,
+            Kind::Audio => Decision::Idle(formats.remove(0)),
+            _ => Decision::Send { formats, source: 1, retransmissions: Some(2) },
+        }
+    };
+    let decisions: Vec<Decision> = offer.media.iter().map(decide).collect();
+    let address = "192.0.2.1:8189".parse().ok();
+    let candidates = Candidates { udp: address.into_iter().collect(), tcp: address.into_iter().collect() };
+    let local = Local {
+        session: 1,
+        ice: &offer.ice,
+        fingerprint: &offer.fingerprint,
+        candidates: &candidates,
+        cname: "cname",
+        mid_extension: Some(4),
+    };
+    let answer = sdp::write(&offer, &decisions, &local);
+    assert_eq!(answer.matches("\r\nm=").count(), offer.media.len(), "each section of the offer is answered");
+    assert!(answer.lines().all(|line| line.get(1..2) == Some("=")), "nothing of the offer breaks a line");
+}
+
+/// Cuts a TCP stream into datagrams: the first byte says where it is cut itself.
+pub fn framing(data: &[u8]) {
+    let Some((piece, data)) = data.split_first() else { return };
+    let read = |piece: usize| {
+        let mut unframer = Unframer::default();
+        let mut datagrams = Vec::new();
+        for piece in data.chunks(piece.max(1)) {
+            unframer.push(piece);
+            loop {
+                match unframer.next() {
+                    Ok(Some(datagram)) => datagrams.push(datagram.to_vec()),
+                    Ok(None) => break,
+                    Err(_) => return datagrams,
+                }
+            }
+        }
+        datagrams
+    };
+    assert_eq!(read(usize::from(*piece)), read(data.len()));
+}
+
+/// Gives datagrams, each behind its length in two bytes, to a session as if its peer had sent them.
+pub fn datagrams(data: &[u8]) {
+    let Some(mut egress) = egress() else { return };
+    let remote = Remote { carrier: Carrier::Udp, address: ([127, 0, 0, 1], 9).into() };
+    let now = Instant::now();
+    let mut unframer = Unframer::default();
+    unframer.push(data);
+    let mut sent = 0;
+    while let Ok(Some(datagram)) = unframer.next() {
+        egress.proves(remote, datagram, now);
+        if egress.receive(remote, datagram, now).is_err() {
+            break;
+        }
+        if egress.drain(|_, _| sent += 1, |_| {}).is_err() {
+            break;
+        }
+    }
+    assert!(sent <= data.len(), "nothing is amplified");
+}
+
+fn h264() -> TrackParameters {
+    TrackParameters {
+        codec: Codec::H264,
+        clock_rate: ClockRate::VIDEO,
+        format: TrackFormat::Video(VideoFormat::default()),
+        config: Default::default(),
+    }
+}
+
+fn egress() -> Option<Egress> {
+    static COMMON: OnceLock<Option<Common>> = OnceLock::new();
+    const OFFER: &str = include_str!("sdp/chromium.sdp");
+    let offer = Offer::parse(OFFER).ok()?;
+    let section = offer.media.iter().find(|section| section.kind == Kind::Video)?;
+    let media = [Outgoing { is_video: true, mid: "1".into(), formats: sdp::choose(section, Some(&h264())) }];
+    let local = IceCredentials { fragment: "fragment".into(), password: "password-of-the-server-side".into() };
+    let agreed = Agreed {
+        local_ice: &local,
+        remote_ice: &offer.ice,
+        fingerprint: &offer.fingerprint,
+        role: offer.role,
+        mid_extension: Some(4),
+        media: &media,
+        port: 8189,
+    };
+    Egress::new(COMMON.get_or_init(Common::new).as_ref()?, &agreed, Instant::now()).ok()
+}

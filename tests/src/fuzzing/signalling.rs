@@ -1,0 +1,27 @@
+//! Any bytes for what a WebRTC viewer sends: its offer, its fragments, its addresses, its datagrams.
+
+use headwater_webrtc::fuzzing;
+
+/// An offer through to its answer, and the same text as a trickle fragment.
+pub fn session_description(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        fuzzing::session_description(text);
+    }
+}
+
+/// The path of a request.
+pub fn whep_path(data: &[u8]) {
+    if let Ok(path) = std::str::from_utf8(data) {
+        headwater_signalling::is_whep(path);
+    }
+}
+
+/// Datagrams framed on a TCP connection.
+pub fn ice_tcp_framing(data: &[u8]) {
+    fuzzing::framing(data);
+}
+
+/// STUN, DTLS, SRTP and SRTCP for a session that waits for its peer.
+pub fn session_datagrams(data: &[u8]) {
+    fuzzing::datagrams(data);
+}
