@@ -1,6 +1,6 @@
 // Runs in the page: plays (or finds) the stream and measures what a viewer would see and hear.
 (() => {
-  const BLOCKS = 18; // white, sixteen bits of Gray code, black
+  const BLOCKS = 20; // white, black, sixteen of Gray code, black, white
   const TONE = 500; // the steady tone, in hertz
   const BEEP = 2000; // once a second, together with the flash
   const seen = {
@@ -81,9 +81,10 @@
   function readClock(light) {
     const sure = (i) => light(i) < 70 || light(i) > 185;
     const bits = [...Array(BLOCKS).keys()];
-    if (!bits.every(sure) || light(0) < 128 || light(BLOCKS - 1) > 128) { seen.unreadable++; return; }
+    const stands = [0, 1, 18, 19].every((i) => (light(i) > 128) === (i === 0 || i === 19));
+    if (!bits.every(sure) || !stands) { seen.unreadable++; return; }
     let bit = 0, clock = 0;
-    for (let i = 1; i <= 16; i++) { bit ^= light(i) > 128 ? 1 : 0; clock = clock * 2 + bit; }
+    for (let i = 2; i < 18; i++) { bit ^= light(i) > 128 ? 1 : 0; clock = clock * 2 + bit; }
     seen.latencies.push(((Date.now() - clock) % 65536 + 65536) % 65536);
     if (lastClock !== null && ((clock - lastClock) % 65536 + 65536) % 65536 > 32768) seen.backwards++;
     lastClock = clock;

@@ -1,7 +1,8 @@
 //! The picture and sound that the tests send, made by ffmpeg.
 //!
-//! The picture carries a clock that a viewer can read (a white block, sixteen bits of Gray code of the milliseconds
-//! since 1970, a black block) and flashes once a second, when the sound beeps.
+//! The picture carries the clock of Headwater's test pictures, which a viewer can read (a white and a black block,
+//! sixteen of Gray code of the milliseconds since 1970, a black and a white block), and flashes once a second, when the
+//! sound beeps.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -75,17 +76,17 @@ impl Source {
     /// The clock, the flash and a pixel format that every decoder knows.
     fn filters(&self) -> String {
         let (width, height) = self.size;
-        let (block, strip) = (width / 18, height / 18);
+        let (block, strip) = (width / 20, height / 18);
         let paint = |x: u32, color: &str, when: &str| {
             format!("drawbox=x={x}:y=0:w={block}:h={strip}:color={color}:t=fill{when}")
         };
         let clock = r"mod(floor(time(0)*1000)\,65536)";
         let mut filters = vec![format!("drawbox=x=0:y=0:w={width}:h={strip}:color=black:t=fill")];
-        filters.push(paint(0, "white", ""));
+        filters.extend([0, 19].map(|end| paint(block * end, "white", "")));
         filters.extend((0..16).map(|bit| {
             let (low, high) = (1 << (15 - bit), 1 << (16 - bit));
             let set = format!(r":enable='mod(floor({clock}/{low})+floor({clock}/{high})\,2)'");
-            paint(block * (bit + 1), "white", &set)
+            paint(block * (bit + 2), "white", &set)
         }));
         let corner = format!("drawbox=x={}:y={}:w={}:h={}", width * 3 / 4, height * 3 / 4, width / 4, height / 4);
         filters.push(format!("{corner}:color=black:t=fill"));

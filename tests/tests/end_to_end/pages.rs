@@ -36,7 +36,7 @@ fn the_player_page_plays_a_published_stream_in_both_colour_schemes() -> Result<(
         let screenshot = scratch("player.png")?;
         let look = Look { size: Some(size), dark, screenshot: Some(screenshot.clone()) };
         let mut browser = Browser::open(&origin.page("/play/seen"), &look)?;
-        browser.wait_frames(90, PATIENCE)?;
+        browser.wait_frames(150, PATIENCE)?;
         let watched = browser.finish()?;
         ensure!(watched.seen().size() == (640, 360), "{:?}", watched.seen().size());
         ensure!(watched.complaints.is_empty(), "{:?}", watched.complaints);
@@ -49,7 +49,7 @@ fn the_player_page_plays_a_published_stream_in_both_colour_schemes() -> Result<(
     Ok(())
 }
 
-/// The delay that the page shows is near the one that the clock in the picture tells.
+/// The delay that the page shows is the one that the clock in the picture tells.
 fn shows_the_true_delay(watched: &Report) -> Result<()> {
     let after = watched.text.split("Delay").nth(1).context("the page shows no delay")?;
     let words = after.split_whitespace().skip_while(|word| word.parse::<f64>().is_err());
@@ -57,7 +57,7 @@ fn shows_the_true_delay(watched: &Report) -> Result<()> {
     let shown = number.parse::<f64>()? * if unit == "s" { 1_000.0 } else { 1.0 };
     let true_delay = watched.seen().latency(50).context("no clock could be read")?;
     report(&format!("the page shows a delay of {shown:.0} ms, the clock tells {true_delay:.0} ms"));
-    ensure!(shown > true_delay * 0.3 && shown < true_delay * 3.0 + 100.0, "{shown} ms shown, {true_delay} ms true");
+    ensure!((shown - true_delay).abs() < 60.0, "{shown} ms shown, {true_delay} ms true");
     Ok(())
 }
 
