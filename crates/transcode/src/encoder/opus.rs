@@ -1,6 +1,7 @@
 //! Sound to Opus, by libopus: 48 kHz, 20 ms a frame. Source: RFC 6716, RFC 7845 §5.1.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
+use headwater_codec::opus::OpusHead;
 use headwater_media::{AudioFormat, ClockRate, Codec, Format, TrackParameters};
 use opus::{Application, Bitrate, Channels};
 
@@ -40,7 +41,7 @@ impl Encoder for OpusEncoder {
             codec: Codec::Opus,
             clock_rate: ClockRate::OPUS,
             format: Format::Audio(AudioFormat { sample_rate: ClockRate::OPUS.hertz(), channels: self.channels }),
-            config: identification_header(self.channels, self.delay),
+            config: OpusHead { pre_skip: self.delay, ..OpusHead::new(self.channels, ClockRate::OPUS.hertz()) }.write(),
         }
     }
 
@@ -56,17 +57,4 @@ impl Encoder for OpusEncoder {
         let packet = self.encoder.encode_vec_float(samples, PACKET_BYTES_MAX);
         packet.map(Bytes::from).map_err(|error| Error::coder(Codec::Opus, error))
     }
-}
-
-/// `OpusHead`. Source: RFC 7845 §5.1.
-fn identification_header(channels: u8, pre_skip: u16) -> Bytes {
-    let mut header = BytesMut::with_capacity(19);
-    header.put_slice(b"OpusHead");
-    header.put_u8(1);
-    header.put_u8(channels);
-    header.put_u16_le(pre_skip);
-    header.put_u32_le(ClockRate::OPUS.hertz());
-    header.put_i16_le(0);
-    header.put_u8(0);
-    header.freeze()
 }
