@@ -24,26 +24,17 @@ const NAMES: &[(&[u8; 4], Codec)] = &[
 impl FourCc {
     /// All names that a peer may announce to us, for the connect command.
     pub fn supported() -> impl Iterator<Item = FourCc> {
-        NAMES
-            .iter()
-            .map(|(name, _)| FourCc(**name))
-            .filter(|name| name.0 != *b"hev1")
+        NAMES.iter().map(|(name, _)| FourCc(**name)).filter(|name| name.0 != *b"hev1")
     }
 
     /// The codec of this name, if it is supported.
     pub fn codec(self) -> Option<Codec> {
-        NAMES
-            .iter()
-            .find(|(name, _)| **name == self.0)
-            .map(|(_, codec)| *codec)
+        NAMES.iter().find(|(name, _)| **name == self.0).map(|(_, codec)| *codec)
     }
 
     /// The name of a codec, if enhanced RTMP has one.
     pub fn of(codec: Codec) -> Option<FourCc> {
-        NAMES
-            .iter()
-            .find(|(_, other)| *other == codec)
-            .map(|(name, _)| FourCc(**name))
+        NAMES.iter().find(|(_, other)| *other == codec).map(|(name, _)| FourCc(**name))
     }
 
     /// The name as the number that metadata carries: its four characters, big endian.

@@ -38,11 +38,7 @@ impl MediaReader {
     /// # Errors
     /// The body is malformed or of a codec that is not supported; the reader stays usable.
     pub fn audio(&mut self, body: Bytes) -> Result<Events, FlvError> {
-        if body.is_empty() {
-            Ok(Events::new())
-        } else {
-            audio::read(self, body)
-        }
+        if body.is_empty() { Ok(Events::new()) } else { audio::read(self, body) }
     }
 
     /// What the body of a video tag says; nothing for an empty body and for player commands.
@@ -50,11 +46,7 @@ impl MediaReader {
     /// # Errors
     /// The body is malformed or of a codec that is not supported; the reader stays usable.
     pub fn video(&mut self, body: Bytes) -> Result<Events, FlvError> {
-        if body.is_empty() {
-            Ok(Events::new())
-        } else {
-            video::read(self, body)
-        }
+        if body.is_empty() { Ok(Events::new()) } else { video::read(self, body) }
     }
 
     fn video_track(&self, id: u8) -> Option<VideoTrack> {

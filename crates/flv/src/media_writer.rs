@@ -19,10 +19,7 @@ pub struct Prefix {
 
 impl Prefix {
     fn new(parts: &[&[u8]]) -> Prefix {
-        let mut prefix = Prefix {
-            bytes: [0; PREFIX_BYTES_MAX],
-            length: 0,
-        };
+        let mut prefix = Prefix { bytes: [0; PREFIX_BYTES_MAX], length: 0 };
         let joined = parts.iter().flat_map(|part| part.iter());
         for (place, byte) in prefix.bytes.iter_mut().zip(joined) {
             *place = *byte;
@@ -36,9 +33,7 @@ impl Deref for Prefix {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.bytes
-            .get(..usize::from(self.length))
-            .unwrap_or_default()
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
     }
 }
 
@@ -66,27 +61,18 @@ enum Form {
 impl MediaWriter {
     /// A writer for a track, or `None` if FLV has no form for its codec (G.722).
     pub fn new(parameters: &TrackParameters) -> Option<MediaWriter> {
-        let sound = parameters.audio().unwrap_or(AudioFormat {
-            sample_rate: 44_100,
-            channels: 2,
-        });
+        let sound = parameters.audio().unwrap_or(AudioFormat { sample_rate: 44_100, channels: 2 });
         let form = match parameters.codec {
             Codec::H264 => Form::Avc,
             Codec::Aac => Form::Aac,
             Codec::Mp3 => Form::Plain(mp3_header(sound)),
             Codec::Pcma => Form::Plain(0x72 | stereo_bit(sound)),
             Codec::Pcmu => Form::Plain(0x82 | stereo_bit(sound)),
-            codec @ (Codec::H265 | Codec::Av1 | Codec::Vp9 | Codec::Vp8) => {
-                Form::EnhancedVideo(FourCc::of(codec)?)
-            }
+            codec @ (Codec::H265 | Codec::Av1 | Codec::Vp9 | Codec::Vp8) => Form::EnhancedVideo(FourCc::of(codec)?),
             Codec::Opus => Form::EnhancedAudio(FourCc::of(Codec::Opus)?),
             _ => return None,
         };
-        Some(MediaWriter {
-            codec: parameters.codec,
-            form,
-            config: parameters.config.clone(),
-        })
+        Some(MediaWriter { codec: parameters.codec, form, config: parameters.config.clone() })
     }
 
     /// Whether players need to know enhanced RTMP for this track.
@@ -137,9 +123,7 @@ impl MediaWriter {
     pub fn end(&self) -> Option<Prefix> {
         match self.form {
             Form::Avc => Some(Prefix::new(&[&[0x17, 2, 0, 0, 0]])),
-            Form::EnhancedVideo(fourcc) | Form::EnhancedAudio(fourcc) => {
-                Some(Prefix::new(&[&[0x92], &fourcc.0]))
-            }
+            Form::EnhancedVideo(fourcc) | Form::EnhancedAudio(fourcc) => Some(Prefix::new(&[&[0x92], &fourcc.0])),
             Form::Aac | Form::Plain(_) => None,
         }
     }

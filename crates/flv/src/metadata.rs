@@ -27,18 +27,13 @@ impl Metadata {
     /// Reads the object of an `onMetaData`.
     pub fn from_object(object: &Object) -> Metadata {
         let positive = |name: &str| object.number(name).is_some_and(|number| number > 0.0);
-        let named =
-            |name: &str| positive(name) || object.text(name).is_some_and(|text| !text.is_empty());
+        let named = |name: &str| positive(name) || object.text(name).is_some_and(|text| !text.is_empty());
         let flag = |name: &str| object.get(name).and_then(Value::as_bool);
-        let frame_rate = object
-            .number("framerate")
-            .or_else(|| object.number("videoframerate"));
+        let frame_rate = object.number("framerate").or_else(|| object.number("videoframerate"));
         Metadata {
             video: flag("hasVideo").unwrap_or_else(|| named("videocodecid") || positive("width")),
-            audio: flag("hasAudio")
-                .unwrap_or_else(|| named("audiocodecid") || positive("audiosamplerate")),
-            frame_rate: frame_rate
-                .filter(|rate| rate.is_finite() && (0.1..=1_000.0).contains(rate)),
+            audio: flag("hasAudio").unwrap_or_else(|| named("audiocodecid") || positive("audiosamplerate")),
+            frame_rate: frame_rate.filter(|rate| rate.is_finite() && (0.1..=1_000.0).contains(rate)),
             encoder: object.text("encoder").map(Arc::from),
         }
     }
@@ -51,9 +46,7 @@ impl Metadata {
 /// # Errors
 /// The body is no AMF 0, or has no name.
 pub fn read_script(body: Bytes) -> Result<(Arc<str>, Vec<Value>), FlvError> {
-    let mut values = amf::read_all_amf0(&mut Reader::new(body))?
-        .into_iter()
-        .peekable();
+    let mut values = amf::read_all_amf0(&mut Reader::new(body))?.into_iter().peekable();
     if values.peek().and_then(Value::as_str) == Some("@setDataFrame") {
         values.next();
     }
@@ -64,10 +57,7 @@ pub fn read_script(body: Bytes) -> Result<(Arc<str>, Vec<Value>), FlvError> {
 }
 
 /// Writes an `onMetaData` body that describes the tracks, for players.
-pub fn write_metadata<'a>(
-    tracks: impl IntoIterator<Item = &'a TrackParameters>,
-    encoder: &str,
-) -> Bytes {
+pub fn write_metadata<'a>(tracks: impl IntoIterator<Item = &'a TrackParameters>, encoder: &str) -> Bytes {
     let mut object = Object::new();
     for track in tracks {
         describe(track, &mut object);

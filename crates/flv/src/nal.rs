@@ -13,9 +13,7 @@ pub(crate) fn normalise_config(codec: Codec, config: Bytes) -> Result<(Bytes, us
     };
     let byte = *config.get(at).ok_or(FlvError::Truncated(name))?;
     if config.first() != Some(&1) && codec == Codec::H264 {
-        return Err(FlvError::Malformed(
-            "AVC configuration record of an unknown version",
-        ));
+        return Err(FlvError::Malformed("AVC configuration record of an unknown version"));
     }
     let size = usize::from(byte & 3) + 1;
     if size == 4 {
@@ -31,9 +29,7 @@ pub(crate) fn normalise_config(codec: Codec, config: Bytes) -> Result<(Bytes, us
 /// Whether a record sent under the number of AVC is an HEVC record: some encoders hide HEVC there.
 pub(crate) fn is_hevc_record(config: &[u8]) -> bool {
     let avc_sps = config.get(8).is_some_and(|header| header & 0x1f == 7);
-    let hevc_array = config
-        .get(23)
-        .is_some_and(|header| (32..=34).contains(&(header & 0x3f)));
+    let hevc_array = config.get(23).is_some_and(|header| (32..=34).contains(&(header & 0x3f)));
     !avc_sps && hevc_array
 }
 
@@ -81,8 +77,6 @@ fn walk(data: &[u8], size: usize) -> Result<(usize, usize), FlvError> {
 
 fn split_unit(data: &[u8], size: usize) -> Option<(&[u8], &[u8])> {
     let (length, rest) = data.split_at_checked(size)?;
-    let length = length
-        .iter()
-        .fold(0usize, |sum, byte| sum << 8 | usize::from(*byte));
+    let length = length.iter().fold(0usize, |sum, byte| sum << 8 | usize::from(*byte));
     rest.split_at_checked(length)
 }

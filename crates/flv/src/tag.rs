@@ -55,9 +55,7 @@ pub fn tag_header(kind: TagKind, size: usize, timestamp: u32) -> Option<[u8; TAG
 
 /// The back pointer that follows a tag body of `size` bytes.
 pub fn back_pointer(size: usize) -> [u8; BACK_POINTER_BYTES] {
-    u32::try_from(size.saturating_add(TAG_HEADER_BYTES))
-        .unwrap_or(u32::MAX)
-        .to_be_bytes()
+    u32::try_from(size.saturating_add(TAG_HEADER_BYTES)).unwrap_or(u32::MAX).to_be_bytes()
 }
 
 /// Splits an FLV byte stream, in pieces of any size, into tags.
@@ -109,11 +107,7 @@ impl TagReader {
             let mut tag = self.data.split_to(whole).freeze();
             tag.advance(TAG_HEADER_BYTES);
             tag.truncate(size);
-            return Ok(Some(Tag {
-                kind,
-                timestamp,
-                body: tag,
-            }));
+            return Ok(Some(Tag { kind, timestamp, body: tag }));
         }
     }
 
@@ -135,8 +129,7 @@ impl TagReader {
     }
 
     fn peek_tag(&self) -> Result<Option<(Option<TagKind>, usize, u32)>, FlvError> {
-        let Some([kind, a, b, c, x, y, z, high, ..]) = self.data.first_chunk::<TAG_HEADER_BYTES>()
-        else {
+        let Some([kind, a, b, c, x, y, z, high, ..]) = self.data.first_chunk::<TAG_HEADER_BYTES>() else {
             return Ok(None);
         };
         if kind & 0x20 != 0 {
@@ -153,11 +146,7 @@ impl TagReader {
             18 => Some(TagKind::Script),
             _ => None,
         };
-        Ok(Some((
-            kind,
-            size as usize,
-            u32::from_be_bytes([*high, *x, *y, *z]),
-        )))
+        Ok(Some((kind, size as usize, u32::from_be_bytes([*high, *x, *y, *z]))))
     }
 }
 

@@ -178,9 +178,7 @@ fn write_string(text: &str, out: &mut BytesMut) {
 
 /// Writes a name; one too long for its length field is cut, between characters.
 fn write_name(name: &str, out: &mut BytesMut) {
-    let name = name
-        .get(..name.floor_char_boundary(usize::from(u16::MAX)))
-        .unwrap_or_default();
+    let name = name.get(..name.floor_char_boundary(usize::from(u16::MAX))).unwrap_or_default();
     out.put_u16(u16::try_from(name.len()).unwrap_or(0));
     out.put_slice(name.as_bytes());
 }

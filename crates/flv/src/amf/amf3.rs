@@ -80,13 +80,7 @@ impl Tables {
         })
     }
 
-    fn complex(
-        &mut self,
-        marker: u8,
-        head: u32,
-        reader: &mut Reader,
-        budget: &mut Budget,
-    ) -> Result<Value, FlvError> {
+    fn complex(&mut self, marker: u8, head: u32, reader: &mut Reader, budget: &mut Budget) -> Result<Value, FlvError> {
         Ok(match marker {
             DATE => Value::Date(reader.f64("an AMF 3 date")?),
             ARRAY => self.array(head, reader, budget)?,
@@ -100,9 +94,7 @@ impl Tables {
         let head = read_u29(reader)?;
         if head & 1 == 0 {
             let known = self.strings.get((head >> 1) as usize);
-            return known
-                .cloned()
-                .ok_or(FlvError::Malformed("reference to an unknown AMF 3 string"));
+            return known.cloned().ok_or(FlvError::Malformed("reference to an unknown AMF 3 string"));
         }
         let text = read_text(reader, (head >> 1) as usize)?;
         if !text.is_empty() {
@@ -113,12 +105,7 @@ impl Tables {
     }
 
     /// An array of named values, then dense ones. With names it reads as an associative array.
-    fn array(
-        &mut self,
-        dense: u32,
-        reader: &mut Reader,
-        budget: &mut Budget,
-    ) -> Result<Value, FlvError> {
+    fn array(&mut self, dense: u32, reader: &mut Reader, budget: &mut Budget) -> Result<Value, FlvError> {
         let mut named = self.named(reader, budget)?;
         budget.announced(dense.into())?;
         let mut values = Vec::new();
@@ -135,12 +122,7 @@ impl Tables {
         Ok(Value::EcmaArray(named))
     }
 
-    fn object(
-        &mut self,
-        head: u32,
-        reader: &mut Reader,
-        budget: &mut Budget,
-    ) -> Result<Value, FlvError> {
+    fn object(&mut self, head: u32, reader: &mut Reader, budget: &mut Budget) -> Result<Value, FlvError> {
         let traits = self.traits(head, reader, budget)?;
         let mut object = Object::new();
         for member in traits.members.iter() {
@@ -152,24 +134,13 @@ impl Tables {
                 object.push(name, value.clone());
             }
         }
-        Ok(if traits.class.is_empty() {
-            Value::Object(object)
-        } else {
-            Value::TypedObject(traits.class, object)
-        })
+        Ok(if traits.class.is_empty() { Value::Object(object) } else { Value::TypedObject(traits.class, object) })
     }
 
-    fn traits(
-        &mut self,
-        head: u32,
-        reader: &mut Reader,
-        budget: &mut Budget,
-    ) -> Result<Traits, FlvError> {
+    fn traits(&mut self, head: u32, reader: &mut Reader, budget: &mut Budget) -> Result<Traits, FlvError> {
         if head & 1 == 0 {
             let known = self.traits.get((head >> 1) as usize);
-            return known
-                .cloned()
-                .ok_or(FlvError::Malformed("reference to unknown AMF 3 traits"));
+            return known.cloned().ok_or(FlvError::Malformed("reference to unknown AMF 3 traits"));
         }
         if head & 2 != 0 {
             // An externalizable object is read by its class alone, and classes are only data here.
@@ -178,26 +149,14 @@ impl Tables {
         let count = head >> 3;
         let class = self.string(reader)?;
         budget.announced(count.into())?;
-        let members = (0..count)
-            .map(|_| self.string(reader))
-            .collect::<Result<_, _>>()?;
-        let traits = Traits {
-            class,
-            members,
-            dynamic: head & 4 != 0,
-        };
+        let members = (0..count).map(|_| self.string(reader)).collect::<Result<_, _>>()?;
+        let traits = Traits { class, members, dynamic: head & 4 != 0 };
         check_table(self.traits.len())?;
         self.traits.push(traits.clone());
         Ok(traits)
     }
 
-    fn vector(
-        &mut self,
-        marker: u8,
-        count: u32,
-        reader: &mut Reader,
-        budget: &mut Budget,
-    ) -> Result<Value, FlvError> {
+    fn vector(&mut self, marker: u8, count: u32, reader: &mut Reader, budget: &mut Budget) -> Result<Value, FlvError> {
         budget.announced(count.into())?;
         reader.u8("the fixed flag of an AMF 3 vector")?;
         if marker == VECTOR_OBJECT {
@@ -255,15 +214,9 @@ fn write_u29(value: u32, out: &mut BytesMut) {
     match value {
         0..0x80 => {}
         0x80..0x4000 => out.put_u8((value >> 7) as u8 | 0x80),
-        0x4000..0x20_0000 => {
-            out.put_slice(&[(value >> 14) as u8 | 0x80, (value >> 7) as u8 | 0x80])
-        }
+        0x4000..0x20_0000 => out.put_slice(&[(value >> 14) as u8 | 0x80, (value >> 7) as u8 | 0x80]),
         _ => {
-            let high = [
-                (value >> 22) as u8 | 0x80,
-                (value >> 15) as u8 | 0x80,
-                (value >> 8) as u8 | 0x80,
-            ];
+            let high = [(value >> 22) as u8 | 0x80, (value >> 15) as u8 | 0x80, (value >> 8) as u8 | 0x80];
             out.put_slice(&high);
             return out.put_u8(value as u8);
         }

@@ -14,10 +14,7 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn new() -> Budget {
-        Budget {
-            elements: limits::AMF_ELEMENTS.get(),
-            depth: limits::AMF_DEPTH.get(),
-        }
+        Budget { elements: limits::AMF_ELEMENTS.get(), depth: limits::AMF_DEPTH.get() }
     }
 
     /// Pays for one element of an object or array.
@@ -39,10 +36,7 @@ impl Budget {
     }
 
     /// Reads what is one level deeper.
-    pub(super) fn deeper<T>(
-        &mut self,
-        read: impl FnOnce(&mut Budget) -> Result<T, FlvError>,
-    ) -> Result<T, FlvError> {
+    pub(super) fn deeper<T>(&mut self, read: impl FnOnce(&mut Budget) -> Result<T, FlvError>) -> Result<T, FlvError> {
         self.depth = self.depth.checked_sub(1).ok_or_else(|| {
             limits::AMF_DEPTH.hit();
             FlvError::Limit("depth of AMF values")

@@ -57,10 +57,7 @@ impl Object {
 
     /// The first value of that name.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0
-            .iter()
-            .find(|(key, _)| &**key == name)
-            .map(|(_, value)| value)
+        self.0.iter().find(|(key, _)| &**key == name).map(|(_, value)| value)
     }
 
     /// The text of that name.
@@ -108,9 +105,7 @@ impl Value {
     /// The named values, if it has such.
     pub fn as_object(&self) -> Option<&Object> {
         match self {
-            Value::Object(object) | Value::TypedObject(_, object) | Value::EcmaArray(object) => {
-                Some(object)
-            }
+            Value::Object(object) | Value::TypedObject(_, object) | Value::EcmaArray(object) => Some(object),
             _ => None,
         }
     }

@@ -25,28 +25,10 @@ pub(super) fn read(state: &mut MediaReader, body: Bytes) -> Result<Events, FlvEr
     match head >> 4 {
         ENHANCED => read_enhanced(state, reader, head & 0x0f),
         AAC => read_aac(reader),
-        MP3 | MP3_8K => Ok(with_sound(
-            state,
-            Codec::Mp3,
-            mp3_format(head, reader.clone()),
-            reader.rest(),
-        )),
-        PCMA => Ok(with_sound(
-            state,
-            Codec::Pcma,
-            g711_format(head),
-            reader.rest(),
-        )),
-        PCMU => Ok(with_sound(
-            state,
-            Codec::Pcmu,
-            g711_format(head),
-            reader.rest(),
-        )),
-        id => Err(FlvError::UnsupportedCodec {
-            kind: TrackKind::Audio,
-            id,
-        }),
+        MP3 | MP3_8K => Ok(with_sound(state, Codec::Mp3, mp3_format(head, reader.clone()), reader.rest())),
+        PCMA => Ok(with_sound(state, Codec::Pcma, g711_format(head), reader.rest())),
+        PCMU => Ok(with_sound(state, Codec::Pcmu, g711_format(head), reader.rest())),
+        id => Err(FlvError::UnsupportedCodec { kind: TrackKind::Audio, id }),
     }
 }
 
@@ -58,11 +40,7 @@ fn read_aac(mut reader: Reader) -> Result<Events, FlvError> {
         1 => Media::Frame(frame(reader.rest(), 0)),
         _ => return Err(FlvError::Malformed("AAC packet type")),
     };
-    Ok(smallvec![MediaEvent {
-        track: 0,
-        codec: Codec::Aac,
-        media
-    }])
+    Ok(smallvec![MediaEvent { track: 0, codec: Codec::Aac, media }])
 }
 
 /// A frame of a codec without configuration record, behind its sound format if that is news.
@@ -70,27 +48,16 @@ fn with_sound(state: &mut MediaReader, codec: Codec, format: AudioFormat, data: 
     let mut events = Events::new();
     if state.sound != Some((codec, format)) {
         state.sound = Some((codec, format));
-        events.push(MediaEvent {
-            track: 0,
-            codec,
-            media: Media::Sound(format),
-        });
+        events.push(MediaEvent { track: 0, codec, media: Media::Sound(format) });
     }
     if !data.is_empty() {
-        events.push(MediaEvent {
-            track: 0,
-            codec,
-            media: Media::Frame(frame(data, 0)),
-        });
+        events.push(MediaEvent { track: 0, codec, media: Media::Frame(frame(data, 0)) });
     }
     events
 }
 
 fn g711_format(head: u8) -> AudioFormat {
-    AudioFormat {
-        sample_rate: 8_000,
-        channels: 1 + (head & 1),
-    }
+    AudioFormat { sample_rate: 8_000, channels: 1 + (head & 1) }
 }
 
 /// The format by the MPEG audio header, which knows rates that the tag's two bits cannot say; else by the tag.
@@ -106,10 +73,7 @@ fn mp3_format(head: u8, mut reader: Reader) -> AudioFormat {
     };
     let header = reader.u32("an MPEG audio header").unwrap_or(0);
     if header >> 21 != 0x7ff {
-        return AudioFormat {
-            sample_rate: by_tag,
-            channels: 1 + (head & 1),
-        };
+        return AudioFormat { sample_rate: by_tag, channels: 1 + (head & 1) };
     }
     let halvings = match header >> 19 & 3 {
         3 => 0,
@@ -122,20 +86,12 @@ fn mp3_format(head: u8, mut reader: Reader) -> AudioFormat {
         2 => 32_000,
         _ => by_tag << halvings,
     };
-    AudioFormat {
-        sample_rate: base >> halvings,
-        channels: if header >> 6 & 3 == 3 { 1 } else { 2 },
-    }
+    AudioFormat { sample_rate: base >> halvings, channels: if header >> 6 & 3 == 3 { 1 } else { 2 } }
 }
 
-fn read_enhanced(
-    state: &mut MediaReader,
-    mut reader: Reader,
-    packet_type: u8,
-) -> Result<Events, FlvError> {
+fn read_enhanced(state: &mut MediaReader, mut reader: Reader, packet_type: u8) -> Result<Events, FlvError> {
     let (packet_type, nanos) = enhanced::read_mod_ex(&mut reader, packet_type)?;
-    let (packet_type, parts) =
-        enhanced::read_parts(reader, packet_type, enhanced::AUDIO_MULTITRACK)?;
+    let (packet_type, parts) = enhanced::read_parts(reader, packet_type, enhanced::AUDIO_MULTITRACK)?;
     let tracks = parts.len();
     let mut events = Events::new();
     for part in parts {
@@ -156,27 +112,15 @@ fn read_enhanced(
             // Channel layouts and packet types of later versions say nothing that a track here has room for.
             _ => continue,
         };
-        events.push(MediaEvent {
-            track: part.track,
-            codec,
-            media,
-        });
+        events.push(MediaEvent { track: part.track, codec, media });
     }
     Ok(events)
 }
 
 fn codec(part: &Part) -> Result<Codec, FlvError> {
-    part.fourcc
-        .codec()
-        .filter(|codec| codec.kind() == TrackKind::Audio)
-        .ok_or(FlvError::UnsupportedFourCc(part.fourcc))
+    part.fourcc.codec().filter(|codec| codec.kind() == TrackKind::Audio).ok_or(FlvError::UnsupportedFourCc(part.fourcc))
 }
 
 fn frame(data: Bytes, nanos: u32) -> CodedFrame {
-    CodedFrame {
-        key: true,
-        composition_ms: 0,
-        nanos,
-        data,
-    }
+    CodedFrame { key: true, composition_ms: 0, nanos, data }
 }

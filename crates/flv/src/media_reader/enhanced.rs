@@ -56,33 +56,19 @@ pub(super) fn read_mod_ex(reader: &mut Reader, mut packet_type: u8) -> Result<(u
 }
 
 /// Reads the FourCC and, with multitrack, splits the rest into the parts of the tracks.
-pub(super) fn read_parts(
-    mut reader: Reader,
-    packet_type: u8,
-    multitrack: u8,
-) -> Result<(u8, Parts), FlvError> {
+pub(super) fn read_parts(mut reader: Reader, packet_type: u8, multitrack: u8) -> Result<(u8, Parts), FlvError> {
     let mut parts = Parts::new();
     if packet_type != multitrack {
         let fourcc = read_fourcc(&mut reader)?;
-        parts.push(Part {
-            track: 0,
-            fourcc,
-            body: reader.rest(),
-        });
+        parts.push(Part { track: 0, fourcc, body: reader.rest() });
         return Ok((packet_type, parts));
     }
     let modes = reader.u8("a multitrack header")?;
     let (mode, packet_type) = (modes >> 4, modes & 0x0f);
     if packet_type == multitrack || packet_type == MOD_EX || mode > MANY_TRACKS_MANY_CODECS {
-        return Err(FlvError::Malformed(
-            "multitrack within multitrack, or of an unknown kind",
-        ));
+        return Err(FlvError::Malformed("multitrack within multitrack, or of an unknown kind"));
     }
-    let common = if mode == MANY_TRACKS_MANY_CODECS {
-        None
-    } else {
-        Some(read_fourcc(&mut reader)?)
-    };
+    let common = if mode == MANY_TRACKS_MANY_CODECS { None } else { Some(read_fourcc(&mut reader)?) };
     while parts.is_empty() || !reader.is_empty() {
         if parts.len() >= limits::STREAM_TRACKS.get_usize() {
             limits::STREAM_TRACKS.hit();
@@ -94,20 +80,12 @@ pub(super) fn read_parts(
         };
         let track = reader.u8("a track id")?;
         if mode == ONE_TRACK {
-            parts.push(Part {
-                track,
-                fourcc,
-                body: reader.rest(),
-            });
+            parts.push(Part { track, fourcc, body: reader.rest() });
             break;
         }
         let size = reader.u24("the size of a track")?;
         let body = reader.take(size as usize, "a track")?;
-        parts.push(Part {
-            track,
-            fourcc,
-            body,
-        });
+        parts.push(Part { track, fourcc, body });
     }
     Ok((packet_type, parts))
 }
@@ -117,10 +95,7 @@ fn read_fourcc(reader: &mut Reader) -> Result<FourCc, FlvError> {
 }
 
 /// Joins what the parts say. An unsupported codec among several tracks hides only its own track.
-pub(super) fn unless_unsupported<T>(
-    result: Result<T, FlvError>,
-    tracks: usize,
-) -> Result<Option<T>, FlvError> {
+pub(super) fn unless_unsupported<T>(result: Result<T, FlvError>, tracks: usize) -> Result<Option<T>, FlvError> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(FlvError::UnsupportedFourCc(_)) if tracks > 1 => Ok(None),

@@ -35,31 +35,19 @@ pub(super) fn read(state: &mut MediaReader, body: Bytes) -> Result<Events, FlvEr
         AVC => Codec::H264,
         HEVC => Codec::H265,
         id => {
-            return Err(FlvError::UnsupportedCodec {
-                kind: TrackKind::Video,
-                id,
-            });
+            return Err(FlvError::UnsupportedCodec { kind: TrackKind::Video, id });
         }
     };
     read_legacy(state, reader, codec, key)
 }
 
-fn read_legacy(
-    state: &mut MediaReader,
-    mut reader: Reader,
-    codec: Codec,
-    key: bool,
-) -> Result<Events, FlvError> {
+fn read_legacy(state: &mut MediaReader, mut reader: Reader, codec: Codec, key: bool) -> Result<Events, FlvError> {
     let packet_type = reader.u8("an AVC packet type")?;
     let composition_ms = reader.i24("a composition time")?;
     let body = reader.rest();
     let (codec, media) = match packet_type {
         0 => {
-            let codec = if nal::is_hevc_record(&body) {
-                Codec::H265
-            } else {
-                codec
-            };
+            let codec = if nal::is_hevc_record(&body) { Codec::H265 } else { codec };
             (codec, config(state, 0, codec, body)?)
         }
         // An empty frame is what some encoders send as a sign of life.
@@ -71,11 +59,7 @@ fn read_legacy(
         2 => (codec, Media::End),
         _ => return Err(FlvError::Malformed("AVC packet type")),
     };
-    Ok(smallvec![MediaEvent {
-        track: 0,
-        codec,
-        media
-    }])
+    Ok(smallvec![MediaEvent { track: 0, codec, media }])
 }
 
 fn read_enhanced(
@@ -89,8 +73,7 @@ fn read_enhanced(
         return Ok(Events::new());
     }
     let key = matches!(frame_type, KEY_FRAME | GENERATED_KEY_FRAME);
-    let (packet_type, parts) =
-        enhanced::read_parts(reader, packet_type, enhanced::VIDEO_MULTITRACK)?;
+    let (packet_type, parts) = enhanced::read_parts(reader, packet_type, enhanced::VIDEO_MULTITRACK)?;
     let tracks = parts.len();
     let mut events = Events::new();
     for part in parts {
@@ -117,23 +100,11 @@ fn read_part(
         enhanced::SEQUENCE_START => config(state, part.track, codec, reader.rest())?,
         enhanced::CODED_FRAMES => {
             let timed = matches!(codec, Codec::H264 | Codec::H265);
-            let composition_ms = if timed {
-                reader.i24("a composition time")?
-            } else {
-                0
-            };
+            let composition_ms = if timed { reader.i24("a composition time")? } else { 0 };
             if reader.is_empty() {
                 return Ok(None);
             }
-            frame(
-                state,
-                part.track,
-                codec,
-                key,
-                composition_ms,
-                nanos,
-                reader.rest(),
-            )?
+            frame(state, part.track, codec, key, composition_ms, nanos, reader.rest())?
         }
         enhanced::CODED_FRAMES_X if reader.is_empty() => return Ok(None),
         enhanced::CODED_FRAMES_X => frame(state, part.track, codec, key, 0, nanos, reader.rest())?,
@@ -142,11 +113,7 @@ fn read_part(
         // An MPEG-2 TS descriptor tells no more than the sequence header in the frames; later types are unknown.
         _ => return Ok(None),
     };
-    Ok(Some(MediaEvent {
-        track: part.track,
-        codec,
-        media,
-    }))
+    Ok(Some(MediaEvent { track: part.track, codec, media }))
 }
 
 fn config(state: &mut MediaReader, id: u8, codec: Codec, record: Bytes) -> Result<Media, FlvError> {
@@ -154,11 +121,7 @@ fn config(state: &mut MediaReader, id: u8, codec: Codec, record: Bytes) -> Resul
         Codec::H264 | Codec::H265 => nal::normalise_config(codec, record)?,
         _ => (record, 4),
     };
-    state.set_video_track(VideoTrack {
-        id,
-        codec,
-        length_size,
-    })?;
+    state.set_video_track(VideoTrack { id, codec, length_size })?;
     Ok(Media::Config(record))
 }
 
@@ -183,19 +146,10 @@ fn frame(
         Codec::Av1 => without_temporal_delimiter(data),
         _ => data,
     };
-    Ok(Media::Frame(CodedFrame {
-        key,
-        composition_ms,
-        nanos,
-        data,
-    }))
+    Ok(Media::Frame(CodedFrame { key, composition_ms, nanos, data }))
 }
 
 /// Source: AV1 bitstream specification §5.6; AV1 in ISOBMFF §2.4 leaves temporal delimiters out.
 fn without_temporal_delimiter(data: Bytes) -> Bytes {
-    if data.starts_with(&[0x12, 0x00]) {
-        data.slice(2..)
-    } else {
-        data
-    }
+    if data.starts_with(&[0x12, 0x00]) { data.slice(2..) } else { data }
 }

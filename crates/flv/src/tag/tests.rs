@@ -5,11 +5,7 @@ use super::{Tag, TagKind, TagReader, back_pointer, file_header, tag_header};
 use crate::FlvError;
 
 fn tags() -> Vec<Tag> {
-    let tag = |kind, timestamp, body: &'static [u8]| Tag {
-        kind,
-        timestamp,
-        body: Bytes::from_static(body),
-    };
+    let tag = |kind, timestamp, body: &'static [u8]| Tag { kind, timestamp, body: Bytes::from_static(body) };
     vec![
         tag(TagKind::Script, 0, b"\x02\x00\x01a"),
         tag(TagKind::Video, 0x0100_0001, b"\x17\x00\x00\x00\x00\x01"),
