@@ -102,7 +102,7 @@
     video.requestVideoFrameCallback(step);
   }
 
-  async function play(whep) {
+  async function play(whep, onlyTcp) {
     video = document.createElement("video");
     video.autoplay = video.muted = video.playsInline = true;
     video.style = "position:fixed;inset:0;width:640px;height:360px";
@@ -121,10 +121,11 @@
     const reply = await fetch(whep, {
       method: "POST", headers: { "Content-Type": "application/sdp" }, body: peer.localDescription.sdp,
     });
-    const text = await reply.text();
+    let text = await reply.text();
     seen.answer = { status: reply.status, text, location: reply.headers.get("Location"), etag: reply.headers.get("ETag") };
     if (reply.status !== 201) { seen.problem = `${reply.status}: ${text.slice(0, 300)}`; return; }
     location_ = new URL(reply.headers.get("Location"), whep).href;
+    if (onlyTcp) text = text.split("\r\n").filter((line) => !/^a=candidate:.* udp /i.test(line)).join("\r\n");
     await peer.setRemoteDescription({ type: "answer", sdp: text });
   }
 
@@ -145,13 +146,15 @@
       if (entry.type === "inbound-rtp") found[entry.kind] = entry;
       if (entry.type === "codec") found[entry.mimeType] = entry.sdpFmtpLine ?? "";
       if (entry.type === "candidate-pair" && entry.nominated) found.pair = entry;
+      if (entry.type === "remote-candidate") (found.candidates ??= {})[entry.id] = entry.protocol;
     }
+    found.transport = found.candidates?.[found.pair?.remoteCandidateId];
     return found;
   }
 
-  window.observe = async (whep) => {
+  window.observe = async (whep, onlyTcp) => {
     try {
-      await (whep ? play(whep) : find());
+      await (whep ? play(whep, onlyTcp) : find());
       if (video) watchFrames();
       else if (!seen.problem) seen.problem = "there is no video element in the page";
     } catch (error) {

@@ -40,6 +40,15 @@ impl Browser {
         Browser::launch(json!({ "url": format!("{origin}/healthz"), "whep": whep }))
     }
 
+    /// The same as if the network let no UDP through.
+    ///
+    /// # Errors
+    /// When a tool is missing.
+    pub fn play_without_udp(whep: &str) -> Result<Browser> {
+        let origin = whep.split('/').take(3).collect::<Vec<_>>().join("/");
+        Browser::launch(json!({ "url": format!("{origin}/healthz"), "whep": whep, "onlyTcp": true }))
+    }
+
     /// Opens a page of the server and watches its own player.
     ///
     /// # Errors

@@ -144,6 +144,25 @@ fn picture_moves_without_clock(seen: &Seen<'_>) -> Result<()> {
 }
 
 #[test]
+fn a_browser_behind_a_firewall_plays_over_tcp() -> Result<()> {
+    let _turn = turn();
+    let origin = Origin::start()?;
+    let publisher = Source::default().publish(&origin.rtmp("clock"))?;
+    origin.wait_published("clock")?;
+    let mut browser = Browser::play_without_udp(&origin.whep("clock"))?;
+    browser.wait_frames(WATCHED, PATIENCE * 2)?;
+    let watched = browser.finish()?;
+    let seen = watched.seen();
+    tell("over TCP", &seen);
+    ensure!(seen.statistics("transport") == "tcp", "the media came over {}", seen.statistics("transport"));
+    picture_moves(&seen)?;
+    sound_is_the_tone(&seen)?;
+    publisher.kill();
+    origin.stop()?;
+    Ok(())
+}
+
+#[test]
 fn viewers_who_stay_see_a_killed_publisher_come_back() -> Result<()> {
     let _turn = turn();
     let source = Source::default();

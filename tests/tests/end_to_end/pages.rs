@@ -20,6 +20,9 @@ fn the_demo_plays_on_its_page_without_any_other_program() -> Result<()> {
     let watched = browser.finish()?;
     let seen = watched.seen();
     ensure!(seen.changes() * 10 > seen.frames() * 9, "{} of {} frames differ", seen.changes(), seen.frames());
+    let latency = seen.latency(50).context("the clock in the test picture cannot be read")?;
+    report(&format!("demo: latency p50 {latency:.0} ms, p95 {:.0} ms", seen.latency(95).unwrap_or_default()));
+    ensure!(latency < 400.0, "latency {latency:.0} ms");
     ensure!(seen.silence() < 20.0, "{:.1} % of the sound is silent", seen.silence());
     ensure!(watched.complaints.is_empty(), "{:?}", watched.complaints);
     origin.stop()?;
