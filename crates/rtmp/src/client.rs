@@ -75,9 +75,9 @@ where
     let mut over = false;
     loop {
         let more = from.read(&mut outbox);
-        let sent = outbox.pending() as u64;
+        let sent = outbox.pending();
         client.transport.send_outbox(&mut outbox).await?;
-        from.subscription().viewer().count_sent(sent);
+        from.count_sent(sent);
         if more {
             continue;
         }

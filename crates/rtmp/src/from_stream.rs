@@ -17,6 +17,13 @@ const AUDIO: &[Codec] = &[Codec::Aac, Codec::Mp3, Codec::Pcma, Codec::Pcmu];
 /// The same for players that know enhanced RTMP.
 const AUDIO_ENHANCED: &[Codec] = &[Codec::Aac, Codec::Opus, Codec::Mp3, Codec::Pcma, Codec::Pcmu];
 
+const KINDS: [TrackKind; 2] = [TrackKind::Video, TrackKind::Audio];
+/// A player without sound or picture looks for it at so many first reads, and then at every so many.
+const LOOKS_EARLY: u32 = 100;
+const LOOKS_SELDOM: u32 = 8;
+/// Counters that all players share are touched once for so many frames, as they travel between processors.
+const COUNT_TOGETHER: u64 = 64;
+
 /// Where the media of one player goes.
 pub(crate) trait Sink {
     /// The body of an `onMetaData`.
@@ -36,6 +43,10 @@ pub(crate) struct FromStream {
     readings: Vec<Reading>,
     /// How many of the stream's tracks have been looked at.
     tracks_seen: usize,
+    reads: u32,
+    /// Frames handed on, and bytes sent, that are not yet counted where others see them.
+    uncounted: u64,
+    uncounted_bytes: u64,
     /// Stream time at which the player's clock is zero, in milliseconds.
     zero: Option<i64>,
 }
@@ -49,6 +60,8 @@ struct Reading {
     writer: Option<MediaWriter>,
     /// The last timestamp sent.
     last: i64,
+    /// The next frame's time, once it has been looked up.
+    next: Option<i64>,
     changed: bool,
     allowance: Allowance,
 }
@@ -71,6 +84,9 @@ impl FromStream {
             audio: if enhanced { AUDIO_ENHANCED } else { AUDIO },
             readings: Vec::new(),
             tracks_seen: 0,
+            reads: 0,
+            uncounted: 0,
+            uncounted_bytes: 0,
             zero: None,
         };
         from.join_new_tracks();
@@ -97,7 +113,6 @@ impl FromStream {
         self.join_new_tracks();
         self.announce(sink);
         self.spare_the_slow();
-        let mut frames = 0;
         while !sink.is_full() {
             let Some((index, time)) = self.earliest() else { break };
             if time == i64::MIN {
@@ -106,11 +121,23 @@ impl FromStream {
             }
             let zero = *self.zero.get_or_insert(time);
             if let Some(reading) = self.readings.get_mut(index) {
-                frames += reading.read_frame(zero, sink);
+                self.uncounted += reading.read_frame(time, zero, sink);
             }
         }
-        self.context.counters().frames_sent.fetch_add(frames, Relaxed);
+        if self.uncounted >= COUNT_TOGETHER {
+            self.count();
+        }
         sink.is_full()
+    }
+
+    /// Takes note of bytes that have been sent to the player.
+    pub(crate) fn count_sent(&mut self, bytes: usize) {
+        self.uncounted_bytes += bytes as u64;
+    }
+
+    fn count(&mut self) {
+        self.context.counters().frames_sent.fetch_add(std::mem::take(&mut self.uncounted), Relaxed);
+        self.subscription.viewer().count_sent(std::mem::take(&mut self.uncounted_bytes));
     }
 
     /// Goes on at the newest group, as after a pause.
@@ -122,7 +149,7 @@ impl FromStream {
             skipped += match picture {
                 // Sound goes on where the picture does.
                 Some(time) => reading.drop_until(time),
-                None => reading.cursor.skip_to_newest_group(),
+                None => reading.skip(),
             };
             if reading.kind == TrackKind::Video {
                 picture = reading.next_frame_time();
@@ -134,11 +161,8 @@ impl FromStream {
 
     /// Which reading comes next, and its time; `i64::MIN` for a change that comes before all media.
     fn earliest(&mut self) -> Option<(usize, i64)> {
-        let times = self.readings.iter_mut().enumerate().filter_map(|(index, reading)| {
-            let ticks = reading.cursor.next_ticks()?;
-            let time = if ticks == Ticks::MIN { i64::MIN } else { reading.ms(ticks) };
-            Some((index, time))
-        });
+        let times =
+            self.readings.iter_mut().enumerate().filter_map(|(index, reading)| Some((index, reading.next_time()?)));
         times.min_by_key(|(_, time)| *time)
     }
 
@@ -155,12 +179,17 @@ impl FromStream {
 
     /// Takes the first audio and the first video track, as they become known.
     fn join_new_tracks(&mut self) {
+        self.reads = self.reads.wrapping_add(1);
+        let complete = self.readings.len() == KINDS.len();
+        if complete || self.reads > LOOKS_EARLY && !self.reads.is_multiple_of(LOOKS_SELDOM) {
+            return;
+        }
         let tracks = self.subscription.stream().tracks();
         if tracks.len() == self.tracks_seen {
             return;
         }
         self.tracks_seen = tracks.len();
-        for kind in [TrackKind::Video, TrackKind::Audio] {
+        for kind in KINDS {
             if self.readings.iter().any(|reading| reading.kind == kind) {
                 continue;
             }
@@ -206,6 +235,7 @@ impl FromStream {
             parameters: None,
             writer: None,
             last: 0,
+            next: None,
             changed: false,
             allowance: Allowance::default(),
         };
@@ -261,21 +291,31 @@ impl FromStream {
     }
 }
 
+impl Drop for FromStream {
+    fn drop(&mut self) {
+        self.count();
+    }
+}
+
 impl Reading {
-    fn ms(&self, ticks: Ticks) -> i64 {
-        self.clock_rate.rescale(ticks, ClockRate::MILLISECONDS)
+    /// The time of what comes next: `i64::MIN` for a change, nothing if nothing new is there.
+    fn next_time(&mut self) -> Option<i64> {
+        if self.next.is_none() {
+            let ticks = self.cursor.next_ticks()?;
+            self.next = (ticks != Ticks::MIN).then(|| milliseconds(self.clock_rate, ticks));
+        }
+        Some(self.next.unwrap_or(i64::MIN))
     }
 
     /// The time of the next frame, if that is what comes next.
     fn next_frame_time(&mut self) -> Option<i64> {
-        let ticks = self.cursor.next_ticks().filter(|ticks| *ticks != Ticks::MIN)?;
-        Some(self.ms(ticks))
+        self.next_time().filter(|time| *time != i64::MIN)
     }
 
     /// Reads up to the next frame; says how many frames were lost on the way.
     fn read_changes(&mut self) -> u64 {
         let mut lost = 0;
-        while self.cursor.next_ticks() == Some(Ticks::MIN) {
+        while self.next_time() == Some(i64::MIN) {
             match self.cursor.next() {
                 Next::Parameters(parameters) => {
                     self.clock_rate = parameters.clock_rate;
@@ -292,22 +332,33 @@ impl Reading {
         lost
     }
 
-    /// Hands one frame to the sink; says how many that were.
-    fn read_frame(&mut self, zero: i64, sink: &mut impl Sink) -> u64 {
+    /// Hands the next frame, whose time has been looked up, to the sink; says how many that were.
+    fn read_frame(&mut self, time: i64, zero: i64, sink: &mut impl Sink) -> u64 {
+        self.next = None;
         let Next::Item(frame) = self.cursor.next() else { return 0 };
         let Some(writer) = &self.writer else { return 0 };
-        let ms = |ticks| self.clock_rate.rescale(ticks, ClockRate::MILLISECONDS).saturating_sub(zero);
-        let timestamp = ms(frame.dts).max(self.last);
+        let timestamp = time.saturating_sub(zero).max(self.last);
         self.last = timestamp;
-        let composition = ms(frame.pts).saturating_sub(timestamp);
+        let shown = if frame.pts == frame.dts {
+            timestamp
+        } else {
+            milliseconds(self.clock_rate, frame.pts).saturating_sub(zero)
+        };
+        let prefix = writer.frame(frame.random_access, shown.saturating_sub(timestamp));
         // Players count in 32 bits that wrap.
-        sink.media(self.kind, timestamp as u32, &writer.frame(frame.random_access, composition), &frame.data);
+        sink.media(self.kind, timestamp as u32, &prefix, &frame.data);
         1
+    }
+
+    fn skip(&mut self) -> u64 {
+        self.next = None;
+        self.cursor.skip_to_newest_group()
     }
 
     fn drop_until(&mut self, time: i64) -> u64 {
         let mut dropped = 0;
         while self.next_frame_time().is_some_and(|next| next < time) {
+            self.next = None;
             if let Next::Item(_) = self.cursor.next() {
                 dropped += 1;
             }
@@ -317,12 +368,12 @@ impl Reading {
 
     /// Whether the player has fallen too far behind what it was granted.
     fn is_over(&mut self) -> bool {
-        if self.cursor.next_ticks() == Some(Ticks::MIN) {
+        if self.next_time() == Some(i64::MIN) {
             // At a change, which has no time to measure by.
             return false;
         }
         let lag = self.cursor.lag();
-        let ms = self.ms(lag.ticks);
+        let ms = milliseconds(self.clock_rate, lag.ticks);
         let granted = std::mem::replace(&mut self.allowance.granted, true);
         if !granted {
             (self.allowance.bytes, self.allowance.ms) = (lag.bytes, ms);
@@ -332,5 +383,13 @@ impl Reading {
         let bytes_max = self.allowance.bytes.saturating_add(limits::VIEWER_LAG_BYTES.get());
         let ms_max = self.allowance.ms.saturating_add_unsigned(limits::VIEWER_LAG_MS.get());
         lag.bytes > bytes_max || ms > ms_max
+    }
+}
+
+/// The same as rescaling, without its division of 128 bits, for all times that occur.
+fn milliseconds(rate: ClockRate, ticks: Ticks) -> i64 {
+    match ticks.checked_mul(1_000) {
+        Some(product) => product.div_euclid(rate.hertz().into()),
+        None => rate.rescale(ticks, ClockRate::MILLISECONDS),
     }
 }

@@ -97,7 +97,7 @@ impl Viewing {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             if let Some(piece) = self.sink.pop() {
-                self.from.subscription().viewer().count_sent(piece.len() as u64);
+                self.from.count_sent(piece.len());
                 self.context.counters().bytes_sent.fetch_add(piece.len() as u64, Relaxed);
                 return Some(piece);
             }

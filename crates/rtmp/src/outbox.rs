@@ -28,6 +28,8 @@ const FULL_BYTES: usize = 256 << 10;
 const FULL_PARTS: usize = SLICES_MAX - 32;
 /// Most parts of one `writev`.
 pub(crate) const SLICES_MAX: usize = 128;
+/// Payloads below this are copied behind their headers: that costs less than to share them.
+const COPY_BELOW: usize = 1_024;
 /// Buffers beyond this are not kept for reuse.
 const KEPT_BYTES: usize = 64 << 10;
 
@@ -75,8 +77,13 @@ impl Outbox {
         self.pending
     }
 
+    /// How many parts are still to be written.
+    pub(crate) fn parts(&self) -> usize {
+        self.parts.len().saturating_sub(self.next.0)
+    }
+
     /// Fills in what is to be written next; says how many slices that are.
-    pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
+    pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let (first, written) = self.next;
         let mut skip = written;
         let mut count = 0;
@@ -118,15 +125,26 @@ impl Outbox {
     }
 
     fn header(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let from = self.headers.len();
+        let start = self.headers.len();
         write(&mut self.headers);
-        let to = self.headers.len();
-        self.pending += to - from;
-        self.parts.push(Part::Header { from, to });
+        let end = self.headers.len();
+        self.pending += end - start;
+        match self.parts.last_mut() {
+            // One slice for what lies together.
+            Some(Part::Header { to, .. }) if *to == start => *to = end,
+            _ => self.parts.push(Part::Header { from: start, to: end }),
+        }
     }
 
     /// Cuts a message into chunks.
     fn message(&mut self, header: MessageHeader, prefix: &[u8], payload: &Bytes) {
+        if payload.len() < COPY_BELOW.min((self.chunk_size as usize).saturating_sub(prefix.len())) {
+            return self.header(|headers| {
+                header.write(headers);
+                headers.put_slice(prefix);
+                headers.put_slice(payload);
+            });
+        }
         self.header(|headers| {
             header.write(headers);
             headers.put_slice(prefix);

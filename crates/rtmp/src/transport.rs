@@ -5,12 +5,13 @@ use std::{
     io::{self, IoSlice},
     pin::Pin,
     sync::atomic::Ordering::Relaxed,
-    task::{Context as TaskContext, Poll},
+    task::{Context as TaskContext, Poll, ready},
 };
 
 use bytes::{Buf, BytesMut};
 use headwater_media::limits;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_util::io::poll_read_buf;
 
 use crate::{
     context::Context,
@@ -22,6 +23,10 @@ use crate::{
 const READ_BYTES: usize = 32 << 10;
 /// What is gathered for one write where there is no vectored writing.
 const GATHER_BYTES: usize = 64 << 10;
+/// As many slices as one or two frames have.
+const FEW_SLICES: usize = 6;
+/// The counter that all sessions share is touched once for so many bytes, as it travels between processors.
+const COUNT_TOGETHER: u64 = 256 << 10;
 /// How long and how much is read after the last word, so that the peer gets to read it.
 const LINGER: std::time::Duration = std::time::Duration::from_secs(1);
 const LINGER_BYTES: usize = 1 << 20;
@@ -32,22 +37,41 @@ pub(crate) struct Transport<S> {
     /// What has been read and not yet been taken.
     pub(crate) input: BytesMut,
     gathered: Vec<u8>,
+    /// Bytes sent and not yet counted with those of other sessions.
+    uncounted: u64,
     context: Context,
+}
+
+impl<S> Drop for Transport<S> {
+    fn drop(&mut self) {
+        self.count();
+    }
+}
+
+impl<S> Transport<S> {
+    fn count(&mut self) {
+        self.context.counters().bytes_sent.fetch_add(std::mem::take(&mut self.uncounted), Relaxed);
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     pub(crate) fn new(io: S, context: Context) -> Transport<S> {
-        Transport { io, input: BytesMut::new(), gathered: Vec::new(), context }
+        Transport { io, input: BytesMut::new(), gathered: Vec::new(), uncounted: 0, context }
     }
 
     /// Reads some more input; zero bytes when the peer has closed. May be cancelled without loss.
     pub(crate) async fn fill(&mut self) -> Result<usize, RtmpError> {
+        poll_fn(|cx| self.poll_fill(cx)).await
+    }
+
+    /// The same as [`Transport::fill`], for hand-written futures.
+    pub(crate) fn poll_fill(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<usize, RtmpError>> {
         if self.input.capacity().saturating_sub(self.input.len()) < READ_BYTES / 8 {
             self.input.reserve(READ_BYTES);
         }
-        let count = self.io.read_buf(&mut self.input).await?;
+        let count = ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.input))?;
         self.context.counters().bytes_received.fetch_add(count as u64, Relaxed);
-        Ok(count)
+        Poll::Ready(Ok(count))
     }
 
     /// Writes all of it. Must not be cancelled if the connection is to go on.
@@ -69,16 +93,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         }
         while outbox.pending() > 0 {
             let written = if self.io.is_write_vectored() {
-                let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-                let count = outbox.slices(&mut slices);
-                let slices = slices.get(..count).unwrap_or_default();
-                self.write(|io, cx| io.poll_write_vectored(cx, slices)).await?
+                // A frame or two is the rule; the long row of slices is only laid out where it is needed.
+                match outbox.parts() {
+                    ..=FEW_SLICES => self.write_vectored::<FEW_SLICES>(outbox).await?,
+                    _ => self.write_vectored::<SLICES_MAX>(outbox).await?,
+                }
             } else {
                 self.write_gathered(outbox).await?
             };
             outbox.advance(written);
         }
         self.flush().await
+    }
+
+    async fn write_vectored<const N: usize>(&mut self, outbox: &Outbox) -> Result<usize, RtmpError> {
+        let mut slices = [IoSlice::new(&[]); N];
+        let count = outbox.slices(&mut slices);
+        let slices = slices.get(..count).unwrap_or_default();
+        self.write(|io, cx| io.poll_write_vectored(cx, slices)).await
     }
 
     async fn write_gathered(&mut self, outbox: &Outbox) -> Result<usize, RtmpError> {
@@ -120,7 +152,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         if written == 0 {
             return Err(io::Error::from(io::ErrorKind::WriteZero).into());
         }
-        self.context.counters().bytes_sent.fetch_add(written as u64, Relaxed);
+        self.uncounted += written as u64;
+        if self.uncounted >= COUNT_TOGETHER {
+            self.count();
+        }
         Ok(written)
     }
 

@@ -1,10 +1,17 @@
 //! A client that plays.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context as TaskContext, Poll, ready},
+    time::Duration,
+};
 
-use headwater_graph::Subscription;
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use headwater_graph::{Bell, Subscription};
 use headwater_media::{Codec, limits};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
 
 use super::{Left, Session};
 use crate::{
@@ -14,6 +21,11 @@ use crate::{
     outbox::Outbox,
     wire::server::Event,
 };
+
+/// A client is listened to at least once in so many turns of media.
+const MEDIA_TURNS: u32 = 16;
+/// Time for what is being written when the session has to end.
+const LAST_WRITE: Duration = Duration::from_secs(1);
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     pub(super) async fn play(&mut self, key: &Arc<str>) -> Result<Left, RtmpError> {
@@ -47,78 +59,140 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let context = self.context.clone();
         let mut outbox = Outbox::new(self.conversation.chunk_size(), self.conversation.active_stream());
         let mut pace = Pace::new(&context);
-        let mut ended = std::pin::pin!(from.subscription().ended());
-        let shutdown = self.shutdown.clone();
-        let mut paused = false;
-        let mut over = None;
+        let mut orders = orders(&from, &self.shutdown);
+        let (mut heard, mut paused) = (true, false);
+        let mut over: Option<String> = None;
         loop {
-            while let Some(event) = self.next_event()? {
-                match event {
-                    Event::Stop => return Ok(Left::Stays),
-                    Event::Pause(pause) => {
-                        if std::mem::replace(&mut paused, pause) && !pause {
-                            from.skip_to_newest_group();
-                        }
-                    }
-                    Event::Connect(_) | Event::Publish { .. } | Event::Play { .. } | Event::Media(_) => {}
+            if std::mem::take(&mut heard) {
+                match self.listen(&mut from).await? {
+                    Some(Heard::Stop) => return Ok(Left::Stays),
+                    Some(Heard::Pause(pause)) => paused = pause,
+                    None => {}
                 }
             }
-            self.transport.send(self.conversation.output()).await?;
             let more = !paused && from.read(&mut outbox);
-            let sent = outbox.pending() as u64;
+            let sent = outbox.pending();
             tokio::select! {
                 biased;
-                reason = &mut ended, if over.is_none() => over = Some(reason),
-                written = self.transport.send_outbox(&mut outbox) => written?,
+                sent = self.transport.send_outbox(&mut outbox) => sent?,
+                Some(reason) = orders.next() => over = Some(reason),
             }
-            // The end may come in the middle of a write, which goes on.
-            self.transport.send_outbox(&mut outbox).await?;
-            from.subscription().viewer().count_sent(sent);
+            if outbox.pending() > 0 {
+                // Told to end in the middle of a write, which has to be finished for the last word to be heard.
+                let rest = self.transport.send_outbox(&mut outbox);
+                context.within(LAST_WRITE, "the viewer did not take what was sent last", rest).await??;
+            }
+            from.count_sent(sent);
             if more {
                 continue;
             }
+            pace.begin();
             if let Some(reason) = over {
                 self.conversation.end_play(&reason);
                 return Ok(Left::Gone);
             }
-            tokio::select! {
-                biased;
-                reason = &mut ended => over = Some(reason),
-                () = shutdown.cancelled() => over = Some("the server is stopping".to_owned()),
-                count = self.transport.fill() => {
-                    if count? == 0 {
-                        return Ok(Left::Gone);
-                    }
-                }
-                () = pace.wait(from.bell()) => {}
+            match self.wait(&mut pace, from.bell(), &mut orders).await? {
+                Woken::Media => {}
+                Woken::Client => heard = true,
+                Woken::Closed => return Ok(Left::Gone),
+                Woken::Order(reason) => over = Some(reason),
             }
         }
     }
+
+    /// Waits for whatever comes first. Of the client it hears although there is always media.
+    async fn wait(&mut self, pace: &mut Pace, bell: &Bell, orders: &mut Orders) -> Result<Woken, RtmpError> {
+        poll_fn(|cx| {
+            pace.turns = pace.turns.wrapping_add(1);
+            let client_first = pace.turns.is_multiple_of(MEDIA_TURNS);
+            if !client_first && pace.poll(cx, bell).is_ready() {
+                return Poll::Ready(Ok(Woken::Media));
+            }
+            if let Poll::Ready(count) = self.transport.poll_fill(cx) {
+                return Poll::Ready(count.map(|count| if count == 0 { Woken::Closed } else { Woken::Client }));
+            }
+            if client_first && pace.poll(cx, bell).is_ready() {
+                return Poll::Ready(Ok(Woken::Media));
+            }
+            match orders.poll_next_unpin(cx) {
+                Poll::Ready(Some(reason)) => Poll::Ready(Ok(Woken::Order(reason))),
+                _ => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Hears what the client has to say.
+    async fn listen(&mut self, from: &mut FromStream) -> Result<Option<Heard>, RtmpError> {
+        let mut heard = None;
+        while let Some(event) = self.next_event()? {
+            match event {
+                Event::Stop => heard = Some(Heard::Stop),
+                Event::Pause(pause) => {
+                    if !pause {
+                        from.skip_to_newest_group();
+                    }
+                    heard = Some(Heard::Pause(pause));
+                }
+                Event::Connect(_) | Event::Publish { .. } | Event::Play { .. } | Event::Media(_) => {}
+            }
+        }
+        self.transport.send(self.conversation.output()).await?;
+        Ok(heard)
+    }
+}
+
+enum Heard {
+    Stop,
+    Pause(bool),
+}
+
+type Orders = FuturesUnordered<BoxFuture<'static, String>>;
+
+/// Orders to end, with the reason. Each is looked at only when it has something to say, not for every frame.
+fn orders(from: &FromStream, shutdown: &CancellationToken) -> Orders {
+    let ended = from.subscription().ended();
+    let shutdown = shutdown.clone();
+    let stopping = async move {
+        shutdown.cancelled_owned().await;
+        "the server is stopping".to_owned()
+    };
+    FuturesUnordered::from_iter([Box::pin(ended) as BoxFuture<'static, String>, Box::pin(stopping)])
+}
+
+enum Woken {
+    Media,
+    Client,
+    Closed,
+    Order(String),
 }
 
 /// Lets frames collect for the merge window before they are written.
-struct Pace<'a> {
-    context: &'a Context,
-    last: Option<Instant>,
+struct Pace {
+    context: Context,
+    window: Option<headwater_graph::BoxFuture<'static, ()>>,
+    turns: u32,
 }
 
-impl<'a> Pace<'a> {
-    fn new(context: &'a Context) -> Pace<'a> {
-        Pace { context, last: None }
+impl Pace {
+    fn new(context: &Context) -> Pace {
+        Pace { context: context.clone(), window: None, turns: 0 }
     }
 
-    /// Waits for the bell, and then until the window since the last time is over.
-    async fn wait(&mut self, bell: &headwater_graph::Bell) {
-        bell.rung().await;
+    /// A write has been done: the next one may follow after the window.
+    fn begin(&mut self) {
         let window = self.context.config().merge_window();
-        if window.is_zero() {
-            return;
+        if !window.is_zero() && self.window.is_none() {
+            self.window = Some(self.context.environment().sleep(window));
         }
-        let environment = self.context.environment();
-        let passed = self.last.map(|last| environment.now().saturating_duration_since(last));
-        if let Some(rest) = passed.and_then(|passed| window.checked_sub(passed)) {
-            environment.sleep(rest).await;
+    }
+
+    /// Ready when the window is over and the bell has rung.
+    fn poll(&mut self, cx: &mut TaskContext<'_>, bell: &Bell) -> Poll<()> {
+        if let Some(window) = &mut self.window {
+            ready!(window.as_mut().poll(cx));
+            self.window = None;
         }
-        self.last = Some(environment.now());
+        bell.poll_rung(cx)
     }
 }
