@@ -209,9 +209,7 @@ impl Viewer {
     fn connect(&mut self, around: &mut Surroundings<'_>) {
         self.pending = None;
         around.counters.connected.add(1);
-        for outlet in &mut self.outlets {
-            outlet.start(&self.subscription, &self.bell);
-        }
+        self.outlets.iter_mut().for_each(Outlet::start);
         self.read(around);
     }
 

@@ -123,13 +123,8 @@ impl Outlet {
         self.backlog.as_ref().and_then(Backlog::due)
     }
 
-    /// The viewer has connected: goes to where the lane is now.
-    pub(crate) fn start(&mut self, subscription: &Subscription, bell: &Bell) {
-        // A new cursor, as the old one may stand at the beginning of the same group or far behind.
-        match subscription.packets(&self.track, &[self.codec], bell, join(self.track.kind())) {
-            Ok(cursor) => self.cursor = cursor,
-            Err(error) => tracing::debug!(%error, "the track could not be read again"),
-        }
+    /// The viewer has connected. A cursor takes its place when it is first read, so this is where the lane is now.
+    pub(crate) fn start(&mut self) {
         self.catch_up();
     }
 
