@@ -69,7 +69,7 @@ impl Scene {
         let title = format!("{}X{}  {frame_rate} FPS", still.width, still.height);
         scene.right(&mut still, &title, 100, MUTED);
         scene.matrix(&mut still, "88:88:88.888", 72, 180, 16, UNLIT);
-        scene.left(&mut still, "WALL CLOCK, UTC", 312, MUTED);
+        scene.left(&mut still, "WALL CLOCK  UTC", 312, MUTED);
         scene.ruler(&mut still);
         scene.bars(&mut still);
         scene.still = still;
