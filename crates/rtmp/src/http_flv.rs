@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, stream};
 use headwater_flv::{
     Prefix,
     tag::{TagKind, back_pointer, file_header, tag_header},
@@ -22,6 +22,7 @@ use crate::{
     context::Context,
     error::RtmpError,
     from_stream::{FromStream, Sink},
+    pace::{Orders, Pace, orders},
 };
 
 /// Payloads up to this size are copied together with their headers: one large piece costs less than many small.
@@ -81,6 +82,8 @@ struct Viewing {
     context: Context,
     from: FromStream,
     sink: FlvSink,
+    pace: Pace,
+    orders: Orders,
     over: bool,
 }
 
@@ -91,7 +94,9 @@ impl Viewing {
         let (video, audio) = from.kinds();
         let mut sink = FlvSink::default();
         sink.open.put_slice(&file_header(audio, video));
-        Viewing { context, from, sink, over: false }
+        let pace = Pace::new(&context, from.subscription().stream());
+        let orders = orders(from.subscription(), None);
+        Viewing { context, from, sink, pace, orders, over: false }
     }
 
     async fn next(&mut self) -> Option<Bytes> {
@@ -104,16 +109,23 @@ impl Viewing {
             if self.over {
                 return None;
             }
-            self.over = self.from.subscription().has_ended().is_some();
-            self.from.read(&mut self.sink);
-            if self.sink.is_empty() && !self.over {
-                let ended = self.from.subscription().ended();
-                tokio::select! {
-                    () = self.from.bell().rung() => {}
-                    _ = ended => {}
-                }
+            let more = self.from.read(&mut self.sink);
+            if !self.sink.is_empty() || more {
+                continue;
+            }
+            self.pace.begin();
+            tokio::select! {
+                biased;
+                () = self.pace.wait(self.from.bell()) => {}
+                _ = self.orders.next() => self.last_pieces(),
             }
         }
+    }
+
+    /// Takes what came with the end of the stream.
+    fn last_pieces(&mut self) {
+        self.over = true;
+        self.from.read(&mut self.sink);
     }
 }
 

@@ -20,6 +20,7 @@ mod error;
 mod from_stream;
 mod http_flv;
 mod outbox;
+mod pace;
 mod server;
 mod session;
 mod timeline;

@@ -1,24 +1,19 @@
 //! A client that plays.
 
-use std::{
-    future::poll_fn,
-    sync::Arc,
-    task::{Context as TaskContext, Poll, ready},
-    time::Duration,
-};
+use std::{future::poll_fn, io::ErrorKind, sync::Arc, task::Poll, time::Duration};
 
-use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures_util::StreamExt;
 use headwater_graph::{Bell, Subscription};
 use headwater_media::{Codec, limits};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::sync::CancellationToken;
 
 use super::{Left, Session};
 use crate::{
-    context::{Context, Present},
+    context::Present,
     error::RtmpError,
     from_stream::FromStream,
     outbox::Outbox,
+    pace::{Orders, Pace, orders},
     wire::server::Event,
 };
 
@@ -45,7 +40,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let _viewer = Present::new(&context.counters().viewers);
         let enhanced = self.request.capabilities.takes(Codec::Opus);
         let from = FromStream::new(context.clone(), subscription, enhanced);
-        self.send_media(from).await
+        match self.send_media(from).await {
+            // Players seldom say goodbye, and what they have not read turns their leaving into a reset.
+            Err(RtmpError::Io(error)) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
+                Ok(Left::Gone)
+            }
+            result => result,
+        }
     }
 
     async fn subscribe(&self, key: &Arc<str>) -> Result<Subscription, RtmpError> {
@@ -58,8 +59,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     async fn send_media(&mut self, mut from: FromStream) -> Result<Left, RtmpError> {
         let context = self.context.clone();
         let mut outbox = Outbox::new(self.conversation.chunk_size(), self.conversation.active_stream());
-        let mut pace = Pace::new(&context);
-        let mut orders = orders(&from, &self.shutdown);
+        let mut pace = Pace::new(&context, from.subscription().stream());
+        let mut orders = orders(from.subscription(), Some(&self.shutdown));
         let (mut heard, mut paused) = (true, false);
         let mut over: Option<String> = None;
         loop {
@@ -103,8 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     /// Waits for whatever comes first. Of the client it hears although there is always media.
     async fn wait(&mut self, pace: &mut Pace, bell: &Bell, orders: &mut Orders) -> Result<Woken, RtmpError> {
         poll_fn(|cx| {
-            pace.turns = pace.turns.wrapping_add(1);
-            let client_first = pace.turns.is_multiple_of(MEDIA_TURNS);
+            let client_first = pace.next_turn().is_multiple_of(MEDIA_TURNS);
             if !client_first && pace.poll(cx, bell).is_ready() {
                 return Poll::Ready(Ok(Woken::Media));
             }
@@ -147,52 +147,9 @@ enum Heard {
     Pause(bool),
 }
 
-type Orders = FuturesUnordered<BoxFuture<'static, String>>;
-
-/// Orders to end, with the reason. Each is looked at only when it has something to say, not for every frame.
-fn orders(from: &FromStream, shutdown: &CancellationToken) -> Orders {
-    let ended = from.subscription().ended();
-    let shutdown = shutdown.clone();
-    let stopping = async move {
-        shutdown.cancelled_owned().await;
-        "the server is stopping".to_owned()
-    };
-    FuturesUnordered::from_iter([Box::pin(ended) as BoxFuture<'static, String>, Box::pin(stopping)])
-}
-
 enum Woken {
     Media,
     Client,
     Closed,
     Order(String),
-}
-
-/// Lets frames collect for the merge window before they are written.
-struct Pace {
-    context: Context,
-    window: Option<headwater_graph::BoxFuture<'static, ()>>,
-    turns: u32,
-}
-
-impl Pace {
-    fn new(context: &Context) -> Pace {
-        Pace { context: context.clone(), window: None, turns: 0 }
-    }
-
-    /// A write has been done: the next one may follow after the window.
-    fn begin(&mut self) {
-        let window = self.context.config().merge_window();
-        if !window.is_zero() && self.window.is_none() {
-            self.window = Some(self.context.environment().sleep(window));
-        }
-    }
-
-    /// Ready when the window is over and the bell has rung.
-    fn poll(&mut self, cx: &mut TaskContext<'_>, bell: &Bell) -> Poll<()> {
-        if let Some(window) = &mut self.window {
-            ready!(window.as_mut().poll(cx));
-            self.window = None;
-        }
-        bell.poll_rung(cx)
-    }
 }

@@ -1,0 +1,77 @@
+//! When a viewer is written to next, and what ends it.
+
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context as TaskContext, Poll, ready},
+    time::Duration,
+};
+
+use futures_util::stream::FuturesUnordered;
+use headwater_graph::{Bell, BoxFuture, Stream, Subscription};
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+
+/// Lets frames collect for the merge window before they are written.
+///
+/// The windows of all viewers of a stream end together: one burst of writes costs less than as many single ones.
+pub(crate) struct Pace {
+    context: Context,
+    stream: Arc<Stream>,
+    window: Option<BoxFuture<'static, ()>>,
+    turns: u32,
+}
+
+impl Pace {
+    pub(crate) fn new(context: &Context, stream: &Arc<Stream>) -> Pace {
+        Pace { context: context.clone(), stream: stream.clone(), window: None, turns: 0 }
+    }
+
+    /// A write has been done: the next one may follow when the window is over.
+    pub(crate) fn begin(&mut self) {
+        let window = self.context.config().merge_window();
+        if window.is_zero() || self.window.is_some() {
+            return;
+        }
+        let environment = self.context.environment();
+        let elapsed = environment.now().saturating_duration_since(self.stream.epoch()).as_nanos();
+        let passed = Duration::from_nanos((elapsed % window.as_nanos()) as u64);
+        self.window = Some(environment.sleep(window.saturating_sub(passed)));
+    }
+
+    /// Counts the waits.
+    pub(crate) fn next_turn(&mut self) -> u32 {
+        self.turns = self.turns.wrapping_add(1);
+        self.turns
+    }
+
+    /// Waits for the window to be over and the bell to have rung.
+    pub(crate) async fn wait(&mut self, bell: &Bell) {
+        poll_fn(|cx| self.poll(cx, bell)).await;
+    }
+
+    /// Ready when the window is over and the bell has rung.
+    pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>, bell: &Bell) -> Poll<()> {
+        if let Some(window) = &mut self.window {
+            ready!(window.as_mut().poll(cx));
+            self.window = None;
+        }
+        bell.poll_rung(cx)
+    }
+}
+
+pub(crate) type Orders = FuturesUnordered<BoxFuture<'static, String>>;
+
+/// Orders to end, with the reason. Each is looked at only when it has something to say, not for every frame.
+pub(crate) fn orders(subscription: &Subscription, shutdown: Option<&CancellationToken>) -> Orders {
+    let orders = Orders::new();
+    orders.push(Box::pin(subscription.ended()));
+    if let Some(shutdown) = shutdown.cloned() {
+        orders.push(Box::pin(async move {
+            shutdown.cancelled_owned().await;
+            "the server is stopping".to_owned()
+        }));
+    }
+    orders
+}
