@@ -2,7 +2,7 @@
 //!
 //! The caller dials (and does TLS for `rtmps`); what is passed in is the open byte stream.
 
-use headwater_graph::{Publication, Subscription};
+use headwater_graph::{Bell, Publication, Subscription};
 use headwater_media::limits;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
@@ -71,7 +71,7 @@ where
     let mut outbox = Outbox::new(client.conversation.chunk_size(), client.conversation.stream());
     let mut ended = std::pin::pin!(subscription.ended());
     // Servers seldom say what they take; sound that all take is the safe choice.
-    let mut from = FromStream::new(context.clone(), subscription, false);
+    let mut from = FromStream::new(context.clone(), subscription, Bell::new(), false);
     let mut over = false;
     loop {
         let more = from.read(&mut outbox);

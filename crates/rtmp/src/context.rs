@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use headwater_graph::{Environment, Hub};
+use headwater_graph::{Bell, Environment, Hub};
 
 use crate::{config::RtmpConfig, error::RtmpError};
 
@@ -22,12 +22,20 @@ struct Inner {
     config: RtmpConfig,
     counters: Counters,
     sessions: AtomicU64,
+    /// The bell of all viewers that go by the clock of their merge window, and so need no bell of their own.
+    silent: Bell,
 }
 
 impl Context {
     /// A context over a hub.
     pub fn new(hub: Hub, config: RtmpConfig) -> Context {
-        Context(Arc::new(Inner { hub, config, counters: Counters::default(), sessions: AtomicU64::new(0) }))
+        Context(Arc::new(Inner {
+            hub,
+            config,
+            counters: Counters::default(),
+            sessions: AtomicU64::new(0),
+            silent: Bell::new(),
+        }))
     }
 
     /// The streams.
@@ -47,6 +55,11 @@ impl Context {
 
     pub(crate) fn environment(&self) -> &dyn Environment {
         &**self.0.hub.environment()
+    }
+
+    /// The bell that a new viewer is to be woken by.
+    pub(crate) fn bell(&self) -> Bell {
+        if self.config().merge_window().is_zero() { Bell::new() } else { self.0.silent.clone() }
     }
 
     /// A session id that is unique in this process.

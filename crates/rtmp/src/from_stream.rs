@@ -75,12 +75,13 @@ struct Allowance {
 }
 
 impl FromStream {
-    /// Joins the tracks that are known: pictures at the newest group, sound at the same time.
-    pub(crate) fn new(context: Context, subscription: Subscription, enhanced: bool) -> FromStream {
+    /// Joins the tracks that are known: pictures at the newest group, sound at the same time. The bell rings when
+    /// there is something to read.
+    pub(crate) fn new(context: Context, subscription: Subscription, bell: Bell, enhanced: bool) -> FromStream {
         let mut from = FromStream {
+            bell,
             context,
             subscription,
-            bell: Bell::new(),
             audio: if enhanced { AUDIO_ENHANCED } else { AUDIO },
             readings: Vec::new(),
             tracks_seen: 0,
@@ -97,7 +98,7 @@ impl FromStream {
         &self.subscription
     }
 
-    /// Rings when there is something to read.
+    /// What it was made with.
     pub(crate) fn bell(&self) -> &Bell {
         &self.bell
     }

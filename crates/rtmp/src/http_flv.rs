@@ -90,7 +90,7 @@ struct Viewing {
 impl Viewing {
     fn new(context: Context, subscription: Subscription, enhanced: bool) -> Viewing {
         context.counters().viewers.fetch_add(1, Relaxed);
-        let from = FromStream::new(context.clone(), subscription, enhanced);
+        let from = FromStream::new(context.clone(), subscription, context.bell(), enhanced);
         let (video, audio) = from.kinds();
         let mut sink = FlvSink::default();
         sink.open.put_slice(&file_header(audio, video));

@@ -46,18 +46,17 @@ impl Pace {
         self.turns
     }
 
-    /// Waits for the window to be over and the bell to have rung.
+    /// Waits for the bell; with a merge window, for that to be over.
     pub(crate) async fn wait(&mut self, bell: &Bell) {
         poll_fn(|cx| self.poll(cx, bell)).await;
     }
 
-    /// Ready when the window is over and the bell has rung.
+    /// Ready when the bell has rung; with a merge window, when that is over.
     pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>, bell: &Bell) -> Poll<()> {
-        if let Some(window) = &mut self.window {
-            ready!(window.as_mut().poll(cx));
-            self.window = None;
-        }
-        bell.poll_rung(cx)
+        let Some(window) = &mut self.window else { return bell.poll_rung(cx) };
+        ready!(window.as_mut().poll(cx));
+        self.window = None;
+        Poll::Ready(())
     }
 }
 

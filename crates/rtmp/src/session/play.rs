@@ -39,7 +39,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let context = self.context.clone();
         let _viewer = Present::new(&context.counters().viewers);
         let enhanced = self.request.capabilities.takes(Codec::Opus);
-        let from = FromStream::new(context.clone(), subscription, enhanced);
+        let from = FromStream::new(context.clone(), subscription, context.bell(), enhanced);
         match self.send_media(from).await {
             // Players seldom say goodbye, and what they have not read turns their leaving into a reset.
             Err(RtmpError::Io(error)) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
