@@ -18,14 +18,15 @@ pub struct Prefix {
 }
 
 impl Prefix {
-    fn new(parts: &[&[u8]]) -> Prefix {
-        let mut prefix = Prefix { bytes: [0; PREFIX_BYTES_MAX], length: 0 };
-        let joined = parts.iter().flat_map(|part| part.iter());
-        for (place, byte) in prefix.bytes.iter_mut().zip(joined) {
-            *place = *byte;
-            prefix.length += 1;
-        }
-        prefix
+    /// The first `length` of these bytes.
+    fn new(bytes: [u8; PREFIX_BYTES_MAX], length: u8) -> Prefix {
+        Prefix { bytes, length }
+    }
+
+    /// One byte, then the FourCC.
+    fn enhanced(head: u8, fourcc: FourCc) -> Prefix {
+        let [a, b, c, d] = fourcc.0;
+        Prefix::new([head, a, b, c, d, 0, 0, 0], 5)
     }
 }
 
@@ -94,10 +95,9 @@ impl MediaWriter {
     pub fn config(&self) -> Option<(Prefix, Bytes)> {
         let prefix = match self.form {
             Form::Plain(_) => return None,
-            Form::Avc => Prefix::new(&[&[0x17, 0, 0, 0, 0]]),
-            Form::Aac => Prefix::new(&[&[0xaf, 0]]),
-            Form::EnhancedVideo(fourcc) => Prefix::new(&[&[0x90], &fourcc.0]),
-            Form::EnhancedAudio(fourcc) => Prefix::new(&[&[0x90], &fourcc.0]),
+            Form::Avc => Prefix::new([0x17, 0, 0, 0, 0, 0, 0, 0], 5),
+            Form::Aac => Prefix::new([0xaf, 0, 0, 0, 0, 0, 0, 0], 2),
+            Form::EnhancedVideo(fourcc) | Form::EnhancedAudio(fourcc) => Prefix::enhanced(0x90, fourcc),
         };
         (!self.config.is_empty()).then(|| (prefix, self.config.clone()))
     }
@@ -105,25 +105,24 @@ impl MediaWriter {
     /// The header of a frame. Composition times beyond 24 bits are cut to the nearest that fits.
     pub fn frame(&self, key: bool, composition_ms: i64) -> Prefix {
         let frame_type: u8 = if key { 0x10 } else { 0x20 };
-        let composition = (composition_ms.clamp(-0x80_0000, 0x7f_ffff) as i32).to_be_bytes();
-        let [_, composition @ ..] = composition;
+        let [_, c0, c1, c2] = (composition_ms.clamp(-0x80_0000, 0x7f_ffff) as i32).to_be_bytes();
         match self.form {
-            Form::Avc => Prefix::new(&[&[frame_type | 7, 1], &composition]),
-            Form::Aac => Prefix::new(&[&[0xaf, 1]]),
-            Form::Plain(header) => Prefix::new(&[&[header]]),
-            Form::EnhancedVideo(fourcc) if self.codec == Codec::H265 => {
-                Prefix::new(&[&[0x80 | frame_type | 1], &fourcc.0, &composition])
+            Form::Avc => Prefix::new([frame_type | 7, 1, c0, c1, c2, 0, 0, 0], 5),
+            Form::Aac => Prefix::new([0xaf, 1, 0, 0, 0, 0, 0, 0], 2),
+            Form::Plain(header) => Prefix::new([header, 0, 0, 0, 0, 0, 0, 0], 1),
+            Form::EnhancedVideo(FourCc([f0, f1, f2, f3])) if self.codec == Codec::H265 => {
+                Prefix::new([0x80 | frame_type | 1, f0, f1, f2, f3, c0, c1, c2], 8)
             }
-            Form::EnhancedVideo(fourcc) => Prefix::new(&[&[0x80 | frame_type | 1], &fourcc.0]),
-            Form::EnhancedAudio(fourcc) => Prefix::new(&[&[0x91], &fourcc.0]),
+            Form::EnhancedVideo(fourcc) => Prefix::enhanced(0x80 | frame_type | 1, fourcc),
+            Form::EnhancedAudio(fourcc) => Prefix::enhanced(0x91, fourcc),
         }
     }
 
     /// The body that says that no more frames follow; `None` where the format has no such thing.
     pub fn end(&self) -> Option<Prefix> {
         match self.form {
-            Form::Avc => Some(Prefix::new(&[&[0x17, 2, 0, 0, 0]])),
-            Form::EnhancedVideo(fourcc) | Form::EnhancedAudio(fourcc) => Some(Prefix::new(&[&[0x92], &fourcc.0])),
+            Form::Avc => Some(Prefix::new([0x17, 2, 0, 0, 0, 0, 0, 0], 5)),
+            Form::EnhancedVideo(fourcc) | Form::EnhancedAudio(fourcc) => Some(Prefix::enhanced(0x92, fourcc)),
             Form::Aac | Form::Plain(_) => None,
         }
     }

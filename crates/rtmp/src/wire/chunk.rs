@@ -58,16 +58,16 @@ pub struct MessageHeader {
 impl MessageHeader {
     /// Writes the header of the first chunk: type 0 for an absolute timestamp, type 1 for a delta.
     pub fn write(&self, out: &mut impl BufMut) {
-        let format = match self.time {
-            Time::Absolute(_) => 0x00,
-            Time::Delta(_) => 0x40,
-        };
-        out.put_u8(format | self.chunk_stream & 0x3f);
-        out.put_uint(self.time.field().min(EXTENDED).into(), 3);
-        out.put_uint((self.length & 0xff_ffff).into(), 3);
-        out.put_u8(self.kind.number());
-        if let Time::Absolute(_) = self.time {
-            out.put_u32_le(self.stream);
+        let id = self.chunk_stream & 0x3f;
+        let [_, t0, t1, t2] = self.time.field().min(EXTENDED).to_be_bytes();
+        let [_, l0, l1, l2] = self.length.to_be_bytes();
+        let kind = self.kind.number();
+        match self.time {
+            Time::Absolute(_) => {
+                let [s0, s1, s2, s3] = self.stream.to_le_bytes();
+                out.put_slice(&[id, t0, t1, t2, l0, l1, l2, kind, s0, s1, s2, s3]);
+            }
+            Time::Delta(_) => out.put_slice(&[0x40 | id, t0, t1, t2, l0, l1, l2, kind]),
         }
         self.write_extended(out);
     }
