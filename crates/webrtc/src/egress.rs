@@ -24,8 +24,8 @@ use str0m::{
 use crate::sdp::{Format, IceCredentials, Role};
 
 /// Sent packets kept for retransmission, and how long. str0m keeps some 430 bytes for each, the payload apart.
-const RESEND_PACKETS: usize = 512;
-const RESEND_TIME: Duration = Duration::from_millis(1_500);
+const RESEND_PACKETS: usize = 256;
+const RESEND_TIME: Duration = Duration::from_secs(1);
 /// The part of all bytes above which retransmissions stop: 1.25 times the media itself.
 const RESEND_RATIO_MAX: f32 = 0.555;
 /// The largest RTP payload: beyond it a datagram would not fit a path of 1,500 bytes.

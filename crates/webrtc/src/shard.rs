@@ -40,7 +40,7 @@ use self::core::Core;
 pub(crate) use self::outbox::Outbox;
 
 /// Viewers that one stream's task serves before it lets others run.
-const VIEWERS_PER_TURN: usize = 32;
+const VIEWERS_PER_TURN: usize = 64;
 /// Deadlines handled before the timekeeper lets others run.
 const DEADLINES_PER_TURN: usize = 64;
 
