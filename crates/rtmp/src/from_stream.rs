@@ -1,12 +1,15 @@
 //! Lanes -> wire media: the tracks of a stream, merged in order of time, as tag bodies for one player.
 
+mod reading;
+
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use bytes::Bytes;
 use headwater_flv::{MediaWriter, Prefix, write_metadata};
-use headwater_graph::{Bell, ConvertError, Cursor, Join, Next, Subscription, Track};
-use headwater_media::{ClockRate, Codec, Frame, Ticks, TrackKind, TrackParameters, limits};
+use headwater_graph::{Bell, ConvertError, Join, Subscription, Track};
+use headwater_media::{ClockRate, Codec, TrackKind, limits};
 
+use self::reading::{Allowance, Reading};
 use crate::context::Context;
 
 /// What the players of RTMP can show. H.264 goes by the header that all know; the others by FourCC, as there is
@@ -49,29 +52,6 @@ pub(crate) struct FromStream {
     uncounted_bytes: u64,
     /// Stream time at which the player's clock is zero, in milliseconds.
     zero: Option<i64>,
-}
-
-struct Reading {
-    track: Arc<Track>,
-    kind: TrackKind,
-    cursor: Cursor<Frame>,
-    clock_rate: ClockRate,
-    parameters: Option<Arc<TrackParameters>>,
-    writer: Option<MediaWriter>,
-    /// The last timestamp sent.
-    last: i64,
-    /// The next frame's time, once it has been looked up.
-    next: Option<i64>,
-    changed: bool,
-    allowance: Allowance,
-}
-
-/// How far behind a player may be: it starts with a whole group to catch up with, and is granted that.
-#[derive(Clone, Copy, Default)]
-struct Allowance {
-    bytes: u64,
-    ms: i64,
-    granted: bool,
 }
 
 impl FromStream {
@@ -295,102 +275,5 @@ impl FromStream {
 impl Drop for FromStream {
     fn drop(&mut self) {
         self.count();
-    }
-}
-
-impl Reading {
-    /// The time of what comes next: `i64::MIN` for a change, nothing if nothing new is there.
-    fn next_time(&mut self) -> Option<i64> {
-        if self.next.is_none() {
-            let ticks = self.cursor.next_ticks()?;
-            self.next = (ticks != Ticks::MIN).then(|| milliseconds(self.clock_rate, ticks));
-        }
-        Some(self.next.unwrap_or(i64::MIN))
-    }
-
-    /// The time of the next frame, if that is what comes next.
-    fn next_frame_time(&mut self) -> Option<i64> {
-        self.next_time().filter(|time| *time != i64::MIN)
-    }
-
-    /// Reads up to the next frame; says how many frames were lost on the way.
-    fn read_changes(&mut self) -> u64 {
-        let mut lost = 0;
-        while self.next_time() == Some(i64::MIN) {
-            match self.cursor.next() {
-                Next::Parameters(parameters) => {
-                    self.clock_rate = parameters.clock_rate;
-                    self.writer = MediaWriter::new(parameters);
-                    self.parameters = Some(parameters.clone());
-                    self.changed = true;
-                }
-                Next::Lost { items } => lost += items,
-                // Stream time goes on evenly across a discontinuity, and so does the player's.
-                Next::Discontinuity => {}
-                Next::Item(_) | Next::Empty | Next::Ended => break,
-            }
-        }
-        lost
-    }
-
-    /// Hands the next frame, whose time has been looked up, to the sink; says how many that were.
-    fn read_frame(&mut self, time: i64, zero: i64, sink: &mut impl Sink) -> u64 {
-        self.next = None;
-        let Next::Item(frame) = self.cursor.next() else { return 0 };
-        let Some(writer) = &self.writer else { return 0 };
-        let timestamp = time.saturating_sub(zero).max(self.last);
-        self.last = timestamp;
-        let shown = if frame.pts == frame.dts {
-            timestamp
-        } else {
-            milliseconds(self.clock_rate, frame.pts).saturating_sub(zero)
-        };
-        let prefix = writer.frame(frame.random_access, shown.saturating_sub(timestamp));
-        // Players count in 32 bits that wrap.
-        sink.media(self.kind, timestamp as u32, &prefix, &frame.data);
-        1
-    }
-
-    fn skip(&mut self) -> u64 {
-        self.next = None;
-        self.cursor.skip_to_newest_group()
-    }
-
-    fn drop_until(&mut self, time: i64) -> u64 {
-        let mut dropped = 0;
-        while self.next_frame_time().is_some_and(|next| next < time) {
-            self.next = None;
-            if let Next::Item(_) = self.cursor.next() {
-                dropped += 1;
-            }
-        }
-        dropped
-    }
-
-    /// Whether the player has fallen too far behind what it was granted.
-    fn is_over(&mut self) -> bool {
-        if self.next_time() == Some(i64::MIN) {
-            // At a change, which has no time to measure by.
-            return false;
-        }
-        let lag = self.cursor.lag();
-        let ms = milliseconds(self.clock_rate, lag.ticks);
-        let granted = std::mem::replace(&mut self.allowance.granted, true);
-        if !granted {
-            (self.allowance.bytes, self.allowance.ms) = (lag.bytes, ms);
-        }
-        self.allowance.bytes = self.allowance.bytes.min(lag.bytes);
-        self.allowance.ms = self.allowance.ms.min(ms);
-        let bytes_max = self.allowance.bytes.saturating_add(limits::VIEWER_LAG_BYTES.get());
-        let ms_max = self.allowance.ms.saturating_add_unsigned(limits::VIEWER_LAG_MS.get());
-        lag.bytes > bytes_max || ms > ms_max
-    }
-}
-
-/// The same as rescaling, without its division of 128 bits, for all times that occur.
-fn milliseconds(rate: ClockRate, ticks: Ticks) -> i64 {
-    match ticks.checked_mul(1_000) {
-        Some(product) => product.div_euclid(rate.hertz().into()),
-        None => rate.rescale(ticks, ClockRate::MILLISECONDS),
     }
 }
