@@ -250,7 +250,10 @@ impl FromStream {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(stream = %self.subscription.stream().name(), %error, "a player goes without a track")
+                    tracing::warn!(stream = %self.subscription.stream().name(), %error, "a player goes without a track");
+                    if let Some(reading) = self.readings.get_mut(index) {
+                        reading.writer = None;
+                    }
                 }
             }
         }

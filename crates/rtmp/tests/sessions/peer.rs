@@ -6,14 +6,15 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use headwater_flv::{Media, MediaReader};
+use headwater_flv::{Media, MediaReader, amf::Object};
 use headwater_graph::{Hub, HubOptions};
 use headwater_net::TokioEnvironment;
 use headwater_rtmp::{
     Context, RtmpConfig, RtmpError, handle_connection,
     wire::{
-        Message, MessageKind, chunk,
+        Link, Message, MessageKind, chunk,
         client::{Conversation, Event, Intent, Request},
+        command::Command,
         server::MediaKind,
     },
 };
@@ -184,5 +185,48 @@ impl Peer {
 
     pub(crate) async fn deaf_for(&self, time: Duration) {
         tokio::time::sleep(time).await;
+    }
+}
+
+/// A player of old: its connect command says nothing of enhanced RTMP.
+pub(crate) struct LegacyPlayer {
+    io: DuplexStream,
+    input: BytesMut,
+    link: Link,
+}
+
+impl LegacyPlayer {
+    pub(crate) async fn start(mut io: DuplexStream) -> LegacyPlayer {
+        let mut out = BytesMut::from(&[&[3][..], &[0; 2 * 1_536]].concat()[..]);
+        let connect = Command::new("connect", 1.0).with_object(Object::new().with("app", "live"));
+        for (command, stream) in
+            [(connect, 0), (Command::new("createStream", 2.0), 0), (Command::new("play", 3.0).with("cam"), 1)]
+        {
+            chunk::write_message(&command.message(stream), chunk::COMMAND, 128, &mut out);
+        }
+        io.write_all(&out).await.unwrap();
+        let mut input = BytesMut::new();
+        while input.len() < 1 + 2 * 1_536 {
+            io.read_buf(&mut input).await.unwrap();
+        }
+        let _handshake = input.split_to(1 + 2 * 1_536);
+        LegacyPlayer { io, input, link: Link::new() }
+    }
+
+    /// The bodies of all media up to the one that is looked for.
+    pub(crate) async fn until(&mut self, found: impl Fn(&Bytes) -> bool) -> Vec<Bytes> {
+        let mut bodies = Vec::new();
+        loop {
+            while let Some(message) = self.link.read(&mut self.input, Instant::now()).unwrap() {
+                if matches!(message.kind, MessageKind::Audio | MessageKind::Video) {
+                    bodies.push(message.payload.clone());
+                    if found(&message.payload) {
+                        return bodies;
+                    }
+                }
+            }
+            let read = tokio::time::timeout(Duration::from_secs(5), self.io.read_buf(&mut self.input)).await;
+            assert!(matches!(read, Ok(Ok(1..))), "the server says nothing more");
+        }
     }
 }

@@ -6,7 +6,7 @@ use headwater_rtmp::{
     wire::{MessageKind, client::Intent, server::MediaKind},
 };
 
-use crate::peer::{Peer, Seen, Server};
+use crate::peer::{LegacyPlayer, Peer, Seen, Server};
 
 fn of(kind: MediaKind, seen: &[Seen]) -> Vec<&Seen> {
     seen.iter().filter(|seen| seen.kind == kind && !seen.is_config()).collect()
@@ -261,4 +261,19 @@ async fn stopping_the_server_ends_its_sessions() {
     assert_eq!(server.count("connections"), 1, "only the player's, who still reads");
     player.vanish().await;
     assert_eq!(server.count("connections"), 0);
+}
+
+#[tokio::test]
+async fn sound_that_a_player_cannot_take_is_kept_from_it_and_the_picture_goes_on() {
+    let server = Server::new();
+    let mut publisher = server.publisher("cam").await;
+    publisher.configs().await;
+    publisher.video(0, true, 0, 500).await;
+    let (io, _session) = server.open(1 << 20);
+    let mut player = LegacyPlayer::start(io).await;
+    publisher.send(MessageKind::Audio, 20, b"\x90OpusOpusHead\x01\x02\x00\x00\x80\xbb\x00\x00\x00\x00\x00").await;
+    publisher.send(MessageKind::Audio, 20, b"\x91Opus\xfc\xff\xfe").await;
+    publisher.video(40, false, 0, 600).await;
+    let bodies = player.until(|body| body.len() == 609).await;
+    assert!(!bodies.iter().any(|body| body[0] >> 4 == 9 && body[1..].starts_with(b"Opus")), "it does not know FourCC");
 }
