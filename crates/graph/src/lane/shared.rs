@@ -79,12 +79,11 @@ impl<T: LaneItem> Shared<T> {
         if let Some(facts) = &self.facts {
             facts.count(&item, &mut window.last_presentation);
         }
-        window.make_room(self, bytes);
+        window.make_room(self, item.bytes());
         let group = item.starts_group().then(|| Position::new(window.segment.number, window.index));
         self.items.store(ordinal + 1, Ordering::Release);
         self.bytes.store(bytes_before + bytes, Ordering::Release);
         self.ticks.store(ticks, Ordering::Release);
-        window.segment_bytes += bytes;
         window.fill(self, Entry::Media { item, ordinal, bytes_before });
         if let Some(position) = group {
             self.newest_group.store(position.0, Ordering::Release);
@@ -96,7 +95,7 @@ impl<T: LaneItem> Shared<T> {
         if window.generation != generation || window.parameters.as_deref() == Some(&**parameters) {
             return;
         }
-        window.make_room(self, 0);
+        window.make_room(self, parameters.config.len());
         window.parameters = Some(parameters.clone());
         if let Some(facts) = &self.facts {
             facts.parameters.replace(Some(parameters.clone()));

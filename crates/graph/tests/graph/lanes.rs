@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use headwater_graph::{Bell, Join, Lag, Lane, LaneOptions, LaneWriter, lane};
-use headwater_media::{Codec, Frame};
+use headwater_media::{Codec, Frame, TrackParameters};
 
 use crate::support::{drain, frame, video};
 
@@ -119,6 +119,20 @@ fn window_is_bounded_in_bytes_even_by_large_items() {
     let mut oldest = lane.cursor(&Bell::new(), Join::At(0));
     let kept = (drain(&mut oldest).len() - 1) * 5_000;
     assert!(kept as u64 <= bound + bound / 8 && kept as u64 >= bound / 2, "kept {kept} bytes");
+}
+
+#[test]
+fn window_is_bounded_against_a_flood_of_tiny_items_and_of_changes() {
+    let (mut writer, lane) = lane(LaneOptions { window_bytes: 1 << 20, window: Duration::from_secs(10) });
+    let config = bytes::Bytes::from(vec![0; 10_000]);
+    for number in 0..20_000u64 {
+        let codec = if number % 2 == 0 { Codec::H264 } else { Codec::H265 };
+        writer.set_parameters(TrackParameters { config: config.clone(), ..video(codec) });
+        writer.push(Frame { dts: 0, pts: 0, random_access: true, data: Default::default() });
+    }
+    let mut oldest = lane.cursor(&Bell::new(), Join::At(0));
+    let kept = drain(&mut oldest).len() / 2;
+    assert!(kept * 10_000 < 3 << 20, "kept {kept} changes of 10,000 bytes");
 }
 
 #[test]
