@@ -57,7 +57,7 @@ impl Viewer {
         let mut rtc = Rtc::builder().set_rtp_mode(true).build(Instant::now());
         let (link, local, candidate) = match tcp {
             None => {
-                let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+                let socket = socket().await;
                 let local = socket.local_addr().unwrap();
                 (Link::Udp(socket), local, Candidate::host(local, "udp").unwrap())
             }
@@ -183,7 +183,7 @@ impl Viewer {
 
     /// Moves to another socket and begins ICE anew; yields the fragment to send.
     pub(crate) async fn move_to_another_address(&mut self) -> String {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let socket = socket().await;
         self.local = socket.local_addr().unwrap();
         self.link = Link::Udp(socket);
         let mut api = self.rtc.sdp_api();
@@ -218,6 +218,13 @@ impl Viewer {
             .iter()
             .filter(move |packet| size.contains(&packet.payload.len()) && (video || packet.payload.len() < 200))
     }
+}
+
+/// A socket that loses nothing while a busy machine lets its owner wait.
+async fn socket() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    socket2::SockRef::from(&socket).set_recv_buffer_size(4 << 20).unwrap();
+    socket
 }
 
 /// The number of the frame that a packet belongs to.
