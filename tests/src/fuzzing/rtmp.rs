@@ -87,7 +87,7 @@ pub fn rtmp_conversation(data: &[u8]) {
         }
     }
     let request = client::Request {
-        intent: if data.len() % 2 == 0 { client::Intent::Play } else { client::Intent::Publish },
+        intent: if data.len().is_multiple_of(2) { client::Intent::Play } else { client::Intent::Publish },
         app: "live".into(),
         tc_url: "rtmp://h/live".into(),
         key: "k".into(),
