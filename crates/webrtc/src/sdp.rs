@@ -16,13 +16,16 @@ mod answer;
 mod format;
 mod fragment;
 mod offer;
+mod section;
 
 pub(crate) use answer::{Candidates, Decision, Local, MID_EXTENSION, write};
 pub(crate) use format::{Format, choose};
 pub use fragment::Fragment;
 pub(crate) use fragment::write as write_fragment;
-pub use offer::{Direction, Kind, Offer, OfferError};
-pub(crate) use offer::{IceCredentials, MediaSection, Role};
+pub(crate) use offer::{IceCredentials, Role};
+pub use offer::{Offer, OfferError};
+pub(crate) use section::MediaSection;
+pub use section::{Direction, Kind};
 
 #[cfg(test)]
 pub(crate) mod tests;

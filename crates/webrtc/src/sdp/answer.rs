@@ -6,7 +6,8 @@ use str0m::crypto::Fingerprint;
 
 use super::{
     format::Format,
-    offer::{IceCredentials, MediaSection, Offer, Role},
+    offer::{IceCredentials, Offer, Role},
+    section::MediaSection,
 };
 
 /// What becomes of one media section of the offer.

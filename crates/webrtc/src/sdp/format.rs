@@ -2,7 +2,7 @@
 
 use headwater_media::{Codec, TrackKind, TrackParameters};
 
-use super::offer::{Kind, MediaSection, Payload};
+use super::section::{Kind, MediaSection, Payload};
 
 /// A payload type that the answer takes.
 #[derive(Clone, Debug, PartialEq, Eq)]

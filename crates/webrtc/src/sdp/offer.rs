@@ -4,6 +4,8 @@ use headwater_media::limits::{self, Limit};
 use sdp_types::{Attribute, Media, Session};
 use str0m::crypto::Fingerprint;
 
+use super::section::{Kind, MediaSection, Problem, values};
+
 /// A peer's offer within all limits, with everything a session needs: ICE credentials, a certificate fingerprint
 /// and at least one media section.
 #[derive(Clone, Debug)]
@@ -28,66 +30,6 @@ pub(crate) enum Role {
     Passive,
     /// This server begins: the peer offered `passive`.
     Active,
-}
-
-/// What a media section carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Sound.
-    Audio,
-    /// Picture.
-    Video,
-    /// Anything else, such as data channels.
-    Other,
-}
-
-/// Which way media may flow, as the peer sees it (RFC 8866 §6.7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// Both ways.
-    SendReceive,
-    /// From the peer.
-    SendOnly,
-    /// To the peer.
-    ReceiveOnly,
-    /// Neither way.
-    Inactive,
-}
-
-impl Direction {
-    /// Whether the peer is ready to receive.
-    pub fn receives(self) -> bool {
-        matches!(self, Direction::SendReceive | Direction::ReceiveOnly)
-    }
-}
-
-/// One media section of an offer.
-#[derive(Clone, Debug)]
-pub(crate) struct MediaSection {
-    pub(crate) kind: Kind,
-    /// The words of the m-line, for answers that refuse it.
-    pub(crate) name: String,
-    pub(crate) protocol: String,
-    pub(crate) formats: String,
-    pub(crate) mid: Option<String>,
-    pub(crate) direction: Direction,
-    pub(crate) bundled: bool,
-    /// Port 0 without `bundle-only`: the peer does not want it.
-    pub(crate) disabled: bool,
-    pub(crate) payloads: Vec<Payload>,
-    pub(crate) extensions: Vec<(u8, String)>,
-    pub(crate) reduced_size: bool,
-}
-
-/// One payload type of a media section.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Payload {
-    pub(crate) number: u8,
-    pub(crate) name: String,
-    pub(crate) clock_rate: u32,
-    pub(crate) channels: u8,
-    pub(crate) parameters: Option<String>,
-    pub(crate) feedback: Vec<String>,
 }
 
 /// Why an offer is not taken. All are the peer's to mend.
@@ -204,15 +146,6 @@ impl<'a> Lookup<'a> {
     }
 }
 
-fn values<'a>(attributes: &'a [Attribute], name: &str) -> Vec<&'a str> {
-    let with_name = attributes.iter().filter(|attribute| attribute.attribute == name);
-    with_name.map(|attribute| attribute.value.as_deref().unwrap_or_default()).collect()
-}
-
-fn has(attributes: &[Attribute], name: &str) -> bool {
-    attributes.iter().any(|attribute| attribute.attribute == name)
-}
-
 fn bundle(session: &[Attribute]) -> Vec<String> {
     let group = values(session, "group").into_iter().find_map(|value| value.strip_prefix("BUNDLE"));
     group.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
@@ -263,126 +196,4 @@ fn role(lookup: &Lookup<'_>) -> Result<Role, OfferError> {
         Some("passive") => Ok(Role::Active),
         Some(_) => Err(OfferError::Unusable("a=setup has to be actpass, active or passive")),
     }
-}
-
-/// What stops a section from being read.
-enum Problem {
-    Limit(&'static Limit),
-    Rule(&'static str),
-}
-
-impl MediaSection {
-    fn read(section: &Media, bundle: &[String], session: &[Attribute]) -> Result<MediaSection, Problem> {
-        let attributes = &section.attributes;
-        let kind = match section.media.as_str() {
-            "audio" => Kind::Audio,
-            "video" => Kind::Video,
-            _ => Kind::Other,
-        };
-        let mid = values(attributes, "mid").into_iter().next().map(str::to_owned);
-        if mid.as_ref().is_some_and(|mid| mid.len() > 64 || mid.chars().any(char::is_control)) {
-            return Err(Problem::Rule("has an a=mid of more than 64 characters"));
-        }
-        let payloads = match kind {
-            Kind::Other => Vec::new(),
-            Kind::Audio | Kind::Video => read_payloads(section)?,
-        };
-        let reads_as = |name| has(attributes, name);
-        let of_session = |name| has(session, name) && !has_direction(attributes);
-        let direction = if reads_as("recvonly") || of_session("recvonly") {
-            Direction::ReceiveOnly
-        } else if reads_as("sendonly") || of_session("sendonly") {
-            Direction::SendOnly
-        } else if reads_as("inactive") || of_session("inactive") {
-            Direction::Inactive
-        } else {
-            Direction::SendReceive
-        };
-        Ok(MediaSection {
-            kind,
-            name: section.media.clone(),
-            protocol: section.proto.clone(),
-            formats: section.fmt.clone(),
-            bundled: mid.as_ref().is_some_and(|mid| bundle.contains(mid)),
-            mid,
-            direction,
-            disabled: section.port == 0 && !has(attributes, "bundle-only"),
-            payloads,
-            extensions: read_extensions(attributes),
-            reduced_size: has(attributes, "rtcp-rsize"),
-        })
-    }
-}
-
-fn has_direction(attributes: &[Attribute]) -> bool {
-    ["sendrecv", "recvonly", "sendonly", "inactive"].iter().any(|name| has(attributes, name))
-}
-
-fn read_payloads(section: &Media) -> Result<Vec<Payload>, Problem> {
-    let numbers: Vec<&str> = section.fmt.split_whitespace().collect();
-    if numbers.len() > limits::SDP_PAYLOAD_TYPES.get_usize() {
-        return Err(Problem::Limit(&limits::SDP_PAYLOAD_TYPES));
-    }
-    let attributes = &section.attributes;
-    let maps = values(attributes, "rtpmap");
-    let parameters = values(attributes, "fmtp");
-    let feedback = values(attributes, "rtcp-fb");
-    let mut payloads: Vec<Payload> = Vec::with_capacity(numbers.len());
-    for text in numbers {
-        let number: u8 = text
-            .parse()
-            .ok()
-            .filter(|number| *number < 128)
-            .ok_or(Problem::Rule("has a payload type that is not a number from 0 to 127"))?;
-        if payloads.iter().any(|payload| payload.number == number) {
-            return Err(Problem::Rule("has a payload type twice"));
-        }
-        let of_number = |value: &&str| value.split_once(' ').is_some_and(|(n, _)| n == text);
-        let map = maps.iter().copied().find(of_number).and_then(|value| value.split_once(' '));
-        let mut payload = read_map(map.map_or("", |(_, map)| map), number);
-        payload.parameters = parameters
-            .iter()
-            .copied()
-            .find(of_number)
-            .and_then(|value| value.split_once(' '))
-            .map(|(_, parameters)| parameters.trim().to_owned());
-        payload.feedback = feedback
-            .iter()
-            .filter_map(|value| value.split_once(' '))
-            .filter(|(of, _)| *of == text || *of == "*")
-            .map(|(_, feedback)| feedback.trim().to_owned())
-            .collect();
-        payloads.push(payload);
-    }
-    Ok(payloads)
-}
-
-/// `opus/48000/2`; static payload types need no map (RFC 3551 §6).
-fn read_map(map: &str, number: u8) -> Payload {
-    let map = match (map, number) {
-        ("", 0) => "PCMU/8000",
-        ("", 8) => "PCMA/8000",
-        ("", 9) => "G722/8000",
-        _ => map,
-    };
-    let mut parts = map.split('/').map(str::trim);
-    Payload {
-        number,
-        name: parts.next().unwrap_or_default().to_owned(),
-        clock_rate: parts.next().and_then(|rate| rate.parse().ok()).unwrap_or(0),
-        channels: parts.next().and_then(|channels| channels.parse().ok()).unwrap_or(1),
-        ..Payload::default()
-    }
-}
-
-/// `4 urn:…` or `4/recvonly urn:…`; numbers beyond the one-byte form are of no use here (RFC 8285 §4.2).
-fn read_extensions(attributes: &[Attribute]) -> Vec<(u8, String)> {
-    let values = values(attributes, "extmap");
-    let read = values.into_iter().filter_map(|value| {
-        let (number, rest) = value.split_once(' ')?;
-        let number = number.split('/').next()?.parse().ok()?;
-        let uri = rest.split_whitespace().next()?.to_owned();
-        (1..=14).contains(&number).then_some((number, uri))
-    });
-    read.collect()
 }
