@@ -10,6 +10,7 @@ use crate::{
     publisher::Publisher,
     report::{Progress, Report},
     server::{self, Server},
+    source::Source,
 };
 
 const PART: &str = "idle";
@@ -42,7 +43,7 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     report.figure(PART, "share of a core without streams", share * 100.0, "%");
     progress.step();
     progress.say("one stream of 2 Mbit/s, no viewers");
-    let mut publisher = Publisher::start(server.rtmp)?;
+    let mut publisher = Publisher::start(server.rtmp, Source::new()?)?;
     let (memory, share) = rest(&server, options.seconds)?;
     publisher.check()?;
     report.figure(PART, "memory with one stream of 2 Mbit/s", memory, "MiB");

@@ -34,9 +34,8 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    /// Connects and begins.
-    pub(crate) fn start(server: SocketAddr) -> Result<Publisher> {
-        let source = Source::new()?;
+    /// Connects and begins to send a stream.
+    pub(crate) fn start(server: SocketAddr, source: Source) -> Result<Publisher> {
         let client =
             Client::connect(server, Intent::Publish, STREAM, CHUNK_SIZE).context("the server takes no publisher")?;
         let stop = Arc::new(AtomicBool::new(false));

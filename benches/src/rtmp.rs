@@ -18,6 +18,7 @@ use crate::{
     report::{Progress, Report},
     server::{self, Server},
     sinks::Drain,
+    source::Source,
 };
 
 use client::Client;
@@ -145,7 +146,7 @@ struct Seen {
 
 fn measure_server(options: &Options, server: &server::Options, window: u64) -> Result<Seen> {
     let server = Server::start(server, window)?;
-    let mut publisher = Publisher::start(server.rtmp)?;
+    let mut publisher = Publisher::start(server.rtmp, Source::new()?)?;
     thread::sleep(Duration::from_millis(500));
     let drain = Drain::new()?;
     for player in 0..options.viewers {

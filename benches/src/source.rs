@@ -82,23 +82,34 @@ impl Source {
         })
     }
 
+    /// The same without sound.
+    pub(crate) fn silent() -> Result<Source> {
+        Ok(Source { sound: Vec::new(), ..Source::new()? })
+    }
+
     /// The data message that announces the stream.
     pub(crate) fn metadata(&self) -> Bytes {
         let mut body = BytesMut::new();
         write_amf0(&Value::from("@setDataFrame"), &mut body);
-        body.put(write_metadata([&self.video.0, &self.audio.0], "headwater-benches"));
+        let tracks = self.tracks().into_iter().map(|(_, (track, _))| track);
+        body.put(write_metadata(tracks, "headwater-benches"));
         body.freeze()
     }
 
     /// The messages that come before all others: how to decode what follows.
     pub(crate) fn configuration(&self) -> Vec<Message> {
-        [(TrackKind::Video, &self.video.1), (TrackKind::Audio, &self.audio.1)]
+        self.tracks()
             .into_iter()
-            .filter_map(|(kind, writer)| {
+            .filter_map(|(kind, (_, writer))| {
                 let (prefix, record) = writer.config()?;
                 Some(Message { kind, due: Duration::ZERO, body: joined(&[&prefix, &record]) })
             })
             .collect()
+    }
+
+    fn tracks(&self) -> Vec<(TrackKind, &(TrackParameters, MediaWriter))> {
+        let sound = (!self.sound.is_empty()).then_some((TrackKind::Audio, &self.audio));
+        [(TrackKind::Video, &self.video)].into_iter().chain(sound).collect()
     }
 
     /// When the next message is due.
@@ -128,6 +139,9 @@ impl Source {
     }
 
     fn sound_due(&self) -> Duration {
+        if self.sound.is_empty() {
+            return Duration::MAX;
+        }
         ClockRate::OPUS.duration(self.sounds as i64 * 1_024)
     }
 

@@ -22,6 +22,7 @@ use crate::{
     report::{Progress, Report, percentile},
     rtmp::busiest,
     server::{self, Server},
+    source::Source,
 };
 
 use crowd::Crowd;
@@ -42,12 +43,15 @@ pub(crate) struct Options {
     /// Seconds of the measurement.
     #[arg(long, default_value_t = 15)]
     seconds: u64,
+    /// A stream without sound: all its packets come in bursts of a frame.
+    #[arg(long)]
+    silent: bool,
 }
 
 impl Options {
     /// What `all` runs.
     pub(crate) fn lasting(seconds: u64) -> Options {
-        Options { viewers: 200, seconds }
+        Options { viewers: 200, seconds, silent: false }
     }
 }
 
@@ -56,7 +60,7 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     let progress = Progress::new(PART, 4);
     progress.say("starting");
     let server = Server::start(server, 0)?;
-    let mut publisher = Publisher::start(server.rtmp)?;
+    let mut publisher = Publisher::start(server.rtmp, if options.silent { Source::silent()? } else { Source::new()? })?;
     thread::sleep(Duration::from_millis(2_500));
     let mut crowd = Crowd::new(server.http)?;
     let first = join_first(&server, &mut crowd).with_context(|| server.log())?;
@@ -80,7 +84,8 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     let floors = Floors::measure(&packets, options.viewers)?;
     progress.step();
 
-    let label = format!("{} viewers", options.viewers);
+    let sound = if options.silent { " without sound" } else { "" };
+    let label = format!("{} viewers{sound}", options.viewers);
     let figure = |report: &mut Report, what: &str, value, unit| {
         report.figure(PART, format!("{label}: {what}"), value, unit);
     };
@@ -102,6 +107,7 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     report.barred(PART, format!("{label}: server in floors without pause"), dense, "times", BAR);
     let each = rest.as_nanos() as f64 / others.max(1.0);
     figure(report, "server, for each packet of further viewers", each, "ns/packet");
+    figure(report, "the same in floors at the same pace", each / floors.paced, "times");
     figure(report, "with one viewer only, share of a core", first.time.as_secs_f64() * 100.0, "%");
     figure(report, "delivered", seen.packets / seen.elapsed, "packets/s");
     figure(report, "lost", seen.lost * 100.0, "%");
