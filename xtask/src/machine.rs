@@ -20,6 +20,7 @@ pub(crate) struct Need {
 pub(crate) const BUILD: &[Need] = &[
     Need { name: "a C++ compiler", package: "g++", present: || shell::has("c++") || shell::has("g++") },
     Need { name: "cmake", package: "cmake", present: || shell::has("cmake") },
+    Need { name: "make", package: "make", present: || shell::has("make") },
     Need { name: "nasm", package: "nasm", present: || shell::has("nasm") },
 ];
 
