@@ -59,3 +59,27 @@ pub enum ViewError {
     #[error("the server is stopping")]
     Stopping,
 }
+
+/// Why a publisher gets no session.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The peer: its offer breaks a rule.
+    #[error(transparent)]
+    Offer(#[from] OfferError),
+    /// The peer: its offer is in order, but not all that it wants to send can be taken.
+    #[error("{0}")]
+    NotTaken(String),
+    /// A limit: too many sessions wait for their peer.
+    #[error("{0}; try again in a few seconds")]
+    Pending(Refused),
+    /// A limit: the shards are full.
+    #[error("the server has as many WebRTC sessions as it takes; try again later")]
+    Full,
+    /// Ourselves: the transport could not be set up.
+    #[error("the session could not be set up: {0}")]
+    Setup(String),
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+}

@@ -1,4 +1,4 @@
-//! WebRTC viewers, sharded over threads.
+//! WebRTC viewers and publishers, sharded over threads.
 //!
 //! | document | what |
 //! |---|---|
@@ -8,8 +8,8 @@
 //! | RFC 3550, RFC 4585, RFC 4588 | RTP, feedback, retransmission |
 //! | RFC 7675 | consent to go on sending |
 //!
-//! [`WebRtc::start`] starts the shards; signalling hands over an [`Offer`] and a subscription with [`WebRtc::view`]
-//! and gets an answer and a [`Session`] back. How a shard works stands in `docs/design/shards.md`, what is sent and
+//! [`WebRtc::start`] starts the shards; signalling hands over an [`Offer`] and a subscription with [`WebRtc::view`], or
+//! a publication with [`WebRtc::publish`], and gets an answer and a [`Session`] back. How a shard works stands in `docs/design/shards.md`, what is sent and
 //! why in `docs/design/webrtc-egress.md`.
 
 mod backlog;
@@ -18,6 +18,7 @@ mod egress;
 mod error;
 mod framing;
 pub mod fuzzing;
+mod publisher;
 mod rewrite;
 mod sdp;
 mod server;
@@ -27,7 +28,8 @@ mod statistics;
 mod viewer;
 
 pub use config::Config;
-pub use error::{StartError, ViewError};
+pub use error::{PublishError, StartError, ViewError};
+pub use publisher::{PublishOptions, Received};
 pub use sdp::{Direction, Fragment, Kind, Offer, OfferError};
 pub use server::WebRtc;
 pub use session::{Accepted, Ended, Session};

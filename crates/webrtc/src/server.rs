@@ -6,17 +6,17 @@ use std::{
     thread,
 };
 
-use headwater_graph::Subscription;
+use headwater_graph::{Publication, Subscription};
 use headwater_media::limits;
 use headwater_net::{Quota, Shard};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Config, Offer, ShardStatistics, StartError, ViewError,
+    Config, Offer, PublishError, PublishOptions, ShardStatistics, StartError, ViewError,
     egress::Common,
     session::Accepted,
-    shard::{self, Command, Plan, ViewRequest},
+    shard::{self, Command, Plan, PublishRequest, ViewRequest},
     statistics::Counters,
 };
 
@@ -72,14 +72,39 @@ impl WebRtc {
     /// Says why not; nothing is kept of the viewer then.
     pub async fn view(&self, offer: Offer, subscription: Subscription, peer: IpAddr) -> Result<Accepted, ViewError> {
         let pending = self.0.pending.admit(peer).map_err(ViewError::Pending)?;
-        let shards = self.0.shards.iter();
-        let shard = shards.min_by_key(|shard| shard.counters.sessions.get());
-        let shard = shard.ok_or(ViewError::Stopping)?;
+        let shard = self.emptiest().ok_or(ViewError::Stopping)?;
         let (answer, answered) = oneshot::channel();
         let request = ViewRequest { offer, subscription, pending, answer };
         let command = Command::View(Box::new(request));
         shard.commands.send(command).await.map_err(|_| ViewError::Stopping)?;
         answered.await.map_err(|_| ViewError::Stopping)?
+    }
+
+    /// Takes a publisher in, in the shard with the fewest sessions. `peer` is where the offer came from.
+    ///
+    /// The publication becomes ready when media has come. It is ended when [`Session::end`](crate::Session::end) ends
+    /// the session; if the publisher vanishes, it is dropped, so that the stream waits for its grace time.
+    ///
+    /// # Errors
+    /// Says why not; nothing is kept of the publisher then.
+    pub async fn publish(
+        &self,
+        offer: Offer,
+        publication: Publication,
+        options: PublishOptions,
+        peer: IpAddr,
+    ) -> Result<Accepted, PublishError> {
+        let pending = self.0.pending.admit(peer).map_err(PublishError::Pending)?;
+        let shard = self.emptiest().ok_or(PublishError::Stopping)?;
+        let (answer, answered) = oneshot::channel();
+        let request = PublishRequest { offer, publication, options, pending, answer };
+        let command = Command::Publish(Box::new(request));
+        shard.commands.send(command).await.map_err(|_| PublishError::Stopping)?;
+        answered.await.map_err(|_| PublishError::Stopping)?
+    }
+
+    fn emptiest(&self) -> Option<&Handle> {
+        self.0.shards.iter().min_by_key(|shard| shard.counters.sessions.get())
     }
 
     /// What each shard has counted.

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{Fragment, shard::Command};
+use crate::{Fragment, Received, publisher::ReceivedCounters, shard::Command};
 
 /// Why a session is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct Session {
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) place: Place,
     pub(crate) ended: watch::Receiver<Option<Ended>>,
+    /// Of a publisher.
+    pub(crate) received: Option<Arc<ReceivedCounters>>,
 }
 
 /// Where a session stands in its shard, and which of those that ever stood there it is.
@@ -81,6 +83,11 @@ impl Session {
     pub async fn end(&self) {
         // A shard that is gone has no sessions either.
         let _ = self.commands.send(Command::End { place: self.place }).await;
+    }
+
+    /// What has come in so far; all zero for a viewer.
+    pub fn received(&self) -> Received {
+        self.received.as_deref().map_or_else(Received::default, ReceivedCounters::read)
     }
 
     /// Whether it is over, and why.

@@ -23,14 +23,14 @@ mod timers;
 
 use std::{cell::RefCell, net::SocketAddr, rc::Rc, sync::Arc, time::Instant};
 
-use headwater_graph::{Bell, Subscription};
+use headwater_graph::{Bell, Publication, Subscription};
 use headwater_net::{Listener, Permit, Quota, ReceiveBuffer, UdpSocket};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
-    Fragment, Offer,
+    Fragment, Offer, PublishOptions,
     egress::Common,
-    error::{StartError, ViewError},
+    error::{PublishError, StartError, ViewError},
     sdp::Candidates,
     session::{Accepted, Ended, Place},
     statistics::Counters,
@@ -49,6 +49,8 @@ const DEADLINES_PER_TURN: usize = 64;
 pub(crate) enum Command {
     /// Take a viewer in.
     View(Box<ViewRequest>),
+    /// Take a publisher in.
+    Publish(Box<PublishRequest>),
     /// Begin ICE anew.
     Restart { place: Place, fragment: Box<Fragment>, answer: oneshot::Sender<String> },
     /// End a session.
@@ -64,6 +66,16 @@ pub(crate) struct ViewRequest {
     pub(crate) subscription: Subscription,
     pub(crate) pending: Permit,
     pub(crate) answer: oneshot::Sender<Result<Accepted, ViewError>>,
+}
+
+/// A publisher that wants to be taken in.
+#[derive(Debug)]
+pub(crate) struct PublishRequest {
+    pub(crate) offer: Offer,
+    pub(crate) publication: Publication,
+    pub(crate) options: PublishOptions,
+    pub(crate) pending: Permit,
+    pub(crate) answer: oneshot::Sender<Result<Accepted, PublishError>>,
 }
 
 /// What a shard is made of.
@@ -247,6 +259,7 @@ impl Shard {
         while let Some(command) = commands.recv().await {
             match command {
                 Command::View(request) => self.view(*request),
+                Command::Publish(request) => self.publish(*request),
                 Command::Restart { place, fragment, answer } => {
                     if let Some(text) = self.core.borrow_mut().restart_ice(place, &fragment) {
                         let _ = answer.send(text);
@@ -281,5 +294,9 @@ impl Shard {
         });
         // If nobody waits for the answer any more, the session ends for want of a peer.
         let _ = answer.send(reply);
+    }
+
+    fn publish(&self, request: PublishRequest) {
+        let _ = request.answer.send(Err(PublishError::Full));
     }
 }

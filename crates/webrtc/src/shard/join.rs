@@ -104,7 +104,7 @@ impl Core {
         feed.or_insert_with(|| Feed { bell: bell.clone(), viewers: Vec::new() }).viewers.push(index);
         self.counters.sessions.set(self.seats.len() as u64);
         self.with(index, now, |viewer, around| Some(viewer.run(around)));
-        let session = Session { commands, place: Place { index, serial }, ended: over };
+        let session = Session { commands, place: Place { index, serial }, ended: over, received: None };
         Ok(Joined { accepted: Accepted { sdp: answer.into(), session }, new_feed: is_new.then_some((stream, bell)) })
     }
 }
