@@ -1,5 +1,7 @@
 //! A reader of a lane: a position, and nothing queued behind it.
 
+mod fork;
+
 use headwater_media::{Ticks, TrackParameters};
 
 use super::{

@@ -235,3 +235,47 @@ fn key_frame_requests_of_all_readers_become_one() {
     assert!(writer.demand().take_key_frame_request());
     assert!(!writer.demand().take_key_frame_request());
 }
+
+#[test]
+fn a_fork_goes_on_where_the_reader_stands_and_is_woken_by_its_own_bell() {
+    let (mut writer, lane) = new_lane();
+    push(&mut writer, 0, 70, 100);
+    let mut cursor = lane.cursor(&Bell::new(), Join::NewestGroup);
+    assert_eq!(drain(&mut cursor).len(), 71);
+    let bell = Bell::new();
+    let mut fork = cursor.fork(&bell);
+    assert_eq!((lane.readers(), bell.take()), (2, false));
+    writer.set_parameters(video(Codec::H265));
+    push(&mut writer, 70, 72, 100);
+    assert!(bell.take());
+    assert_eq!(drain(&mut fork), ["H265", "70", "71"]);
+    assert_eq!(drain(&mut cursor), ["H265", "70", "71"]);
+    drop(fork);
+    assert_eq!(lane.readers(), 1);
+}
+
+#[test]
+fn readers_compare_by_the_item_that_comes_next() {
+    use std::cmp::Ordering::{Equal, Greater, Less};
+    let (mut writer, lane) = new_lane();
+    push(&mut writer, 0, 64, 100);
+    let mut here = lane.cursor(&Bell::new(), Join::NewestGroup);
+    let mut there = lane.cursor(&Bell::new(), Join::NewestGroup);
+    assert_eq!(here.compare(&there), None, "neither has begun");
+    drain(&mut here);
+    assert_eq!((here.compare(&there), there.compare(&here)), (None, None));
+    for _ in 0..3 {
+        there.next();
+    }
+    assert_eq!((here.compare(&there), there.compare(&here)), (Some(Greater), Some(Less)));
+    drain(&mut there);
+    // One waits at the end of a row of slots, the other at the beginning of the next.
+    push(&mut writer, 64, 65, 100);
+    here.next_ticks();
+    assert_eq!(here.compare(&there), Some(Equal));
+    let (mut writer, other) = new_lane();
+    push(&mut writer, 0, 64, 100);
+    let mut elsewhere = other.cursor(&Bell::new(), Join::NewestGroup);
+    drain(&mut elsewhere);
+    assert_eq!(here.compare(&elsewhere), None);
+}
