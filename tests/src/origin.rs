@@ -65,6 +65,7 @@ impl Origin {
         let mut command = Command::new(tools::origin()?);
         command.args(["--listen", &host.to_string()]).args(options);
         command.env("HEADWATER__LOG__LEVEL", "info,headwater=debug");
+        command.env("HEADWATER__PROCESS__STATE", tools::target().join("test-scratch/state"));
         command.envs(keys.iter().map(|(key, value)| (format!("HEADWATER__{key}"), value)));
         let program = Program::start("origin", &mut command)?;
         let mut origin = Origin { program, host };

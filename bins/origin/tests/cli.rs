@@ -19,10 +19,12 @@ fn run(arguments: &[&str], environment: &[(&str, &str)]) -> (bool, String, Strin
 }
 
 /// Ports that the system chooses, so that tests run beside each other.
-const ANY_PORT: [(&str, &str); 4] = [
+const ANY_PORT: [(&str, &str); 6] = [
     ("HEADWATER__HTTP__PORTS", "0"),
     ("HEADWATER__RTMP__PORT", "0"),
     ("HEADWATER__RTMPS__PORT", "0"),
+    ("HEADWATER__HTTPS__PORTS", "[0]"),
+    ("HEADWATER__PROCESS__STATE", "/proc/nowhere"),
     ("HEADWATER__WEBRTC__PORT", "0"),
 ];
 

@@ -1,32 +1,25 @@
 //! TLS for accepted connections.
 
-use std::{io, path::PathBuf, sync::Arc};
+mod identity;
+#[cfg(test)]
+mod tests;
+
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use headwater_media::limits;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem, pem::PemObject};
+use rustls::pki_types::pem;
 use tokio_rustls::server;
 
 use crate::Connection;
 
+pub use identity::Identity;
+use identity::Shown;
+
+/// How often the files of a certificate are looked at. Those who renew it do so days before the old one ends.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
 /// A connection within TLS.
 pub type TlsStream = server::TlsStream<Connection>;
-
-/// Where the server's certificate comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// PEM files: the certificate chain, the server's own first, and its private key.
-    Files {
-        /// The certificate chain.
-        certificate: PathBuf,
-        /// The private key.
-        key: PathBuf,
-    },
-    /// A certificate made and signed by this process for these host names or addresses; browsers will warn of it.
-    SelfSigned {
-        /// The names it is for.
-        names: Vec<String>,
-    },
-}
 
 /// Why TLS cannot be offered, or a handshake failed.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +36,14 @@ pub enum TlsError {
     /// Configuration: certificate and key do not make a server's identity.
     #[error("the certificate cannot be used: {0}")]
     Certificate(#[from] rustls::Error),
+    /// Configuration: the self-signed certificate cannot be kept in its folder.
+    #[error("cannot keep the self-signed certificate in {}: {source}", folder.display())]
+    Keep {
+        /// The folder.
+        folder: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
     /// Configuration: no certificate can be made for these names.
     #[error("no certificate can be made: {0}")]
     Generate(#[from] rcgen::Error),
@@ -56,7 +57,10 @@ pub enum TlsError {
 
 /// Does TLS handshakes under one identity. Cloning is cheap.
 #[derive(Clone)]
-pub struct TlsAcceptor(tokio_rustls::TlsAcceptor);
+pub struct TlsAcceptor {
+    acceptor: tokio_rustls::TlsAcceptor,
+    shown: Arc<Shown>,
+}
 
 impl TlsAcceptor {
     /// An acceptor that offers these application protocols (ALPN, RFC 7301), the preferred first.
@@ -64,14 +68,45 @@ impl TlsAcceptor {
     /// # Errors
     /// Says what is wrong with the identity.
     pub fn new(identity: &Identity, protocols: &[&[u8]]) -> Result<TlsAcceptor, TlsError> {
-        let (chain, key) = load(identity)?;
+        let shown = Arc::new(Shown::new(identity)?);
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(chain, key)?;
+            .with_cert_resolver(shown.clone());
         config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-        Ok(TlsAcceptor(Arc::new(config).into()))
+        Ok(TlsAcceptor { acceptor: Arc::new(config).into(), shown })
+    }
+
+    /// Reads certificate and key again, for connections from now on. Says whether they have changed.
+    ///
+    /// # Errors
+    /// Says why they cannot be used; those before stay in use then.
+    pub fn reload(&self) -> Result<bool, TlsError> {
+        self.shown.reload()
+    }
+
+    /// Takes up changed certificate files as long as it is polled. What is wrong with them is logged once.
+    pub async fn keep_fresh(self) {
+        let mut complaint = None;
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            match self.reload() {
+                Ok(changed) => {
+                    complaint = None;
+                    if changed {
+                        tracing::info!("a new certificate is in use");
+                    }
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    if complaint.as_ref() != Some(&error) {
+                        tracing::warn!(%error, "the changed certificate is not taken up; the one before stays in use");
+                    }
+                    complaint = Some(error);
+                }
+            }
+        }
     }
 
     /// Does the handshake.
@@ -79,7 +114,7 @@ impl TlsAcceptor {
     /// # Errors
     /// Says why it failed; the connection is closed then.
     pub async fn accept(&self, connection: Connection) -> Result<TlsStream, TlsError> {
-        match tokio::time::timeout(limits::TLS_HANDSHAKE_MS.get_duration(), self.0.accept(connection)).await {
+        match tokio::time::timeout(limits::TLS_HANDSHAKE_MS.get_duration(), self.acceptor.accept(connection)).await {
             Ok(result) => result.map_err(TlsError::Handshake),
             Err(_) => {
                 limits::TLS_HANDSHAKE_MS.hit();
@@ -94,28 +129,3 @@ impl std::fmt::Debug for TlsAcceptor {
         f.write_str("TlsAcceptor")
     }
 }
-
-type Loaded = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
-fn load(identity: &Identity) -> Result<Loaded, TlsError> {
-    match identity {
-        Identity::Files { certificate, key } => {
-            let in_certificate = |source| TlsError::File { path: certificate.clone(), source };
-            let chain = CertificateDer::pem_file_iter(certificate)
-                .map_err(in_certificate)?
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(in_certificate)?;
-            let key =
-                PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::File { path: key.clone(), source })?;
-            Ok((chain, key))
-        }
-        Identity::SelfSigned { names } => {
-            let made = rcgen::generate_simple_self_signed(names.clone())?;
-            let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-            Ok((vec![made.cert.der().clone()], key.into()))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

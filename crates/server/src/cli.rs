@@ -134,6 +134,9 @@ fn tell(listening: &[Listening], config: &Config) {
             tracing::info!("the test picture: http://{address}/play/{}", config.demo.name);
         }
     }
+    if let Some(address) = address("HTTPS").map(reachable) {
+        tracing::info!("the same with TLS, for cameras in pages of other machines: https://{address}/");
+    }
     if let Some(address) = address("RTMP").map(reachable) {
         tracing::info!("publish to: rtmp://{address}/live/NAME");
     }

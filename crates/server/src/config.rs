@@ -19,8 +19,8 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use crate::protocols::{self, Protocol};
 
-pub(crate) use check::{Complaint, Listener, Transport};
-pub use general::{Demo, Http, Listen, Log, LogFormat, Process, Streams};
+pub(crate) use check::{Complaint, Listener, Transport, half_identity};
+pub use general::{Demo, Http, Https, Listen, Log, LogFormat, Process, Streams, Tls};
 pub use limits::Limits;
 pub use load::Sources;
 pub(crate) use load::variable;
@@ -37,6 +37,10 @@ pub struct Config {
     pub process: Process,
     /// `[http]`
     pub http: Http,
+    /// `[https]`
+    pub https: Https,
+    /// `[tls]`
+    pub tls: Tls,
     /// `[streams]`
     pub streams: Streams,
     /// `[demo]`
@@ -77,7 +81,7 @@ impl Default for Protocols {
 impl Config {
     /// All sections in the order in which they are shown.
     pub fn sections(&self) -> Vec<&dyn Section> {
-        let mut sections: Vec<&dyn Section> = vec![&self.listen, &self.http];
+        let mut sections: Vec<&dyn Section> = vec![&self.listen, &self.http, &self.https, &self.tls];
         sections.extend(self.protocols.0.iter().flat_map(|protocol| protocol.sections()));
         sections.extend([&self.streams, &self.demo, &self.process, &self.log] as [&dyn Section; 4]);
         sections.push(&self.limits);
@@ -100,7 +104,8 @@ impl Config {
     }
 
     fn sections_mut(&mut self) -> Vec<&mut dyn Section> {
-        let mut sections: Vec<&mut dyn Section> = vec![&mut self.listen, &mut self.http];
+        let mut sections: Vec<&mut dyn Section> =
+            vec![&mut self.listen, &mut self.http, &mut self.https, &mut self.tls];
         sections.extend(self.protocols.0.iter_mut().flat_map(|protocol| protocol.sections_mut()));
         sections.extend([
             &mut self.streams as &mut dyn Section,

@@ -20,12 +20,13 @@ use axum::{
 };
 use headwater_control::LocalAddress;
 use headwater_media::limits;
-use headwater_net::{Connection, Listener};
+use headwater_net::{Listener, TlsAcceptor};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 use tower_http::timeout::TimeoutBody;
@@ -33,16 +34,37 @@ use tower_http::timeout::TimeoutBody;
 use timed::Timed;
 
 /// Serves until the token is cancelled; requests at work are then finished, idle connections closed.
-pub(crate) async fn serve(listener: Listener, router: Router, stopping: CancellationToken, tasks: TaskTracker) {
+pub(crate) async fn serve(
+    listener: Listener,
+    acceptor: Option<TlsAcceptor>,
+    router: Router,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+) {
     let router = router.layer(DefaultBodyLimit::max(limits::HTTP_BODY_BYTES.get_usize()));
     let builder = Arc::new(builder());
     while let Some(connection) = stopping.run_until_cancelled(listener.accept()).await {
         let (router, builder, stopping) = (router.clone(), builder.clone(), stopping.clone());
-        tasks.spawn(async move { converse(connection, &builder, router, stopping).await });
+        let acceptor = acceptor.clone();
+        tasks.spawn(async move {
+            let remote = connection.remote();
+            let Ok(local) = connection.local() else {
+                return;
+            };
+            let ends = Ends { local, remote };
+            let Some(acceptor) = acceptor else {
+                return converse(connection, ends, &builder, router, stopping).await;
+            };
+            match stopping.run_until_cancelled(acceptor.accept(connection)).await {
+                Some(Ok(stream)) => converse(stream, ends, &builder, router, stopping).await,
+                Some(Err(error)) => tracing::debug!(%remote, %error, "an HTTPS connection has not begun"),
+                None => {}
+            }
+        });
     }
 }
 
-/// Without TLS nobody negotiates HTTP/2, so only HTTP/1.1 is spoken; that leaves out its kinds of attack as well.
+/// Only HTTP/1.1 is spoken; that leaves out the kinds of attack that HTTP/2 brings.
 fn builder() -> auto::Builder<TokioExecutor> {
     const HEADER_BYTES_MIN: usize = 8_192;
     let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
@@ -54,20 +76,24 @@ fn builder() -> auto::Builder<TokioExecutor> {
     builder
 }
 
+/// The addresses of a connection.
+#[derive(Clone, Copy)]
+struct Ends {
+    local: SocketAddr,
+    remote: SocketAddr,
+}
+
 async fn converse(
-    connection: Connection,
+    connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ends: Ends,
     builder: &auto::Builder<TokioExecutor>,
     router: Router,
     stopping: CancellationToken,
 ) {
-    let remote = connection.remote();
-    let Ok(local) = connection.local() else {
-        return;
-    };
     let asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         asked.store(true, Relaxed);
-        answer(router.clone(), request, local, remote)
+        answer(router.clone(), request, ends)
     });
     let mut conversation = pin!(builder.serve_connection(TokioIo::new(Timed::new(connection)), service));
     let result = tokio::select! {
@@ -79,20 +105,19 @@ async fn converse(
     };
     if let Err(error) = result {
         count_limits(error.as_ref(), asked.load(Relaxed));
-        tracing::debug!(%remote, error = ?error.to_string(), "an HTTP connection has ended early");
+        tracing::debug!(remote = %ends.remote, error = ?error.to_string(), "an HTTP connection has ended early");
     }
 }
 
 async fn answer(
     router: Router,
     request: Request<Incoming>,
-    local: SocketAddr,
-    remote: SocketAddr,
+    ends: Ends,
 ) -> Result<axum::response::Response, Infallible> {
     let time = limits::HTTP_BODY_MS.get_duration();
     let mut request = request.map(|body| Body::new(TimeoutBody::new(time, body)));
-    request.extensions_mut().insert(LocalAddress(local));
-    request.extensions_mut().insert(ConnectInfo(remote));
+    request.extensions_mut().insert(LocalAddress(ends.local));
+    request.extensions_mut().insert(ConnectInfo(ends.remote));
     router.oneshot(request).await
 }
 

@@ -3,6 +3,7 @@
 //! A role is a binary of a few lines: it calls [`main`]. Whoever embeds the server makes a [`Config`], calls
 //! [`Server::start`] on a tokio runtime, and [`Server::stop`] at the end.
 
+mod certificates;
 mod cli;
 mod config;
 mod conversions;
@@ -18,8 +19,8 @@ mod server;
 
 pub use cli::main;
 pub use config::{
-    Config, ConfigError, Demo, Http, Key, Limits, Listen, Log, LogFormat, Place, Problem, Process, RawValue, Section,
-    Sources, Streams,
+    Config, ConfigError, Demo, Http, Https, Key, Limits, Listen, Log, LogFormat, Place, Problem, Process, RawValue,
+    Section, Sources, Streams, Tls,
 };
 pub use error::StartError;
 pub use protocols::Listening;

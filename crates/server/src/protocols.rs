@@ -10,10 +10,11 @@ use std::{
 
 use headwater_control::Source;
 use headwater_graph::{BoxFuture, Hub};
-use headwater_net::{Listener, Quota};
+use headwater_net::{Listener, Quota, TlsAcceptor, TlsError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    certificates::Certificates,
     config::{self, Complaint, Config, Places, Section},
     conversions::ConversionSource,
     error::StartError,
@@ -72,6 +73,7 @@ pub(crate) struct Context {
     pub(crate) at_stop: Vec<BoxFuture<'static, ()>>,
     sources: Vec<Arc<dyn Source>>,
     places: Places,
+    certificates: Certificates,
 }
 
 impl Context {
@@ -88,6 +90,7 @@ impl Context {
             listening: Vec::new(),
             at_stop: Vec::new(),
             places: config.places.clone(),
+            certificates: Certificates::new(config),
         }
     }
 
@@ -98,6 +101,19 @@ impl Context {
         let address = opened.local_address().map_err(failed)?;
         self.listening.push(Listening { what: listener.what, address });
         Ok(opened)
+    }
+
+    /// What shows the certificate of `[tls]` to clients of `what`, and takes up changes of it.
+    pub(crate) fn tls(&self, what: &'static str, protocols: &[&[u8]]) -> Result<TlsAcceptor, StartError> {
+        let failed = |error: TlsError| StartError::Protocol {
+            what,
+            reason: error.to_string(),
+            section: "tls",
+            place: self.place("tls", "certificate"),
+        };
+        let acceptor = self.certificates.acceptor(protocols).map_err(failed)?;
+        self.spawn(acceptor.clone().keep_fresh());
+        Ok(acceptor)
     }
 
     /// Runs a task until it ends or the server stops.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use axum::Router;
 use headwater_control::{Control, Metric, Readiness, Record, Source, guard_host};
 use headwater_graph::{Hub, HubOptions};
-use headwater_net::{Listener, Quota, TokioEnvironment};
+use headwater_net::{Listener, Quota, TlsAcceptor, TokioEnvironment};
 
 use crate::{
     config::Config,
@@ -124,16 +124,29 @@ fn start_all(config: &Config, context: &mut Context) -> Result<(Control, Readine
     let readiness = Readiness::new();
     let control = Control::new(context.hub.clone(), readiness.clone(), context.sources());
     let router = router(config, context, &control);
-    for listener in web {
-        let tasks = context.tasks.clone();
-        context.tasks.spawn(http::serve(listener, router.clone(), context.stopping.clone(), tasks));
+    for (listener, acceptor) in web {
+        let (stopping, tasks) = (context.stopping.clone(), context.tasks.clone());
+        context.tasks.spawn(http::serve(listener, acceptor, router.clone(), stopping, tasks));
     }
     Ok((control, readiness))
 }
 
-fn listen_http(config: &Config, context: &mut Context) -> Result<Vec<Listener>, StartError> {
-    let listeners = config.listeners();
-    listeners.iter().filter(|listener| listener.section == "http").map(|listener| context.listen(listener)).collect()
+/// The listeners of the web server, those for HTTPS with what does their handshakes.
+fn listen_http(config: &Config, context: &mut Context) -> Result<Vec<(Listener, Option<TlsAcceptor>)>, StartError> {
+    let mut opened = Vec::new();
+    let mut shared = None;
+    for listener in config.listeners() {
+        let acceptor = match listener.section {
+            "http" => None,
+            "https" => match &shared {
+                Some(acceptor) => Some(TlsAcceptor::clone(acceptor)),
+                None => Some(shared.insert(context.tls("HTTPS", &[b"http/1.1"])?).clone()),
+            },
+            _ => continue,
+        };
+        opened.push((context.listen(&listener)?, acceptor));
+    }
+    Ok(opened)
 }
 
 fn router(config: &Config, context: &mut Context, control: &Control) -> Router {

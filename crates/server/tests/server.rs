@@ -4,6 +4,8 @@
 mod docs;
 #[path = "server/http.rs"]
 mod http;
+#[path = "server/https.rs"]
+mod https;
 #[path = "server/life.rs"]
 mod life;
 #[path = "server/media.rs"]

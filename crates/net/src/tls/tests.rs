@@ -1,31 +1,42 @@
 use super::*;
 
+use std::path::Path;
+
 use crate::{Listener, Quota};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
 fn self_signed() -> Identity {
-    Identity::SelfSigned { names: vec!["localhost".into()] }
+    Identity::SelfSigned { names: vec!["localhost".into()], folder: None }
 }
 
-#[tokio::test]
-async fn a_client_that_trusts_the_certificate_talks_within_tls() {
-    let folder = std::env::temp_dir().join(format!("headwater-net-tls-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let (certificate, key) = (folder.join("chain.pem"), folder.join("key.pem"));
+/// Puts a new certificate for localhost and its key into a folder.
+fn issue(folder: &Path) -> CertificateDer<'static> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    std::fs::write(&certificate, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let acceptor = TlsAcceptor::new(&Identity::Files { certificate, key }, &[b"h2", b"http/1.1"]).unwrap();
-    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("chain.pem"), made.cert.pem()).unwrap();
+    std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    made.cert.der().clone()
+}
 
+fn files(folder: &Path) -> Identity {
+    Identity::Files { certificate: folder.join("chain.pem"), key: folder.join("key.pem") }
+}
+
+/// A connection whose client trusts `certificate` alone.
+async fn connect(
+    acceptor: &TlsAcceptor,
+    certificate: &CertificateDer<'static>,
+) -> std::io::Result<(tokio_rustls::client::TlsStream<TcpStream>, TlsStream)> {
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &Quota::connections()).unwrap();
     let address = listener.local_address().unwrap();
     let mut roots = RootCertStore::empty();
-    roots.add(made.cert.der().clone()).unwrap();
+    roots.add(certificate.clone()).unwrap();
     let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -33,17 +44,67 @@ async fn a_client_that_trusts_the_certificate_talks_within_tls() {
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let client = async {
-        let tcp = TcpStream::connect(address).await.unwrap();
+        let tcp = TcpStream::connect(address).await?;
         let name = "localhost".try_into().unwrap();
-        tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
+        tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, tcp).await
     };
-    let server = async { acceptor.accept(listener.accept().await).await.unwrap() };
-    let (mut client, mut server) = tokio::join!(client, server);
+    let server = async { acceptor.accept(listener.accept().await).await };
+    let (client, server) = tokio::join!(client, server);
+    Ok((client?, server.map_err(std::io::Error::other)?))
+}
+
+#[tokio::test]
+async fn a_client_that_trusts_the_certificate_talks_within_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = issue(folder.path());
+    let acceptor = TlsAcceptor::new(&files(folder.path()), &[b"h2", b"http/1.1"]).unwrap();
+    let (mut client, mut server) = connect(&acceptor, &certificate).await.unwrap();
     assert_eq!(server.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
     client.write_all(b"ping").await.unwrap();
     let mut ping = [0; 4];
     server.read_exact(&mut ping).await.unwrap();
     assert_eq!(&ping, b"ping");
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_taken_up_and_a_broken_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = issue(folder.path());
+    let acceptor = TlsAcceptor::new(&files(folder.path()), &[]).unwrap();
+    assert!(!acceptor.reload().unwrap(), "nothing has changed");
+
+    let second = issue(folder.path());
+    assert!(acceptor.reload().unwrap());
+    assert!(connect(&acceptor, &second).await.is_ok());
+    assert!(connect(&acceptor, &first).await.is_err());
+
+    for (file, content) in [("key.pem", "no key"), ("chain.pem", ""), ("chain.pem", "-----BEGIN CERTIFICATE-----")] {
+        let kept = std::fs::read(folder.path().join(file)).unwrap();
+        std::fs::write(folder.path().join(file), content).unwrap();
+        let error = acceptor.reload().unwrap_err().to_string();
+        assert!(error.contains(file), "{error}");
+        std::fs::write(folder.path().join(file), kept).unwrap();
+    }
+    issue(folder.path());
+    std::fs::remove_file(folder.path().join("key.pem")).unwrap();
+    assert!(acceptor.reload().is_err());
+    assert!(connect(&acceptor, &second).await.is_ok(), "the one before stays in use");
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_kept_for_its_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("state");
+    let identity = Identity::SelfSigned { names: vec!["localhost".into()], folder: Some(place.clone()) };
+    TlsAcceptor::new(&identity, &[]).unwrap();
+    let made = CertificateDer::from_pem_file(place.join("self-signed.pem")).unwrap();
+    let mode = std::fs::metadata(place.join("self-signed.key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let again = TlsAcceptor::new(&identity, &[]).unwrap();
+    assert!(connect(&again, &made).await.is_ok(), "a later start shows the same");
+    let unwritable = Identity::SelfSigned { names: Vec::new(), folder: Some("/proc/nowhere".into()) };
+    assert!(TlsAcceptor::new(&unwritable, &[]).unwrap_err().to_string().contains("/proc/nowhere"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! Checks that look at more than one key.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use tracing_subscriber::EnvFilter;
 
@@ -42,8 +42,17 @@ impl Config {
             section: "http",
             key: "ports",
         });
+        let address = self.https.address.unwrap_or(self.listen.address);
+        let ports = if self.https.enabled { self.https.ports.as_slice() } else { &[] };
+        let https = ports.iter().map(move |port| Listener {
+            what: "HTTPS",
+            address: SocketAddr::new(address, *port),
+            transport: Transport::Tcp,
+            section: "https",
+            key: "ports",
+        });
         let others = self.protocols.0.iter().flat_map(|protocol| protocol.listeners(self.listen.address));
-        http.chain(others).collect()
+        http.chain(https).chain(others).collect()
     }
 
     pub(super) fn check(&self) -> Vec<Problem> {
@@ -88,6 +97,7 @@ impl Config {
                 remedy: "Write \"error\", \"warn\", \"info\", \"debug\" or \"trace\".".into(),
             });
         }
+        complaints.extend(half_identity("tls", &self.tls.certificate, &self.tls.key));
         for host in self.http.hosts.iter().filter(|host| !is_host_name(host)) {
             complaints.push(Complaint {
                 section: "http",
@@ -141,6 +151,25 @@ impl Config {
         }
         problems
     }
+}
+
+/// A certificate without its key, or the other way round.
+pub(crate) fn half_identity(
+    section: &'static str,
+    certificate: &Option<PathBuf>,
+    private: &Option<PathBuf>,
+) -> Option<Complaint> {
+    let (key, missing) = match (certificate, private) {
+        (Some(_), None) => ("certificate", "key"),
+        (None, Some(_)) => ("key", "certificate"),
+        _ => return None,
+    };
+    Some(Complaint {
+        section,
+        key,
+        message: format!("is set, but {missing} is not"),
+        remedy: "Set both, or neither for a self-signed certificate.".into(),
+    })
 }
 
 fn clashes(one: &Listener, other: &Listener) -> bool {

@@ -1,6 +1,9 @@
 //! The sections that belong to no protocol.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+};
 
 use super::{section::section, setting::Setting, setting::quote, value::Value};
 
@@ -27,6 +30,28 @@ section! {
 }
 
 section! {
+    /// The same over TLS, for HTTPS and WSS: what browsers ask for before they give a page on another machine camera and microphone.
+    pub struct Https, "https" {
+        /// Whether HTTPS is served.
+        enabled: bool = true;
+        /// The address for HTTPS, if it differs from [listen].
+        address: Option<IpAddr> = None;
+        /// The ports for HTTPS and WSS.
+        ports: Vec<u16> = vec![8443, 8444, 8445];
+    }
+}
+
+section! {
+    /// The certificate of HTTPS, WSS and RTMPS.
+    pub struct Tls, "tls" {
+        /// A file with the certificate chain in PEM, the server's own certificate first. A file that changes is taken up within ten seconds, without a restart. Without one, the server makes a self-signed certificate at its first start, of which browsers warn.
+        certificate: Option<PathBuf> = None;
+        /// A file with the private key of the certificate in PEM.
+        key: Option<PathBuf> = None;
+    }
+}
+
+section! {
     /// What holds for every stream.
     pub struct Streams, "streams" {
         /// How long a stream whose publisher vanished waits for it to come back before it ends, in milliseconds.
@@ -39,6 +64,8 @@ section! {
     pub struct Process, "process" {
         /// How long sessions have to end when the server is told to stop, in milliseconds.
         stop_ms: u64 = 5_000, in 0..=600_000;
+        /// The folder for what the server makes for itself and keeps, such as its self-signed certificate. Without one it is $STATE_DIRECTORY, which systemd sets, or `headwater` below the user's folder for program state.
+        state: Option<PathBuf> = None;
     }
 }
 

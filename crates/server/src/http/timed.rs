@@ -7,21 +7,20 @@ use std::{
 };
 
 use headwater_media::limits;
-use headwater_net::Connection;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Sleep, sleep},
 };
 
 /// Fails writes that make no progress for [`limits::HTTP_WRITE_MS`].
-pub(super) struct Timed {
-    connection: Connection,
+pub(super) struct Timed<S> {
+    connection: S,
     /// Runs while the peer takes nothing.
     patience: Option<Pin<Box<Sleep>>>,
 }
 
-impl Timed {
-    pub(super) fn new(connection: Connection) -> Timed {
+impl<S> Timed<S> {
+    pub(super) fn new(connection: S) -> Timed<S> {
         Timed { connection, patience: None }
     }
 
@@ -38,13 +37,13 @@ impl Timed {
     }
 }
 
-impl AsyncRead for Timed {
+impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.connection).poll_read(cx, buffer)
     }
 }
 
-impl AsyncWrite for Timed {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.connection).poll_write(cx, bytes);
         self.watch(cx, written)

@@ -14,7 +14,7 @@ use headwater_rtmp::{RtmpConfig, serve, serve_tls};
 
 use super::{Context, Protocol};
 use crate::{
-    config::{Complaint, Listener, Section, Transport, section::section},
+    config::{Complaint, Listener, Section, Transport, half_identity, section::section},
     error::StartError,
 };
 
@@ -43,7 +43,7 @@ section! {
         address: Option<IpAddr> = None;
         /// The TCP port for RTMPS.
         port: u16 = 1936;
-        /// A file with the certificate chain in PEM; without one, the server makes a self-signed certificate at each start.
+        /// A file with the certificate chain in PEM, where RTMPS has another certificate than [tls] says.
         certificate: Option<PathBuf> = None;
         /// A file with the private key of the certificate in PEM.
         key: Option<PathBuf> = None;
@@ -94,17 +94,7 @@ impl Protocol for Rtmp {
     }
 
     fn complaints(&self) -> Vec<Complaint> {
-        let (key, missing) = match (&self.rtmps.certificate, &self.rtmps.key) {
-            (Some(_), None) => ("certificate", "key"),
-            (None, Some(_)) => ("key", "certificate"),
-            _ => return Vec::new(),
-        };
-        vec![Complaint {
-            section: "rtmps",
-            key,
-            message: format!("is set, but {missing} is not"),
-            remedy: "Set both, or neither for a self-signed certificate.".into(),
-        }]
+        half_identity("rtmps", &self.rtmps.certificate, &self.rtmps.key).into_iter().collect()
     }
 
     fn start(&self, context: &mut Context) -> Result<(), StartError> {
@@ -129,17 +119,18 @@ impl Protocol for Rtmp {
 
 impl Rtmp {
     fn acceptor(&self, context: &Context) -> Result<TlsAcceptor, StartError> {
-        let address = self.rtmps.address.unwrap_or(context.address);
-        let identity = match (&self.rtmps.certificate, &self.rtmps.key) {
-            (Some(certificate), Some(key)) => Identity::Files { certificate: certificate.clone(), key: key.clone() },
-            _ => Identity::SelfSigned { names: vec!["localhost".into(), address.to_string()] },
+        let (Some(certificate), Some(key)) = (&self.rtmps.certificate, &self.rtmps.key) else {
+            return context.tls("RTMPS", &[]);
         };
-        TlsAcceptor::new(&identity, &[]).map_err(|error| StartError::Protocol {
+        let identity = Identity::Files { certificate: certificate.clone(), key: key.clone() };
+        let acceptor = TlsAcceptor::new(&identity, &[]).map_err(|error| StartError::Protocol {
             what: "RTMPS",
             reason: error.to_string(),
             section: "rtmps",
             place: context.place("rtmps", "certificate"),
-        })
+        })?;
+        context.spawn(acceptor.clone().keep_fresh());
+        Ok(acceptor)
     }
 }
 

@@ -50,9 +50,13 @@ pub(crate) async fn try_start(lines: &str) -> Result<TestServer, StartError> {
 /// A configuration with ports that the system chooses, unless a line of the same section says otherwise.
 pub(crate) fn config(lines: &str) -> Config {
     let mut text = lines.to_owned();
-    for (section, line) in
-        [("http", "ports = [0]"), ("rtmp", "port = 0"), ("rtmps", "port = 0"), ("webrtc", "port = 0")]
-    {
+    for (section, line) in [
+        ("http", "ports = [0]"),
+        ("https", "enabled = false"),
+        ("rtmp", "port = 0"),
+        ("rtmps", "enabled = false"),
+        ("webrtc", "port = 0"),
+    ] {
         if !lines.contains(&format!("[{section}]")) {
             text.push_str(&format!("\n[{section}]\n{line}\n"));
         }
