@@ -17,6 +17,7 @@ mod aac;
 mod audio;
 mod av1;
 mod depacketizer;
+mod entry;
 mod error;
 mod extend;
 mod h264;
@@ -34,6 +35,7 @@ mod vp9;
 mod writer;
 
 pub use depacketizer::{Depacketized, Depacketizer, Losses, depacketizer};
+pub use entry::EntryFinder;
 pub use error::RtpError;
 pub use extend::{SequenceExtender, TimestampExtender};
 pub use header::{Extensions, Header};

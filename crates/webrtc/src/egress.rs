@@ -4,24 +4,26 @@
 //! datagrams out, and a time to run again. No socket, no clock, no stream.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use headwater_media::{Codec, limits};
+use headwater_media::limits;
 use str0m::{
-    Candidate, Event, IceCreds, Input, Output, Rtc, RtcConfig, RtcError,
+    Candidate, Event, Input, Output, Rtc, RtcConfig, RtcError,
     change::DirectApi,
     config::{CryptoProvider, DtlsCert},
     crypto::Fingerprint,
-    format::{Codec as WireCodec, FormatParams},
-    media::{Frequency, MediaKind, Mid, Pt},
+    media::{MediaKind, Mid, Pt},
     net::{Protocol, Receive},
     rtp::{Extension, ExtensionMap, RtpWrite, Ssrc, StreamTx},
 };
 
-use crate::sdp::{Format, IceCredentials, Role};
+use crate::{
+    rtc::{add_format, credentials, stand_in, stand_ins},
+    sdp::{Format, IceCredentials, Role},
+};
 
 /// Sent packets kept for retransmission, and how long. str0m keeps some 430 bytes for each, the payload apart.
 const RESEND_PACKETS: usize = 256;
@@ -61,6 +63,11 @@ impl Common {
         let crypto = Arc::new(str0m::crypto::from_feature_flags());
         let certificate = crypto.dtls_provider.generate_certificate()?;
         Some(Common { certificate, crypto })
+    }
+
+    /// What every session of str0m is built from.
+    pub(crate) fn config(&self) -> RtcConfig {
+        RtcConfig::new().set_crypto_provider(self.crypto.clone()).set_dtls_cert(self.certificate.clone())
     }
 }
 
@@ -127,9 +134,8 @@ pub(crate) struct Egress {
 impl Egress {
     /// A session that waits for its peer.
     pub(crate) fn new(common: &Common, agreed: &Agreed<'_>, now: Instant) -> Result<Egress, RtcError> {
-        let mut config = RtcConfig::new()
-            .set_crypto_provider(common.crypto.clone())
-            .set_dtls_cert(common.certificate.clone())
+        let mut config = common
+            .config()
             .set_local_ice_credentials(credentials(agreed.local_ice))
             .set_ice_lite(true)
             .set_rtp_mode(true)
@@ -285,26 +291,6 @@ impl Writer<'_> {
     }
 }
 
-fn credentials(ice: &IceCredentials) -> IceCreds {
-    IceCreds { ufrag: ice.fragment.clone(), pass: ice.password.clone() }
-}
-
-/// The local address that str0m is told, in place of the real ones.
-///
-/// A server has many addresses, and behind a translator it does not know the one that the peer sees. str0m only
-/// needs one for each family and carrier to hang a pair on; the answer names the real ones, and the shard remembers
-/// which of them the peer used.
-fn stand_in(is_ipv4: bool, port: u16) -> SocketAddr {
-    let ip: IpAddr = if is_ipv4 { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
-    SocketAddr::new(ip, port)
-}
-
-fn stand_ins(port: u16) -> Vec<Candidate> {
-    let families = [stand_in(true, port), stand_in(false, port)];
-    let of = |protocol: &'static str| families.map(|address| Candidate::host(address, protocol).ok());
-    of("udp").into_iter().chain(of("tcp")).flatten().collect()
-}
-
 fn declare(api: &mut DirectApi<'_>, media: &Outgoing) -> (Mid, Sources) {
     let mid = Mid::from(media.mid.as_str());
     let kind = if media.is_video { MediaKind::Video } else { MediaKind::Audio };
@@ -317,27 +303,4 @@ fn declare(api: &mut DirectApi<'_>, media: &Outgoing) -> (Mid, Sources) {
     let packets = if resends { RESEND_PACKETS } else { 0 };
     stream.set_rtx_cache(packets, RESEND_TIME, resends.then_some(RESEND_RATIO_MAX));
     (mid, Sources { main: *main, retransmissions: retransmissions.map(|ssrc| *ssrc) })
-}
-
-fn add_format(config: &mut RtcConfig, format: &Format) {
-    let (codec, clock_rate, channels) = match format.codec {
-        Codec::H264 => (WireCodec::H264, Frequency::NINETY_KHZ, None),
-        Codec::H265 => (WireCodec::H265, Frequency::NINETY_KHZ, None),
-        Codec::Vp8 => (WireCodec::Vp8, Frequency::NINETY_KHZ, None),
-        Codec::Vp9 => (WireCodec::Vp9, Frequency::NINETY_KHZ, None),
-        Codec::Av1 => (WireCodec::Av1, Frequency::NINETY_KHZ, None),
-        Codec::Opus => (WireCodec::Opus, Frequency::FORTY_EIGHT_KHZ, Some(2)),
-        Codec::Pcmu => (WireCodec::PCMU, Frequency::EIGHT_KHZ, Some(1)),
-        Codec::Pcma => (WireCodec::PCMA, Frequency::EIGHT_KHZ, Some(1)),
-        Codec::G722 => (WireCodec::G722, Frequency::SIXTEEN_KHZ, Some(1)),
-        _ => return,
-    };
-    config.codec_config().add_config(
-        Pt::from(format.payload_type),
-        format.retransmission.map(Pt::from),
-        codec,
-        clock_rate,
-        channels,
-        FormatParams::default(),
-    );
 }

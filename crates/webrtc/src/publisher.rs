@@ -1,52 +1,354 @@
 //! One publisher: a session's transport, and the lanes that its media is written to.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+mod clock;
+mod ingress;
+mod key_frames;
+mod numbers;
+mod options;
+mod paths;
+mod source;
+mod strangers;
 
-use headwater_media::Codec;
+use std::{
+    net::IpAddr,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
 
-/// What signalling decides for a publisher.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PublishOptions {
-    /// Bits in a second below which the publisher is asked not to go, all renditions together.
-    pub min_bitrate: Option<u64>,
-    /// Bits in a second above which the publisher is asked not to go, all renditions together.
-    pub max_bitrate: Option<u64>,
-    /// Codecs that are not taken though the server knows them.
-    pub strip_codecs: Vec<Codec>,
-    /// Whether the rotation of pictures is left to the publisher, by not taking the extension that tells it.
-    pub refuse_orientation: bool,
+use headwater_graph::{Bell, Publication};
+use headwater_media::limits;
+use headwater_net::Permit;
+
+use crate::{egress::Remote, sdp::IceCredentials, session::Ended, viewer::Surroundings};
+
+use self::{
+    ingress::{Incoming, Notice},
+    paths::Paths,
+    source::Source,
+};
+
+pub(crate) use ingress::{Agreed, Ingress, Section};
+pub(crate) use options::ReceivedCounters;
+pub use options::{PublishOptions, Received};
+
+/// How long the other tracks are waited for once the first has begun.
+const OTHER_TRACKS: Duration = Duration::from_secs(2);
+/// How often a ceiling is repeated: what says it may be lost.
+const CEILING_INTERVAL: Duration = Duration::from_secs(5);
+
+/// One publisher.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    ingress: Ingress,
+    sections: Vec<Section>,
+    sources: Vec<Source>,
+    publication: Publication,
+    /// What is added to the clock, counted from the stream's epoch, to get the stream's time.
+    shift: Duration,
+    readiness: Readiness,
+    /// Rung when viewers want something of a source.
+    bell: Bell,
+    bitrate_max: Option<u64>,
+    ceiling_due: Option<Instant>,
+    paths: Paths,
+    heard: Instant,
+    /// Held until the peer has proved itself.
+    pending: Option<Permit>,
+    received: Arc<ReceivedCounters>,
+    notices: Vec<Notice>,
 }
 
-/// What a publisher's session has received.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Received {
-    /// Media packets, each counted once.
-    pub packets: u64,
-    /// Bytes of media in them.
-    pub bytes: u64,
-    /// Packets that never came, as far as that can be known by now.
-    pub packets_lost: u64,
-    /// Key frames that the publisher was asked for.
-    pub key_frames_requested: u64,
+/// Whether viewers may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Readiness {
+    /// The peer has to connect until then.
+    Connecting(Instant),
+    /// The first media has to come until then.
+    Silent(Instant),
+    /// The other tracks may come until then.
+    Partial(Instant),
+    Ready,
 }
 
-/// The same, being counted: written by the shard's thread, read by anyone.
-#[derive(Debug, Default)]
-pub(crate) struct ReceivedCounters {
-    pub(crate) packets: AtomicU64,
-    pub(crate) bytes: AtomicU64,
-    pub(crate) packets_lost: AtomicU64,
-    pub(crate) key_frames_requested: AtomicU64,
-}
-
-impl ReceivedCounters {
-    pub(crate) fn read(&self) -> Received {
-        Received {
-            packets: self.packets.load(Relaxed),
-            bytes: self.bytes.load(Relaxed),
-            packets_lost: self.packets_lost.load(Relaxed),
-            key_frames_requested: self.key_frames_requested.load(Relaxed),
+impl Publisher {
+    pub(crate) fn new(
+        ingress: Ingress,
+        sections: Vec<Section>,
+        publication: Publication,
+        bitrate_max: Option<u64>,
+        pending: Permit,
+        now: Instant,
+    ) -> Publisher {
+        let passed = now.saturating_duration_since(publication.stream().epoch());
+        Publisher {
+            ingress,
+            sections,
+            sources: Vec::new(),
+            shift: publication.start().saturating_sub(passed),
+            publication,
+            readiness: Readiness::Connecting(now + limits::WEBRTC_FIRST_CHECK_MS.get_duration()),
+            bell: Bell::new(),
+            bitrate_max,
+            ceiling_due: None,
+            paths: Paths::default(),
+            heard: now,
+            pending: Some(pending),
+            received: Arc::default(),
+            notices: Vec::new(),
         }
     }
+
+    pub(crate) fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
+    pub(crate) fn publication(&self) -> &Publication {
+        &self.publication
+    }
+
+    pub(crate) fn received(&self) -> &Arc<ReceivedCounters> {
+        &self.received
+    }
+
+    /// Whether a STUN message proves to come from the peer.
+    pub(crate) fn proves(&self, from: Remote, datagram: &[u8], now: Instant) -> bool {
+        self.ingress.proves(from, datagram, now)
+    }
+
+    /// Remembers a proven address. Yields the one that is forgotten for it, if there are too many.
+    pub(crate) fn learn(&mut self, remote: Remote, local: Option<IpAddr>) -> Option<Remote> {
+        self.paths.learn(remote, local)
+    }
+
+    /// The addresses from which the peer has proved itself.
+    pub(crate) fn remotes(&self) -> impl Iterator<Item = Remote> {
+        self.paths.remotes()
+    }
+
+    /// Whether the peer has connected.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.pending.is_none()
+    }
+
+    /// Takes a datagram from a proven address. What it holds is in the lanes then; [`Publisher::ring`] tells of it.
+    pub(crate) fn receive(
+        &mut self,
+        from: Remote,
+        datagram: &[u8],
+        around: &mut Surroundings<'_>,
+    ) -> Result<Instant, Ended> {
+        self.heard = around.now;
+        self.ingress.receive(from, datagram, around.now).map_err(failed)?;
+        self.drain(around)
+    }
+
+    /// Does what is due, and what viewers wish. Says when to run again, or why the session is over.
+    pub(crate) fn run(&mut self, around: &mut Surroundings<'_>) -> Result<Instant, Ended> {
+        self.check_life(around.now)?;
+        self.ingress.advance(around.now).map_err(failed)?;
+        self.drain(around)
+    }
+
+    /// Wakes the readers of all lanes in which there is something new.
+    pub(crate) fn ring(&mut self) {
+        self.sources.iter_mut().for_each(Source::ring);
+    }
+
+    fn check_life(&mut self, now: Instant) -> Result<(), Ended> {
+        match self.readiness {
+            Readiness::Connecting(until) if now >= until => {
+                limits::WEBRTC_FIRST_CHECK_MS.hit();
+                return Err(Ended::NeverConnected);
+            }
+            Readiness::Silent(until) if now >= until => {
+                limits::WEBRTC_MEDIA_MS.hit();
+                return Err(Ended::NoMedia);
+            }
+            Readiness::Partial(until) if now >= until => self.become_ready(),
+            _ => {}
+        }
+        if self.is_connected() && now >= self.silence_ends() {
+            limits::WEBRTC_PUBLISHER_SILENCE_MS.hit();
+            return Err(Ended::Silent);
+        }
+        Ok(())
+    }
+
+    fn silence_ends(&self) -> Instant {
+        self.heard + limits::WEBRTC_PUBLISHER_SILENCE_MS.get_duration()
+    }
+
+    fn drain(&mut self, around: &mut Surroundings<'_>) -> Result<Instant, Ended> {
+        loop {
+            let next = {
+                let Publisher { ingress, paths, notices, .. } = self;
+                ingress.drain(
+                    |remote, datagram| around.outbox.send(remote, paths.local(remote), datagram),
+                    |notice| notices.push(notice),
+                )
+            };
+            let next = next.map_err(failed)?;
+            let mut notices = std::mem::take(&mut self.notices);
+            let mut closed = false;
+            for notice in notices.drain(..) {
+                match notice {
+                    Notice::Connected => self.connect(around),
+                    Notice::Closed => closed = true,
+                    Notice::Packet(packet) => self.take(&packet, around),
+                    Notice::Report { ssrc, timestamp, captured } => {
+                        if let Some(source) = self.sources.iter_mut().find(|source| source.ssrc == ssrc) {
+                            source.report(timestamp, captured);
+                            source::align(&mut self.sources);
+                        }
+                    }
+                }
+            }
+            self.notices = notices;
+            if closed {
+                return Err(Ended::PeerLeft);
+            }
+            if !self.say_wishes(around) && next > around.now {
+                return Ok(self.deadline(next));
+            }
+            self.ingress.advance(around.now).map_err(failed)?;
+        }
+    }
+
+    /// The peer has proved to be who the offer says.
+    fn connect(&mut self, around: &mut Surroundings<'_>) {
+        self.pending = None;
+        around.counters.connected.add(1);
+        if let Readiness::Connecting(_) = self.readiness {
+            self.readiness = Readiness::Silent(around.now + limits::WEBRTC_MEDIA_MS.get_duration());
+        }
+    }
+
+    /// Writes a packet to the lane that it belongs to.
+    fn take(&mut self, packet: &Incoming, around: &mut Surroundings<'_>) {
+        let known = self.sources.iter().position(|source| source.ssrc == packet.ssrc);
+        let Some(index) = known.or_else(|| self.begin(packet, around.now)) else {
+            return;
+        };
+        let Some(source) = self.sources.get_mut(index) else { return };
+        let section = self.sections.get(source.section);
+        let Some(format) = section.and_then(|section| section.format(packet.payload_type)) else {
+            return;
+        };
+        let passed = around.now.saturating_duration_since(self.publication.stream().epoch());
+        source.write(packet, format, passed + self.shift);
+        around.counters.packets_received.add(1);
+        self.received.packets.fetch_add(1, Relaxed);
+        self.received.bytes.fetch_add(packet.payload.len() as u64, Relaxed);
+    }
+
+    /// Finds or makes the source of a packet whose number is new.
+    fn begin(&mut self, packet: &Incoming, now: Instant) -> Option<usize> {
+        let (section, rid) = self.ingress.place_of(packet.ssrc)?;
+        let known = self.sources.iter().position(|source| source.section == section && source.rid == rid);
+        if known.is_some() {
+            return known;
+        }
+        let codec = self.sections.get(section)?.format(packet.payload_type)?.codec;
+        let parameters = source::parameters(codec)?;
+        let writer = match self.publication.add_packets(parameters.clone()) {
+            Ok(writer) => writer,
+            Err(error) => {
+                tracing::warn!(stream = %self.publication.stream().name(), %error, "a track of a publisher is left out");
+                return None;
+            }
+        };
+        self.sources.push(Source::new((section, rid), packet.ssrc, &parameters, writer, &self.bell));
+        self.begun(now);
+        Some(self.sources.len() - 1)
+    }
+
+    /// A track has begun.
+    fn begun(&mut self, now: Instant) {
+        let has_begun = |section: usize| self.sources.iter().any(|source| source.section == section);
+        if (0..self.sections.len()).all(has_begun) {
+            self.become_ready();
+        } else if let Readiness::Silent(_) = self.readiness {
+            self.readiness = Readiness::Partial(now + OTHER_TRACKS);
+        }
+    }
+
+    fn become_ready(&mut self) {
+        if self.readiness != Readiness::Ready {
+            self.readiness = Readiness::Ready;
+            self.publication.ready();
+        }
+    }
+
+    /// Asks the peer for key frames and tells it the ceiling. Says whether it did.
+    fn say_wishes(&mut self, around: &mut Surroundings<'_>) -> bool {
+        let mut any = false;
+        for source in &mut self.sources {
+            if !source.wants_key_frame(around.now) {
+                continue;
+            }
+            if let Some(section) = self.sections.get(source.section)
+                && self.ingress.request_key_frame(source.ssrc, section)
+            {
+                self.received.key_frames_requested.fetch_add(1, Relaxed);
+                any = true;
+            }
+        }
+        any | self.say_ceiling(around.now)
+    }
+
+    fn say_ceiling(&mut self, now: Instant) -> bool {
+        let is_due = self.ceiling_due.is_none_or(|due| due <= now);
+        let video = self.sources.iter().find(|source| source.is_video());
+        let (Some(bits), Some(source), true) = (self.bitrate_max, video, is_due) else {
+            return false;
+        };
+        let takes = self.sections.get(source.section).is_some_and(Section::takes_bitrates);
+        self.ceiling_due = Some(now + CEILING_INTERVAL);
+        if takes {
+            self.ingress.request_bitrate(source.ssrc, bits);
+        }
+        let lost = self.sources.iter().map(Source::lost).sum();
+        self.received.packets_lost.store(lost, Relaxed);
+        takes
+    }
+
+    fn deadline(&self, next: Instant) -> Instant {
+        let readiness = match self.readiness {
+            Readiness::Connecting(until) | Readiness::Silent(until) | Readiness::Partial(until) => Some(until),
+            Readiness::Ready => None,
+        };
+        let silence = self.is_connected().then(|| self.silence_ends());
+        let wishes = self.sources.iter().filter_map(Source::due);
+        wishes.chain(readiness).chain(silence).chain(self.ceiling_due).fold(next, Instant::min)
+    }
+
+    /// Begins ICE anew under other credentials.
+    pub(crate) fn restart_ice(&mut self, local: &IceCredentials, remote: &IceCredentials) {
+        self.ingress.restart_ice(local, remote);
+    }
+
+    /// Tells the peer that the session is over, as far as it can be reached.
+    pub(crate) fn say_farewell(&mut self, around: &mut Surroundings<'_>) {
+        self.ingress.close();
+        let Publisher { ingress, paths, .. } = self;
+        let sent = ingress.drain(|remote, datagram| around.outbox.send(remote, paths.local(remote), datagram), |_| {});
+        if let Err(error) = sent {
+            tracing::debug!(%error, "a WebRTC publisher could not be said farewell to");
+        }
+    }
+
+    /// Leaves the stream: ended at once if that was asked for, else left to whoever comes back in time.
+    pub(crate) fn leave(self, ended: &Ended) {
+        let Publisher { publication, sources, .. } = self;
+        drop(sources);
+        match ended {
+            Ended::Deleted => publication.end("the publisher has ended it"),
+            Ended::Stream(reason) => publication.end(reason),
+            _ => drop(publication),
+        }
+    }
+}
+
+fn failed(error: str0m::RtcError) -> Ended {
+    Ended::Failed(error.to_string())
 }

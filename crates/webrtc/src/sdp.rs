@@ -13,19 +13,20 @@
 //! | RFC 6184 §8, RFC 7587 §7, RFC 9143 | payload formats in SDP |
 
 mod answer;
+pub(crate) mod extension;
 mod format;
 mod fragment;
 mod offer;
 mod section;
 
-pub(crate) use answer::{Candidates, Decision, Local, MID_EXTENSION, write};
-pub(crate) use format::{Format, choose};
+pub(crate) use answer::{Candidates, Decision, Local, write};
+pub(crate) use format::{BitrateRange, Format, choose, receivable};
 pub use fragment::Fragment;
 pub(crate) use fragment::write as write_fragment;
 pub(crate) use offer::{IceCredentials, Role};
 pub use offer::{Offer, OfferError};
-pub(crate) use section::MediaSection;
 pub use section::{Direction, Kind};
+pub(crate) use section::{MediaSection, OfferedSource};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -18,8 +18,10 @@ pub enum Ended {
     NeverConnected,
     /// Nothing was heard of the peer for too long.
     Silent,
-    /// The stream ended, or someone ended this viewer's session.
+    /// The stream ended, or someone ended this session.
     Stream(String),
+    /// The publisher connected and sent no media in time.
+    NoMedia,
     /// The transport failed: the peer broke its rules.
     Failed(String),
     /// This program failed.
@@ -31,10 +33,11 @@ pub enum Ended {
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Ended::Deleted => f.write_str("ended by the viewer"),
-            Ended::PeerLeft => f.write_str("closed by the viewer"),
-            Ended::NeverConnected => f.write_str("the viewer did not connect in time"),
-            Ended::Silent => f.write_str("the viewer has gone silent"),
+            Ended::Deleted => f.write_str("ended by the peer"),
+            Ended::PeerLeft => f.write_str("closed by the peer"),
+            Ended::NeverConnected => f.write_str("the peer did not connect in time"),
+            Ended::Silent => f.write_str("the peer has gone silent"),
+            Ended::NoMedia => f.write_str("the publisher has sent no media"),
             Ended::Stream(reason) => f.write_str(reason),
             Ended::Failed(reason) => write!(f, "the transport failed: {reason}"),
             Ended::Bug => f.write_str("the server failed"),

@@ -16,6 +16,7 @@ mod core;
 mod demux;
 mod join;
 mod outbox;
+mod publish;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -297,6 +298,28 @@ impl Shard {
     }
 
     fn publish(&self, request: PublishRequest) {
-        let _ = request.answer.send(Err(PublishError::Full));
+        let PublishRequest { offer, publication, options, pending, answer } = request;
+        let terminated = publication.terminated();
+        let published = self.core.borrow_mut().publish(offer, publication, &options, pending, now());
+        let reply = published.map(|published| {
+            let (shard, place) = (self.clone(), published.accepted.session.place);
+            let mut over = published.accepted.session.ended.clone();
+            let serve = async move {
+                loop {
+                    published.bell.rung().await;
+                    shard.core.borrow_mut().wake(place, now());
+                }
+            };
+            let shard = self.clone();
+            tokio::task::spawn_local(async move {
+                tokio::select! {
+                    reason = terminated => shard.core.borrow_mut().end(place, Ended::Stream(reason), now()),
+                    _ = over.wait_for(Option::is_some) => {}
+                    () = serve => {}
+                }
+            });
+            published.accepted
+        });
+        let _ = answer.send(reply);
     }
 }

@@ -32,6 +32,8 @@ counters! {
     connected,
     #[doc = "Media packets sent."]
     packets,
+    #[doc = "Media packets received."]
+    packets_received,
     #[doc = "Media packets sent again because a viewer asked."]
     packets_again,
     #[doc = "Datagrams sent."]

@@ -1,5 +1,6 @@
 //! Payload formats, both ways, on the wire and under attack.
 
+mod entry;
 mod equal_size;
 mod extend;
 mod fixtures;

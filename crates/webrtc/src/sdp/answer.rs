@@ -5,6 +5,7 @@ use std::{fmt::Write, net::SocketAddr};
 use str0m::crypto::Fingerprint;
 
 use super::{
+    extension,
     format::Format,
     offer::{IceCredentials, Offer, Role},
     section::MediaSection,
@@ -21,6 +22,17 @@ pub(crate) enum Decision {
         source: u32,
         /// And of its retransmissions.
         retransmissions: Option<u32>,
+    },
+    /// Media is received in it.
+    Receive {
+        /// The payload types that the peer may send.
+        formats: Vec<Format>,
+        /// Header extensions by their number.
+        extensions: Vec<(u8, &'static str)>,
+        /// The names of renditions.
+        rids: Vec<String>,
+        /// Bits in a second that the peer is asked not to exceed.
+        bitrate_max: Option<u64>,
     },
     /// It could carry a codec, but there is nothing to send: it stays in the bundle and idle.
     Idle(Format),
@@ -93,19 +105,50 @@ pub(crate) fn write(offer: &Offer, decisions: &[Decision], local: &Local<'_>) ->
         match decision {
             Decision::Refuse => refuse(&mut sdp, section),
             Decision::Idle(format) => {
-                take(&mut sdp, section, std::slice::from_ref(format), offer.role, local, first);
+                take(&mut sdp, section, std::slice::from_ref(format), None, offer.role, local, first);
+                extensions(&mut sdp, &local.mid());
                 line(&mut sdp, "a=inactive");
                 first = false;
             }
             Decision::Send { formats, source, retransmissions } => {
-                take(&mut sdp, section, formats, offer.role, local, first);
+                take(&mut sdp, section, formats, None, offer.role, local, first);
+                extensions(&mut sdp, &local.mid());
                 line(&mut sdp, "a=sendonly");
                 sources(&mut sdp, section, *source, *retransmissions, local.cname);
+                first = false;
+            }
+            Decision::Receive { formats, extensions: taken, rids, bitrate_max } => {
+                take(&mut sdp, section, formats, *bitrate_max, offer.role, local, first);
+                extensions(&mut sdp, taken);
+                line(&mut sdp, "a=recvonly");
+                renditions(&mut sdp, rids);
                 first = false;
             }
         }
     }
     sdp
+}
+
+/// RFC 8851 §4, RFC 8853 §5.1.
+fn renditions(sdp: &mut String, rids: &[String]) {
+    for rid in rids {
+        line(sdp, &format!("a=rid:{rid} recv"));
+    }
+    if !rids.is_empty() {
+        line(sdp, &format!("a=simulcast:recv {}", rids.join(";")));
+    }
+}
+
+fn extensions(sdp: &mut String, extensions: &[(u8, &'static str)]) {
+    for (number, uri) in extensions {
+        line(sdp, &format!("a=extmap:{number} {uri}"));
+    }
+}
+
+impl Local<'_> {
+    fn mid(&self) -> Vec<(u8, &'static str)> {
+        self.mid_extension.map(|number| (number, extension::MID)).into_iter().collect()
+    }
 }
 
 fn line(sdp: &mut String, text: &str) {
@@ -123,11 +166,24 @@ fn refuse(sdp: &mut String, section: &MediaSection) {
     line(sdp, "a=inactive");
 }
 
-fn take(sdp: &mut String, section: &MediaSection, formats: &[Format], role: Role, local: &Local<'_>, first: bool) {
+fn take(
+    sdp: &mut String,
+    section: &MediaSection,
+    formats: &[Format],
+    bitrate_max: Option<u64>,
+    role: Role,
+    local: &Local<'_>,
+    first: bool,
+) {
     let numbers = formats.iter().flat_map(|format| [Some(format.payload_type), format.retransmission]);
     let numbers: Vec<String> = numbers.flatten().map(|number| number.to_string()).collect();
     line(sdp, &format!("m={} 9 {} {}", section.name, section.protocol, numbers.join(" ")));
     line(sdp, "c=IN IP4 0.0.0.0");
+    if let Some(bits) = bitrate_max {
+        // Kilobits for those who know only the old word, bits for the others (RFC 8866 §5.8, RFC 3890 §6.2).
+        line(sdp, &format!("b=AS:{}", bits.div_ceil(1_000)));
+        line(sdp, &format!("b=TIAS:{bits}"));
+    }
     if let Some(mid) = &section.mid {
         line(sdp, &format!("a=mid:{mid}"));
     }
@@ -136,14 +192,8 @@ fn take(sdp: &mut String, section: &MediaSection, formats: &[Format], role: Role
     if section.reduced_size {
         line(sdp, "a=rtcp-rsize");
     }
-    if let Some(number) = local.mid_extension {
-        line(sdp, &format!("a=extmap:{number} {}", MID_EXTENSION));
-    }
     formats.iter().for_each(|format| payload(sdp, format));
 }
-
-/// The header extension that names the media section a packet belongs to (RFC 9143 §15).
-pub(crate) const MID_EXTENSION: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 
 fn transport(sdp: &mut String, role: Role, local: &Local<'_>, first: bool) {
     line(sdp, &format!("a=ice-ufrag:{}", local.ice.fragment));

@@ -41,6 +41,60 @@ pub(crate) fn choose(section: &MediaSection, source: Option<&TrackParameters>) -
     chosen.into_iter().map(|(_, payload, codec)| format(section, payload, codec, source)).collect()
 }
 
+/// Feedback that a publisher is answered for: what asks for packets again, for key frames, and for a bitrate.
+const PUBLISHER_FEEDBACK: [&str; 5] = ["goog-remb", "transport-cc", "ccm fir", "nack", "nack pli"];
+
+/// All formats of a section that can be received, in the order of the offer, which is that of the peer's preference.
+///
+/// H.264 in packetization mode 0 is taken only where there is no mode 1: it cannot carry large slices.
+pub(crate) fn receivable(section: &MediaSection, strip: &[Codec], bitrate: &BitrateRange) -> Vec<Format> {
+    let is_video = section.kind == Kind::Video;
+    let is_mode_1 = |payload: &Payload| parameter(payload, "packetization-mode") == Some("1");
+    let has_mode_1 = section.payloads.iter().any(|payload| is_h264(payload) && is_mode_1(payload));
+    let carried = section.payloads.iter().filter_map(|payload| {
+        let codec = match is_h264(payload) {
+            true => (is_mode_1(payload) || !has_mode_1).then_some(Codec::H264)?,
+            false => carries(payload, None)?.0,
+        };
+        let fits = (codec.kind() == TrackKind::Video) == is_video && !strip.contains(&codec);
+        fits.then_some((payload, codec))
+    });
+    let format = |(payload, codec): (&Payload, Codec)| {
+        let offered = |kind: &&str| payload.feedback.iter().any(|feedback| feedback == *kind);
+        Format {
+            parameters: received_parameters(payload, codec, bitrate),
+            feedback: PUBLISHER_FEEDBACK.iter().copied().filter(offered).collect(),
+            ..format(section, payload, codec, None)
+        }
+    };
+    carried.map(format).collect()
+}
+
+/// The bitrate that a publisher is asked to keep to, in bits per second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BitrateRange {
+    pub(crate) min: Option<u64>,
+    pub(crate) max: Option<u64>,
+}
+
+fn is_h264(payload: &Payload) -> bool {
+    payload.name.eq_ignore_ascii_case("H264") && payload.clock_rate == 90_000
+}
+
+/// What the publisher offered, and for video the words by which Chromium's encoder takes a floor and a ceiling.
+fn received_parameters(payload: &Payload, codec: Codec, bitrate: &BitrateRange) -> Option<String> {
+    let mut words: Vec<String> = payload.parameters.iter().cloned().collect();
+    if codec == Codec::Opus && !payload.parameters.as_deref().unwrap_or_default().contains("stereo=1") {
+        words.push("stereo=1".to_owned());
+    }
+    if codec.kind() == TrackKind::Video {
+        let kilobits = |bits: u64| bits.div_ceil(1_000);
+        words.extend(bitrate.min.map(|bits| format!("x-google-min-bitrate={}", kilobits(bits))));
+        words.extend(bitrate.max.map(|bits| format!("x-google-max-bitrate={}", kilobits(bits))));
+    }
+    (!words.is_empty()).then(|| words.join(";"))
+}
+
 fn format(section: &MediaSection, payload: &Payload, codec: Codec, source: Option<&TrackParameters>) -> Format {
     let channels = if payload.channels > 1 { format!("/{}", payload.channels) } else { String::new() };
     let is_video = codec.kind() == TrackKind::Video;

@@ -32,6 +32,11 @@ impl Direction {
     pub fn receives(self) -> bool {
         matches!(self, Direction::SendReceive | Direction::ReceiveOnly)
     }
+
+    /// Whether the peer wants to send.
+    pub fn sends(self) -> bool {
+        matches!(self, Direction::SendReceive | Direction::SendOnly)
+    }
 }
 
 /// One media section of an offer.
@@ -50,6 +55,17 @@ pub(crate) struct MediaSection {
     pub(crate) payloads: Vec<Payload>,
     pub(crate) extensions: Vec<(u8, String)>,
     pub(crate) reduced_size: bool,
+    /// What it says of its synchronization sources, in its order.
+    pub(crate) sources: Vec<OfferedSource>,
+    /// The names of the renditions that the peer wants to send (RFC 8853 §5.1), in its order.
+    pub(crate) rids: Vec<String>,
+}
+
+/// A source of media, with the source of its retransmissions where the offer names one (RFC 5576 §4.1, RFC 4588 §8.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OfferedSource {
+    pub(crate) main: u32,
+    pub(crate) retransmissions: Option<u32>,
 }
 
 /// One payload type of a media section.
@@ -108,6 +124,8 @@ impl MediaSection {
             payloads,
             extensions: read_extensions(attributes),
             reduced_size: has(attributes, "rtcp-rsize"),
+            sources: read_sources(attributes)?,
+            rids: read_rids(attributes)?,
         })
     }
 }
@@ -184,6 +202,63 @@ fn read_extensions(attributes: &[Attribute]) -> Vec<(u8, String)> {
     });
     read.collect()
 }
+
+/// The sources of `a=ssrc` and `a=ssrc-group:FID`. Some peers name retransmissions in the group alone.
+fn read_sources(attributes: &[Attribute]) -> Result<Vec<OfferedSource>, Problem> {
+    let mut pairs = Vec::new();
+    for group in values(attributes, "ssrc-group") {
+        let mut words = group.split_whitespace();
+        let numbers = (words.next() == Some("FID")).then(|| words.map_while(|word| word.parse::<u32>().ok()));
+        let numbers: Vec<u32> = numbers.into_iter().flatten().collect();
+        if let [main, retransmissions] = numbers[..] {
+            pairs.push((main, retransmissions));
+        }
+    }
+    let mut sources: Vec<OfferedSource> = Vec::new();
+    for value in values(attributes, "ssrc") {
+        let Some(main) = value.split_whitespace().next().and_then(|number| number.parse().ok()) else {
+            continue;
+        };
+        let is_known = sources.iter().any(|source| source.main == main);
+        if is_known || pairs.iter().any(|(_, retransmissions)| *retransmissions == main) {
+            continue;
+        }
+        if sources.len() >= limits::WEBRTC_SOURCES.get_usize() {
+            return Err(Problem::Limit(&limits::WEBRTC_SOURCES));
+        }
+        let retransmissions = pairs.iter().find(|(of, _)| *of == main).map(|(_, number)| *number);
+        sources.push(OfferedSource { main, retransmissions });
+    }
+    Ok(sources)
+}
+
+/// The names in `a=rid:NAME send`, where `a=simulcast` wants them sent.
+fn read_rids(attributes: &[Attribute]) -> Result<Vec<String>, Problem> {
+    if !has(attributes, "simulcast") {
+        return Ok(Vec::new());
+    }
+    let mut rids: Vec<String> = Vec::new();
+    for value in values(attributes, "rid") {
+        let mut words = value.split_whitespace();
+        let (Some(name), Some("send")) = (words.next(), words.next()) else {
+            continue;
+        };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if name.len() > RID_BYTES_MAX || !name.chars().all(is_name) {
+            return Err(Problem::Rule("has an a=rid whose name is not made of up to 8 letters and digits"));
+        }
+        if !rids.iter().any(|known| known == name) {
+            rids.push(name.to_owned());
+        }
+    }
+    if rids.len() > limits::WEBRTC_RENDITIONS.get_usize() {
+        return Err(Problem::Limit(&limits::WEBRTC_RENDITIONS));
+    }
+    Ok(rids)
+}
+
+/// The longest name of a rendition that its header extension is read with.
+const RID_BYTES_MAX: usize = 8;
 
 /// The values of all attributes of a name.
 pub(super) fn values<'a>(attributes: &'a [Attribute], name: &str) -> Vec<&'a str> {

@@ -16,10 +16,11 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::{
     Fragment,
     egress::{Common, Remote},
+    participant::Participant,
     sdp::{self, Candidates, IceCredentials},
     session::{Ended, Place},
     statistics::Counters,
-    viewer::{Surroundings, Viewer},
+    viewer::Surroundings,
 };
 
 use super::{
@@ -41,18 +42,21 @@ pub(crate) struct Core {
     pub(super) by_remote: HashMap<Remote, usize>,
     /// Those who watch a stream, by its address in memory.
     pub(super) feeds: HashMap<usize, Feed>,
+    /// Publishers that have brought something since the last [`Core::settle`].
+    unrung: Vec<usize>,
     pub(super) next_serial: u64,
     timers: Timers,
     hurry: Rc<Notify>,
 }
 
-/// A viewer with what the shard knows of it.
+/// A viewer or publisher with what the shard knows of it.
 #[derive(Debug)]
 pub(super) struct Seat {
-    pub(super) viewer: Viewer,
+    pub(super) participant: Participant,
     pub(super) serial: u64,
     pub(super) fragment: String,
-    pub(super) stream: usize,
+    /// Of a viewer: the feed that it is served from.
+    pub(super) feed: Option<usize>,
     pub(super) first_section: Option<(String, String)>,
     pub(super) deadline: Deadline,
     pub(super) ended: watch::Sender<Option<Ended>>,
@@ -95,6 +99,7 @@ impl Core {
             by_fragment: HashMap::new(),
             by_remote: HashMap::new(),
             feeds: HashMap::new(),
+            unrung: Vec::new(),
             next_serial: 0,
             timers: Timers::default(),
             hurry,
@@ -115,12 +120,31 @@ impl Core {
                 continue;
             };
             match seat.deadline.is_due(now) {
-                Ok(()) => self.with(place.index, now, |viewer, around| Some(viewer.run(around))),
+                Ok(()) => self.with(place.index, now, |participant, around| Some(participant.run(around))),
                 Err(Some(later)) => self.set_deadline(place.index, later),
                 Err(None) => {}
             }
         }
         self.outbox.flush();
+    }
+
+    /// To be called when a batch of datagrams has been taken: tells viewers of what publishers have brought, once for
+    /// all of it, and sends what has been gathered.
+    pub(super) fn settle(&mut self) {
+        for index in self.unrung.drain(..) {
+            if let Some(seat) = self.seats.get_mut(index) {
+                seat.participant.ring();
+            }
+        }
+        self.outbox.flush();
+    }
+
+    /// Notes that a publisher may have brought something.
+    pub(super) fn note_arrival(&mut self, index: usize) {
+        let is_publisher = self.seats.get(index).is_some_and(|seat| seat.participant.is_publisher());
+        if is_publisher && self.unrung.last() != Some(&index) {
+            self.unrung.push(index);
+        }
     }
 
     /// Serves some of a stream's viewers, from one position on.
@@ -135,7 +159,7 @@ impl Core {
                 return Delivery::Done;
             };
             let before = feed.viewers.len();
-            self.with(index, now, Viewer::deliver);
+            self.with(index, now, Participant::deliver);
             // A viewer that has ended has given its position to the last.
             let after = self.feeds.get(&stream).map_or(0, |feed| feed.viewers.len());
             position += usize::from(after >= before);
@@ -149,24 +173,24 @@ impl Core {
         self.outbox.resume()
     }
 
-    /// Lets a viewer do something, and does what follows from it: a new deadline, or the end.
+    /// Lets a session do something, and does what follows from it: a new deadline, or the end.
     ///
-    /// A panic ends this viewer and no other.
+    /// A panic ends this session and no other.
     pub(super) fn with(
         &mut self,
         index: usize,
         now: Instant,
-        act: impl FnOnce(&mut Viewer, &mut Surroundings<'_>) -> Option<Result<Instant, Ended>>,
+        act: impl FnOnce(&mut Participant, &mut Surroundings<'_>) -> Option<Result<Instant, Ended>>,
     ) {
         let Some(seat) = self.seats.get_mut(index) else {
             return;
         };
         let bytes_before = self.counters.bytes.get();
         let mut around = Surroundings { outbox: &mut self.outbox, counters: &self.counters, now };
-        let result = catch_unwind(AssertUnwindSafe(|| act(&mut seat.viewer, &mut around)));
+        let result = catch_unwind(AssertUnwindSafe(|| act(&mut seat.participant, &mut around)));
         let sent = self.counters.bytes.get().wrapping_sub(bytes_before);
         if sent > 0 {
-            seat.viewer.subscription().viewer().count_sent(sent);
+            seat.participant.count_sent(sent);
         }
         match result {
             Ok(None) => {}
@@ -176,6 +200,14 @@ impl Core {
                 self.counters.bugs.add(1);
                 self.remove(index, Ended::Bug, now);
             }
+        }
+    }
+
+    /// Runs a session whose bell has rung.
+    pub(super) fn wake(&mut self, place: Place, now: Instant) {
+        if let Some(index) = self.index(place) {
+            self.with(index, now, |participant, around| Some(participant.run(around)));
+            self.outbox.flush();
         }
     }
 
@@ -199,7 +231,7 @@ impl Core {
         let index = self.index(place)?;
         let local = self.new_credentials();
         let seat = self.seats.get_mut(index)?;
-        seat.viewer.restart_ice(&local, &fragment.ice);
+        seat.participant.restart_ice(&local, &fragment.ice);
         self.by_fragment.remove(&seat.fragment);
         seat.fragment = local.fragment.clone();
         self.by_fragment.insert(local.fragment.clone(), index);
@@ -233,35 +265,37 @@ impl Core {
         self.outbox.flush();
     }
 
-    /// Takes a viewer out, with everything that leads to it.
+    /// Takes a session out, with everything that leads to it.
     fn remove(&mut self, index: usize, ended: Ended, now: Instant) {
         let Some(mut seat) = self.seats.try_remove(index) else {
             return;
         };
         self.by_fragment.remove(&seat.fragment);
-        if let Some(feed) = self.feeds.get_mut(&seat.stream) {
+        if let Some(stream) = seat.feed
+            && let Some(feed) = self.feeds.get_mut(&stream)
+        {
             if let Some(position) = feed.viewers.iter().position(|viewer| *viewer == index) {
                 feed.viewers.swap_remove(position);
             }
             if feed.viewers.is_empty() {
                 // Its task sees that nobody is left, and ends.
                 feed.bell.ring();
-                self.feeds.remove(&seat.stream);
+                self.feeds.remove(&stream);
             }
         }
-        if seat.viewer.is_connected() && !matches!(ended, Ended::Bug | Ended::PeerLeft) {
+        if seat.participant.is_connected() && !matches!(ended, Ended::Bug | Ended::PeerLeft) {
             let mut around = Surroundings { outbox: &mut self.outbox, counters: &self.counters, now };
-            let _ = catch_unwind(AssertUnwindSafe(|| seat.viewer.say_farewell(&mut around)));
+            let _ = catch_unwind(AssertUnwindSafe(|| seat.participant.say_farewell(&mut around)));
         }
-        for remote in seat.viewer.remotes().collect::<Vec<_>>() {
+        for remote in seat.participant.remotes() {
             self.forget_remote(remote, index);
             self.outbox.close_connection(remote);
         }
         self.counters.sessions.set(self.seats.len() as u64);
-        let Seat { viewer, ended: over, .. } = seat;
-        tracing::info!(stream = %viewer.subscription().stream().name(), reason = %ended, "a WebRTC session has ended");
+        let Seat { participant, ended: over, .. } = seat;
+        tracing::info!(stream = %participant.stream(), reason = %ended, "a WebRTC session has ended");
         // Whoever waits for the end finds nothing left of the session.
-        drop(viewer);
+        participant.leave(&ended);
         over.send_replace(Some(ended));
     }
 
@@ -272,7 +306,7 @@ impl Core {
 
     #[cfg(test)]
     pub(super) fn pretend_connected(&mut self, place: Place) {
-        self.seats[place.index].viewer.pretend_connected();
+        self.seats[place.index].participant.pretend_connected();
     }
 
     pub(super) fn forget_remote(&mut self, remote: Remote, of: usize) {

@@ -35,10 +35,10 @@ impl Core {
             let remote = Remote { carrier: Carrier::Udp, address: datagram.source };
             self.receive(remote, datagram.destination, datagram.bytes, now);
         }
-        self.outbox.flush();
+        self.settle();
     }
 
-    /// Takes one datagram. Says whether it belonged to a session.
+    /// Takes one datagram; [`Core::settle`] is to follow. Says whether it belonged to a session.
     pub(super) fn receive(&mut self, from: Remote, local: Option<IpAddr>, datagram: &[u8], now: Instant) -> bool {
         self.counters.datagrams_received.add(1);
         let index = match content(datagram) {
@@ -50,7 +50,8 @@ impl Core {
             self.counters.datagrams_ignored.add(1);
             return false;
         };
-        self.with(index, now, |viewer, around| Some(viewer.receive(from, datagram, around)));
+        self.with(index, now, |participant, around| Some(participant.receive(from, datagram, around)));
+        self.note_arrival(index);
         true
     }
 
@@ -59,11 +60,11 @@ impl Core {
         let message = StunMessage::parse(datagram).ok()?;
         let (fragment, _) = message.split_username()?;
         let index = *self.by_fragment.get(fragment)?;
-        let viewer = &mut self.seats.get_mut(index)?.viewer;
-        if !viewer.proves(from, datagram, now) {
+        let participant = &mut self.seats.get_mut(index)?.participant;
+        if !participant.proves(from, datagram, now) {
             return None;
         }
-        let forgotten = viewer.learn(from, local);
+        let forgotten = participant.learn(from, local);
         // The address may have belonged to an earlier session of the same peer.
         self.by_remote.insert(from, index);
         if let Some(forgotten) = forgotten {

@@ -11,8 +11,9 @@ use crate::{
     Offer,
     egress::{Agreed, Egress, Outgoing},
     error::ViewError,
+    participant::Participant,
     sdp::{self, Decision, Format, Kind, Local, MediaSection},
-    session::{Accepted, Place, Session},
+    session::{Accepted, Ended, Place, Session},
     viewer::{Outlet, Viewer},
 };
 
@@ -86,26 +87,34 @@ impl Core {
         };
         let answer = sdp::write(&offer, &decisions(&choice), &local);
 
+        let viewer = Viewer::new(egress, choice.outlets, subscription, bell.clone(), pending, now);
+        let first_section = first_section(&offer, &choice.sections);
+        let (place, over) = self.seat(Participant::Viewer(viewer), credentials.fragment, first_section, Some(stream));
+        let feed = self.feeds.entry(stream);
+        feed.or_insert_with(|| Feed { bell: bell.clone(), viewers: Vec::new() }).viewers.push(place.index);
+        self.with(place.index, now, |participant, around| Some(participant.run(around)));
+        let session = Session { commands, place, ended: over, received: None };
+        Ok(Joined { accepted: Accepted { sdp: answer.into(), session }, new_feed: is_new.then_some((stream, bell)) })
+    }
+
+    /// Gives a seat.
+    pub(super) fn seat(
+        &mut self,
+        participant: Participant,
+        fragment: String,
+        first_section: Option<(String, String)>,
+        feed: Option<usize>,
+    ) -> (Place, watch::Receiver<Option<Ended>>) {
         self.next_serial += 1;
         let serial = self.next_serial;
-        let viewer = Viewer::new(egress, choice.outlets, subscription, bell.clone(), pending, now);
         let (ended, over) = watch::channel(None);
-        let index = self.seats.insert(Seat {
-            viewer,
-            serial,
-            fragment: credentials.fragment.clone(),
-            stream,
-            first_section: first_section(&offer, &choice.sections),
-            deadline: Default::default(),
-            ended,
-        });
-        self.by_fragment.insert(credentials.fragment, index);
-        let feed = self.feeds.entry(stream);
-        feed.or_insert_with(|| Feed { bell: bell.clone(), viewers: Vec::new() }).viewers.push(index);
+        let deadline = Default::default();
+        let fragment_of_seat = fragment.clone();
+        let seat = Seat { participant, serial, fragment: fragment_of_seat, feed, first_section, deadline, ended };
+        let index = self.seats.insert(seat);
+        self.by_fragment.insert(fragment, index);
         self.counters.sessions.set(self.seats.len() as u64);
-        self.with(index, now, |viewer, around| Some(viewer.run(around)));
-        let session = Session { commands, place: Place { index, serial }, ended: over, received: None };
-        Ok(Joined { accepted: Accepted { sdp: answer.into(), session }, new_feed: is_new.then_some((stream, bell)) })
+        (Place { index, serial }, over)
     }
 }
 
@@ -223,7 +232,7 @@ fn sent<'a>(offer: &'a Offer, sections: &'a [SectionChoice]) -> impl Iterator<It
 fn mid_extension(offer: &Offer, sections: &[SectionChoice]) -> Option<u8> {
     let mut number = None;
     for (_, section) in sent(offer, sections) {
-        let (offered, _) = section.extensions.iter().find(|(_, uri)| uri == sdp::MID_EXTENSION)?;
+        let (offered, _) = section.extensions.iter().find(|(_, uri)| uri == sdp::extension::MID)?;
         // 16 bytes is the most that the one-byte form of extensions holds (RFC 8285 §4.2).
         let fits = section.mid.as_ref().is_some_and(|mid| (1..=16).contains(&mid.len()));
         if !fits || number.is_some_and(|number| number != *offered) {

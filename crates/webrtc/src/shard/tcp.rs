@@ -108,7 +108,7 @@ fn take(shard: &Shard, remote: SocketAddr, local: Option<IpAddr>, unframer: &mut
                 taken = if ours { Taken::Ours } else { Taken::Foreign };
             }
             Ok(None) => {
-                core.outbox.flush();
+                core.settle();
                 return taken;
             }
             Err(error) => {

@@ -1,0 +1,127 @@
+//! Who has a seat in a shard: a viewer or a publisher.
+
+use std::{net::IpAddr, time::Instant};
+
+use headwater_media::StreamName;
+
+use crate::{
+    egress::Remote,
+    publisher::Publisher,
+    sdp::IceCredentials,
+    session::Ended,
+    viewer::{Surroundings, Viewer},
+};
+
+/// A viewer or a publisher. What both can do is done here; the shard knows no difference.
+#[derive(Debug)]
+pub(crate) enum Participant {
+    Viewer(Viewer),
+    Publisher(Box<Publisher>),
+}
+
+/// Calls the same method of whichever it is.
+macro_rules! either {
+    ($self:expr, $one:ident => $call:expr) => {
+        match $self {
+            Participant::Viewer($one) => $call,
+            Participant::Publisher($one) => $call,
+        }
+    };
+}
+
+impl Participant {
+    /// Whether a STUN message proves to come from the peer.
+    pub(crate) fn proves(&self, from: Remote, datagram: &[u8], now: Instant) -> bool {
+        either!(self, one => one.proves(from, datagram, now))
+    }
+
+    /// Remembers a proven address. Yields the one that is forgotten for it, if there are too many.
+    pub(crate) fn learn(&mut self, remote: Remote, local: Option<IpAddr>) -> Option<Remote> {
+        either!(self, one => one.learn(remote, local))
+    }
+
+    /// The addresses from which the peer has proved itself.
+    pub(crate) fn remotes(&self) -> Vec<Remote> {
+        either!(self, one => one.remotes().collect())
+    }
+
+    /// Takes a datagram from a proven address.
+    pub(crate) fn receive(
+        &mut self,
+        from: Remote,
+        datagram: &[u8],
+        around: &mut Surroundings<'_>,
+    ) -> Result<Instant, Ended> {
+        either!(self, one => one.receive(from, datagram, around))
+    }
+
+    /// Does what is due. Says when to run again, or why the session is over.
+    pub(crate) fn run(&mut self, around: &mut Surroundings<'_>) -> Result<Instant, Ended> {
+        either!(self, one => one.run(around))
+    }
+
+    /// Sends what is new in the stream; does nothing, and yields `None`, where nothing is.
+    pub(crate) fn deliver(&mut self, around: &mut Surroundings<'_>) -> Option<Result<Instant, Ended>> {
+        match self {
+            Participant::Viewer(viewer) => viewer.deliver(around),
+            Participant::Publisher(_) => None,
+        }
+    }
+
+    /// Tells others of what it has brought.
+    pub(crate) fn ring(&mut self) {
+        if let Participant::Publisher(publisher) = self {
+            publisher.ring();
+        }
+    }
+
+    /// Whether it brings media.
+    pub(crate) fn is_publisher(&self) -> bool {
+        matches!(self, Participant::Publisher(_))
+    }
+
+    /// Whether the peer has connected.
+    pub(crate) fn is_connected(&self) -> bool {
+        either!(self, one => one.is_connected())
+    }
+
+    /// Begins ICE anew under other credentials.
+    pub(crate) fn restart_ice(&mut self, local: &IceCredentials, remote: &IceCredentials) {
+        either!(self, one => one.restart_ice(local, remote));
+    }
+
+    /// Tells the peer that the session is over, as far as it can be reached.
+    pub(crate) fn say_farewell(&mut self, around: &mut Surroundings<'_>) {
+        either!(self, one => one.say_farewell(around));
+    }
+
+    /// Counts bytes sent to the peer, for those who ask about viewers.
+    pub(crate) fn count_sent(&self, bytes: u64) {
+        if let Participant::Viewer(viewer) = self {
+            viewer.subscription().viewer().count_sent(bytes);
+        }
+    }
+
+    /// The stream that it watches or brings.
+    pub(crate) fn stream(&self) -> StreamName {
+        match self {
+            Participant::Viewer(viewer) => viewer.subscription().stream().name().clone(),
+            Participant::Publisher(publisher) => publisher.publication().stream().name().clone(),
+        }
+    }
+
+    /// Leaves the stream.
+    pub(crate) fn leave(self, ended: &Ended) {
+        match self {
+            Participant::Viewer(viewer) => drop(viewer),
+            Participant::Publisher(publisher) => publisher.leave(ended),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn pretend_connected(&mut self) {
+        if let Participant::Viewer(viewer) = self {
+            viewer.pretend_connected();
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The transport of one publisher: ICE, DTLS, SRTP and RTCP, by str0m in RTP mode.
+//!
+//! Datagrams in; packets, reports and datagrams out, and a time to run again. No socket, no clock, no stream.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use headwater_media::Ticks;
+use str0m::{
+    Candidate, Event, Input, Output, Rtc, RtcError,
+    bwe::Bitrate,
+    change::DirectApi,
+    crypto::Fingerprint,
+    media::{KeyframeRequestKind, MediaKind, Mid, Rid},
+    net::{Protocol, Receive},
+    rtp::{Extension, ExtensionMap, RtpPacket, Ssrc},
+};
+
+use crate::{
+    egress::{Carrier, Common, Remote},
+    rtc::{add_format, credentials, stand_in, stand_ins},
+    sdp::{Format, IceCredentials, OfferedSource, Role, extension},
+};
+
+use super::strangers::{Strangers, Verdict};
+
+/// Time between two receiver reports.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// One media section in which something is received.
+#[derive(Clone, Debug)]
+pub(crate) struct Section {
+    pub(crate) is_video: bool,
+    /// Its name in header extensions, or one of ours where it has none.
+    pub(crate) mid: String,
+    pub(crate) formats: Vec<Format>,
+    pub(crate) sources: Vec<OfferedSource>,
+    pub(crate) rids: Vec<String>,
+    pub(crate) extensions: Vec<(u8, &'static str)>,
+}
+
+impl Section {
+    /// The format of a payload type.
+    pub(crate) fn format(&self, payload_type: u8) -> Option<&Format> {
+        self.formats.iter().find(|format| format.payload_type == payload_type)
+    }
+
+    /// Whether the peer listens to estimates of what the network carries (REMB).
+    pub(crate) fn takes_bitrates(&self) -> bool {
+        self.formats.iter().any(|format| format.feedback.contains(&"goog-remb"))
+    }
+
+    /// Whether lost packets may be asked for.
+    fn resends(&self) -> bool {
+        self.formats.iter().any(|format| format.feedback.contains(&"nack"))
+    }
+}
+
+/// What has been agreed on for one publisher.
+#[derive(Clone, Debug)]
+pub(crate) struct Agreed<'a> {
+    pub(crate) local_ice: &'a IceCredentials,
+    pub(crate) remote_ice: &'a IceCredentials,
+    pub(crate) fingerprint: &'a Fingerprint,
+    pub(crate) role: Role,
+    pub(crate) sections: &'a [Section],
+    /// The port that the shard's sockets are bound to.
+    pub(crate) port: u16,
+}
+
+/// A media packet that has come in, lost ones that came again included.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) ssrc: u32,
+    pub(crate) payload_type: u8,
+    /// Extended, so that it does not wrap.
+    pub(crate) sequence: u64,
+    /// Extended, so that it does not wrap.
+    pub(crate) timestamp: Ticks,
+    pub(crate) marker: bool,
+    pub(crate) payload: Arc<[u8]>,
+}
+
+impl From<RtpPacket> for Incoming {
+    fn from(packet: RtpPacket) -> Incoming {
+        Incoming {
+            ssrc: *packet.header.ssrc,
+            payload_type: *packet.header.payload_type,
+            sequence: *packet.seq_no,
+            timestamp: Ticks::try_from(packet.time.numer()).unwrap_or(Ticks::MAX),
+            marker: packet.header.marker,
+            payload: packet.payload,
+        }
+    }
+}
+
+/// What the peer or the transport has to say.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    /// ICE, DTLS and SRTP are up.
+    Connected,
+    /// The peer has closed the session.
+    Closed,
+    /// A packet has come.
+    Packet(Incoming),
+    /// A sender report: this timestamp of this source was captured at that time of the peer's clock.
+    Report { ssrc: u32, timestamp: u32, captured: SystemTime },
+}
+
+/// The transport of one publisher.
+#[derive(Debug)]
+pub(crate) struct Ingress {
+    rtc: Rtc,
+    port: u16,
+    mids: Vec<Mid>,
+    strangers: Strangers,
+    stand_ins: Vec<Candidate>,
+}
+
+impl Ingress {
+    /// A session that waits for its peer.
+    pub(crate) fn new(common: &Common, agreed: &Agreed<'_>, now: Instant) -> Result<Ingress, RtcError> {
+        let mut extensions = ExtensionMap::empty();
+        for (number, uri) in agreed.sections.iter().flat_map(|section| &section.extensions) {
+            if let Some(extension) = known(uri) {
+                extensions.set(*number, extension);
+            }
+        }
+        let mut config = common
+            .config()
+            .set_local_ice_credentials(credentials(agreed.local_ice))
+            .set_ice_lite(true)
+            .set_rtp_mode(true)
+            .set_stats_interval(None)
+            .set_rtcp_report_interval_audio(REPORT_INTERVAL)
+            .set_rtcp_report_interval_video(REPORT_INTERVAL)
+            .set_extension_map(extensions)
+            .clear_codecs();
+        for format in agreed.sections.iter().flat_map(|section| &section.formats) {
+            add_format(&mut config, format);
+        }
+        let mut rtc = config.build(now);
+        let mut api = rtc.direct_api();
+        api.set_ice_controlling(false);
+        api.set_remote_ice_credentials(credentials(agreed.remote_ice));
+        api.set_remote_fingerprint(agreed.fingerprint.clone());
+        let mids = agreed.sections.iter().map(|section| declare(&mut api, section)).collect();
+        let all = || agreed.sections.iter().flat_map(|section| &section.extensions);
+        if all().any(|(_, uri)| *uri == extension::TRANSPORT_SEQUENCE) {
+            api.enable_twcc_feedback();
+        }
+        api.start_dtls(agreed.role == Role::Active)?;
+        let stand_ins = stand_ins(agreed.port);
+        for candidate in &stand_ins {
+            rtc.add_local_candidate(candidate.clone());
+        }
+        Ok(Ingress { rtc, port: agreed.port, mids, strangers: Strangers::new(agreed.sections), stand_ins })
+    }
+
+    /// The fingerprint of this side's certificate.
+    pub(crate) fn fingerprint(&mut self) -> Fingerprint {
+        self.rtc.direct_api().local_dtls_fingerprint().clone()
+    }
+
+    /// Whether a STUN message proves to come from the peer: it carries a checksum under this session's password.
+    pub(crate) fn proves(&self, from: Remote, datagram: &[u8], now: Instant) -> bool {
+        self.receive_input(from, datagram).is_some_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
+    }
+
+    /// Takes a datagram from a proven address; what it holds comes out of the next [`Ingress::drain`]. What makes no
+    /// sense is passed over.
+    pub(crate) fn receive(&mut self, from: Remote, datagram: &[u8], now: Instant) -> Result<(), RtcError> {
+        match self.strangers.look_at(datagram) {
+            Verdict::Known => {}
+            Verdict::TooMany => return Ok(()),
+            Verdict::New { ssrc, section, is_again } => self.expect(ssrc, section, is_again),
+        }
+        match self.receive_input(from, datagram) {
+            Some(receive) => self.rtc.handle_input(Input::Receive(now, receive)),
+            None => Ok(()),
+        }
+    }
+
+    /// Expects a source that says nothing of itself but its payload type.
+    fn expect(&mut self, ssrc: u32, section: usize, is_again: bool) {
+        let Some(mid) = self.mids.get(section).copied() else { return };
+        let mut api = self.rtc.direct_api();
+        let main = match is_again {
+            false => Ssrc::from(ssrc),
+            true => match api.stream_rx_by_mid(mid, None) {
+                Some(stream) => stream.ssrc(),
+                None => return,
+            },
+        };
+        api.expect_stream_rx(main, is_again.then_some(Ssrc::from(ssrc)), mid, None);
+    }
+
+    fn receive_input<'a>(&self, from: Remote, datagram: &'a [u8]) -> Option<Receive<'a>> {
+        let protocol = match from.carrier {
+            Carrier::Udp => Protocol::Udp,
+            Carrier::Tcp => Protocol::Tcp,
+        };
+        let local = stand_in(from.address.is_ipv4(), self.port);
+        Receive::new(protocol, from.address, local, datagram).ok()
+    }
+
+    /// The section and the rendition that a source belongs to.
+    pub(crate) fn place_of(&mut self, ssrc: u32) -> Option<(usize, Option<String>)> {
+        let mut api = self.rtc.direct_api();
+        let stream = api.stream_rx(&Ssrc::from(ssrc))?;
+        let (mid, rid) = (stream.mid(), stream.rid());
+        let section = self.mids.iter().position(|known| *known == mid)?;
+        Some((section, rid.map(|rid| rid.to_string())))
+    }
+
+    /// Lets time pass.
+    pub(crate) fn advance(&mut self, now: Instant) -> Result<(), RtcError> {
+        self.rtc.handle_input(Input::Timeout(now))
+    }
+
+    /// Yields what is to be sent and said, and then when to run again.
+    pub(crate) fn drain(
+        &mut self,
+        mut send: impl FnMut(Remote, &[u8]),
+        mut tell: impl FnMut(Notice),
+    ) -> Result<Instant, RtcError> {
+        loop {
+            match self.rtc.poll_output()? {
+                Output::Timeout(at) => return Ok(at),
+                Output::Transmit(transmit) => {
+                    let carrier = match transmit.proto {
+                        Protocol::Udp => Carrier::Udp,
+                        _ => Carrier::Tcp,
+                    };
+                    send(Remote { carrier, address: transmit.destination }, &transmit.contents);
+                }
+                Output::Event(event) => match event {
+                    Event::Connected => tell(Notice::Connected),
+                    Event::Closed => tell(Notice::Closed),
+                    Event::RtpPacket(packet) => tell(Notice::Packet(packet.into())),
+                    Event::SenderFeedback(feedback) => tell(Notice::Report {
+                        ssrc: *feedback.sender_info.ssrc,
+                        // RTP counts in 32 bits; what is more was added by the reader.
+                        timestamp: feedback.sender_info.rtp_time.numer() as u32,
+                        captured: feedback.sender_info.ntp_time,
+                    }),
+                    _ => {}
+                },
+            }
+        }
+    }
+
+    /// Asks for a key frame, in the way that was agreed on. Says whether there is one.
+    pub(crate) fn request_key_frame(&mut self, ssrc: u32, section: &Section) -> bool {
+        let agreed = |word: &str| section.formats.iter().any(|format| format.feedback.contains(&word));
+        let kind = match (agreed("nack pli"), agreed("ccm fir")) {
+            (true, _) => KeyframeRequestKind::Pli,
+            (false, true) => KeyframeRequestKind::Fir,
+            (false, false) => return false,
+        };
+        let mut api = self.rtc.direct_api();
+        let stream = api.stream_rx(&Ssrc::from(ssrc));
+        stream.map(|stream| stream.request_keyframe(kind)).is_some()
+    }
+
+    /// Tells the peer the most bits in a second that it should send.
+    pub(crate) fn request_bitrate(&mut self, ssrc: u32, bits: u64) {
+        if let Some(stream) = self.rtc.direct_api().stream_rx(&Ssrc::from(ssrc)) {
+            stream.request_remb(Bitrate::from(bits));
+        }
+    }
+
+    /// Begins ICE anew under other credentials (RFC 8445 §9).
+    pub(crate) fn restart_ice(&mut self, local: &IceCredentials, remote: &IceCredentials) {
+        let mut api = self.rtc.direct_api();
+        // Taking the local candidates away and adding them again is what forgets the old pairs.
+        for candidate in &self.stand_ins {
+            api.invalidate_candidate(candidate);
+        }
+        api.set_local_ice_credentials(credentials(local));
+        api.set_remote_ice_credentials(credentials(remote));
+        for candidate in &self.stand_ins {
+            self.rtc.add_local_candidate(candidate.clone());
+        }
+    }
+
+    /// Says farewell, sent by the next [`Ingress::drain`].
+    pub(crate) fn close(&mut self) {
+        if let Err(error) = self.rtc.close() {
+            tracing::debug!(%error, "a WebRTC publisher could not be said farewell to");
+        }
+    }
+}
+
+fn known(uri: &str) -> Option<Extension> {
+    Some(match uri {
+        extension::MID => Extension::RtpMid,
+        extension::RID => Extension::RtpStreamId,
+        extension::REPAIRED_RID => Extension::RepairedRtpStreamId,
+        extension::TRANSPORT_SEQUENCE => Extension::TransportSequenceNumber,
+        _ => return None,
+    })
+}
+
+fn declare(api: &mut DirectApi<'_>, section: &Section) -> Mid {
+    let mid = Mid::from(section.mid.as_str());
+    let kind = if section.is_video { MediaKind::Video } else { MediaKind::Audio };
+    let media = api.declare_media(mid, kind);
+    for rid in &section.rids {
+        media.expect_rid_rx(Rid::from(rid.as_str()));
+    }
+    // Renditions are told apart by their names in the packets, whatever their numbers are.
+    if section.rids.is_empty() {
+        for source in &section.sources {
+            let again = source.retransmissions.map(Ssrc::from);
+            let stream = api.expect_stream_rx(Ssrc::from(source.main), again, mid, None);
+            stream.suppress_nack(!section.resends());
+        }
+    }
+    mid
+}

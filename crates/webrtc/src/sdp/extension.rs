@@ -1,0 +1,16 @@
+//! The header extensions that are of use to this server (RFC 8285).
+
+/// Names the media section that a packet belongs to (RFC 9143 §15).
+pub(crate) const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+/// Names the rendition that a packet belongs to (RFC 8852 §4.3).
+pub(crate) const RID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+/// Names the rendition that a retransmission belongs to (RFC 8852 §4.3).
+pub(crate) const REPAIRED_RID: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
+/// Numbers all packets of a transport, so that the sender can estimate what the network carries.
+pub(crate) const TRANSPORT_SEQUENCE: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+
+/// Those that a publisher may use.
+///
+/// `urn:3gpp:video-orientation` is left out on purpose: a browser that may not tell how a picture is rotated rotates
+/// it before it encodes it, so that viewers of every protocol see it upright.
+pub(crate) const RECEIVED: [&str; 4] = [MID, RID, REPAIRED_RID, TRANSPORT_SEQUENCE];

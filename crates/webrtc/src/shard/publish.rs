@@ -1,0 +1,164 @@
+//! How a publisher is taken in: from an offer to a seat and an answer.
+
+use std::time::Instant;
+
+use headwater_graph::{Bell, Publication};
+use headwater_media::{Codec, limits};
+use headwater_net::Permit;
+
+use crate::{
+    Offer, PublishOptions,
+    error::PublishError,
+    participant::Participant,
+    publisher::{Agreed, Ingress, Publisher, Section},
+    sdp::{self, BitrateRange, Decision, Kind, Local, MediaSection, extension},
+    session::{Accepted, Session},
+};
+
+use super::core::Core;
+
+/// A publisher that has been taken in.
+pub(super) struct Published {
+    pub(super) accepted: Accepted,
+    /// Rung when viewers want something of it.
+    pub(super) bell: Bell,
+}
+
+impl Core {
+    /// Takes a publisher in.
+    pub(super) fn publish(
+        &mut self,
+        offer: Offer,
+        publication: Publication,
+        options: &PublishOptions,
+        pending: Permit,
+        now: Instant,
+    ) -> Result<Published, PublishError> {
+        let commands = self.commands.upgrade().ok_or(PublishError::Stopping)?;
+        if self.seats.len() >= limits::WEBRTC_VIEWERS_PER_SHARD.get_usize() {
+            limits::WEBRTC_VIEWERS_PER_SHARD.hit();
+            return Err(PublishError::Full);
+        }
+        let decisions = decide(&offer, options)?;
+        let sections = sections(&offer, &decisions);
+        let credentials = self.new_credentials();
+        let agreed = Agreed {
+            local_ice: &credentials,
+            remote_ice: &offer.ice,
+            fingerprint: &offer.fingerprint,
+            role: offer.role,
+            sections: &sections,
+            port: self.local.port(),
+        };
+        let ingress = Ingress::new(&self.common, &agreed, now);
+        let mut ingress = ingress.map_err(|error| PublishError::Setup(error.to_string()))?;
+        let local = Local {
+            session: rand::random::<u64>() >> 2,
+            ice: &credentials,
+            fingerprint: &ingress.fingerprint(),
+            candidates: &self.candidates,
+            cname: "",
+            mid_extension: None,
+        };
+        let answer = sdp::write(&offer, &decisions, &local);
+        let first_section = first_section(&offer, &decisions);
+        let publisher = Publisher::new(ingress, sections, publication, options.max_bitrate, pending, now);
+        let (bell, received) = (publisher.bell().clone(), publisher.received().clone());
+        let participant = Participant::Publisher(Box::new(publisher));
+        let (place, over) = self.seat(participant, credentials.fragment, first_section, None);
+        self.with(place.index, now, |participant, around| Some(participant.run(around)));
+        let session = Session { commands, place, ended: over, received: Some(received) };
+        Ok(Published { accepted: Accepted { sdp: answer.into(), session }, bell })
+    }
+}
+
+/// Decides what each section is to become: all that the peer wants to send is received, or the offer is refused.
+///
+/// Source: RFC 9725 §4.4.1: nothing is taken in part.
+fn decide(offer: &Offer, options: &PublishOptions) -> Result<Vec<Decision>, PublishError> {
+    let range = BitrateRange { min: options.min_bitrate, max: options.max_bitrate };
+    let mut decisions = Vec::new();
+    let mut taken = 0;
+    for section in &offer.media {
+        let formats = match section.kind {
+            Kind::Other => Vec::new(),
+            _ => sdp::receivable(section, &options.strip_codecs, &range),
+        };
+        let sends = !section.disabled && section.kind != Kind::Other && section.direction.sends();
+        decisions.push(match (sends, formats) {
+            (true, formats) if formats.is_empty() => return Err(PublishError::NotTaken(no_codec(section))),
+            (true, formats) => {
+                taken += 1;
+                let bitrate_max = options.max_bitrate.filter(|_| section.kind == Kind::Video);
+                let extensions = extensions(offer, section);
+                Decision::Receive { formats, extensions, rids: section.rids.clone(), bitrate_max }
+            }
+            (false, mut formats) if !section.disabled && !formats.is_empty() => Decision::Idle(formats.swap_remove(0)),
+            (false, _) => Decision::Refuse,
+        });
+    }
+    match taken {
+        0 => Err(PublishError::NotTaken(
+            "the offer has no audio or video section that sends; offer sendonly sections to publish".into(),
+        )),
+        _ => Ok(decisions),
+    }
+}
+
+fn no_codec(section: &MediaSection) -> String {
+    const TAKEN: [Codec; 9] = [
+        Codec::H264,
+        Codec::H265,
+        Codec::Vp8,
+        Codec::Vp9,
+        Codec::Av1,
+        Codec::Opus,
+        Codec::G722,
+        Codec::Pcmu,
+        Codec::Pcma,
+    ];
+    let is_video = section.kind == Kind::Video;
+    let names = TAKEN.iter().filter(|codec| (codec.kind() == headwater_media::TrackKind::Video) == is_video);
+    let names: Vec<&str> = names.map(|codec| codec.name()).collect();
+    format!("the {} of the offer has no codec that is taken here; offer one of {}", section.name, names.join(", "))
+}
+
+/// The header extensions of a section that are taken. A number that stands for two things in a bundle stands for
+/// the first (RFC 8843 §9.2).
+fn extensions(offer: &Offer, section: &MediaSection) -> Vec<(u8, &'static str)> {
+    let earlier = || offer.media.iter().flat_map(|section| &section.extensions);
+    let is_first = |number: u8, uri: &str| earlier().find(|(n, _)| *n == number).is_some_and(|(_, first)| first == uri);
+    let known = section.extensions.iter().filter_map(|(number, uri)| {
+        let uri = extension::RECEIVED.into_iter().find(|known| known == uri)?;
+        is_first(*number, uri).then_some((*number, uri))
+    });
+    known.collect()
+}
+
+/// What is received, section by section.
+fn sections(offer: &Offer, decisions: &[Decision]) -> Vec<Section> {
+    let received = offer.media.iter().zip(decisions).filter_map(|(section, decision)| match decision {
+        Decision::Receive { formats, extensions, rids, .. } => Some((section, formats, extensions, rids)),
+        _ => None,
+    });
+    let section =
+        |(index, (section, formats, extensions, rids)): (usize, (&MediaSection, &Vec<_>, &Vec<_>, &Vec<_>))| {
+            // 16 bytes is the most that the one-byte form of extensions holds (RFC 8285 §4.2).
+            let mid = section.mid.clone().filter(|mid| (1..=16).contains(&mid.len()));
+            Section {
+                is_video: section.kind == Kind::Video,
+                mid: mid.unwrap_or_else(|| format!("section{index}")),
+                formats: formats.clone(),
+                sources: section.sources.clone(),
+                rids: rids.clone(),
+                extensions: extensions.clone(),
+            }
+        };
+    received.enumerate().map(section).collect()
+}
+
+fn first_section(offer: &Offer, decisions: &[Decision]) -> Option<(String, String)> {
+    let mut taken = offer.media.iter().zip(decisions).filter(|(_, decision)| !matches!(decision, Decision::Refuse));
+    let (section, _) = taken.next()?;
+    Some((section.name.clone(), section.mid.clone()?))
+}
