@@ -102,7 +102,7 @@
     video.requestVideoFrameCallback(step);
   }
 
-  async function play(whep, onlyTcp) {
+  async function play(whep, { onlyTcp, via }) {
     video = document.createElement("video");
     video.autoplay = video.muted = video.playsInline = true;
     video.style = "position:fixed;inset:0;width:640px;height:360px";
@@ -126,7 +126,15 @@
     if (reply.status !== 201) { seen.problem = `${reply.status}: ${text.slice(0, 300)}`; return; }
     location_ = new URL(reply.headers.get("Location"), whep).href;
     if (onlyTcp) text = text.split("\r\n").filter((line) => !/^a=candidate:.* udp /i.test(line)).join("\r\n");
+    if (via) text = elsewhere(text, via);
     await peer.setRemoteDescription({ type: "answer", sdp: text });
+  }
+
+  // The server's UDP candidates at another address, as if that were the way to it, and none over TCP (RFC 8839 section 5.1).
+  function elsewhere(sdp, via) {
+    const [host, port] = via.split(":");
+    const lines = sdp.split("\r\n").filter((line) => !/^a=candidate:.* tcp /i.test(line));
+    return lines.map((line) => line.replace(/^(a=candidate:\S+ \d+ udp \d+) \S+ \d+/i, `$1 ${host} ${port}`)).join("\r\n");
   }
 
   async function find() {
@@ -152,9 +160,9 @@
     return found;
   }
 
-  window.observe = async (whep, onlyTcp) => {
+  window.observe = async (whep, way) => {
     try {
-      await (whep ? play(whep, onlyTcp) : find());
+      await (whep ? play(whep, way) : find());
       if (video) watchFrames();
       else if (!seen.problem) seen.problem = "there is no video element in the page";
     } catch (error) {

@@ -1,7 +1,7 @@
 // Watches one page in headless Chromium and tells what it sees, one JSON object a line, until its input ends.
 //
 // Argument: {"url": page to open, "whep": WHEP address to play with our own client, or absent to watch the page's own
-// video element, "onlyTcp": as if UDP were blocked, "screenshot": file to write at the end, "width", "height", "dark": how the window looks}.
+// video element, "onlyTcp": as if UDP were blocked, "via": host:port to reach the server's media at instead of its own, "screenshot": file to write at the end, "width", "height", "dark": how the window looks}.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -40,9 +40,9 @@ page.on("request", (sent) => {
 try {
   await page.goto(request.url, { waitUntil: "load" });
   await page.addScriptTag({ content: readFileSync(new URL("observe.js", import.meta.url), "utf8") });
-  await page.evaluate(({ whep, onlyTcp }) => window.observe(whep, onlyTcp), {
+  await page.evaluate(({ whep, way }) => window.observe(whep, way), {
     whep: request.whep ?? null,
-    onlyTcp: request.onlyTcp ?? false,
+    way: { onlyTcp: request.onlyTcp ?? false, via: request.via ?? null },
   });
 } catch (error) {
   say({ error: String(error) });

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value, json};
 
-use crate::{program::Program, tools};
+use crate::{network::Relay, program::Program, tools};
 
 /// A browser that watches one stream. Dropping it closes it.
 #[derive(Debug)]
@@ -47,6 +47,16 @@ impl Browser {
     pub fn play_without_udp(whep: &str) -> Result<Browser> {
         let origin = whep.split('/').take(3).collect::<Vec<_>>().join("/");
         Browser::launch(json!({ "url": format!("{origin}/healthz"), "whep": whep, "onlyTcp": true }))
+    }
+
+    /// The same with media that goes through a relay.
+    ///
+    /// # Errors
+    /// When a tool is missing.
+    pub fn play_via(whep: &str, relay: &Relay) -> Result<Browser> {
+        let origin = whep.split('/').take(3).collect::<Vec<_>>().join("/");
+        let via = relay.address().to_string();
+        Browser::launch(json!({ "url": format!("{origin}/healthz"), "whep": whep, "via": via }))
     }
 
     /// Opens a page of the server and watches its own player.

@@ -13,6 +13,7 @@ pub mod browser;
 pub mod flv;
 pub mod fuzzing;
 pub mod http;
+pub mod network;
 pub mod noise;
 pub mod origin;
 pub mod players;
