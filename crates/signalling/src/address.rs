@@ -42,9 +42,14 @@ impl std::fmt::Debug for SessionId {
     }
 }
 
-/// Whether a path is for [`router`](crate::router): it ends in `/whep`, or in `/whep/` and the id of a session.
+/// Whether a path is for [`Whep`](crate::Whep): it ends in `/whep`, or in `/whep/` and the id of a session.
 pub fn is_whep(path: &str) -> bool {
     split(path, "whep").is_some()
+}
+
+/// Whether a path is for [`Whip`](crate::Whip): it ends in `/whip`, or in `/whip/` and the id of a session.
+pub fn is_whip(path: &str) -> bool {
+    split(path, "whip").is_some()
 }
 
 /// Reads a path that ends in the word of an endpoint, such as `whep`. `None` where it does not end so.

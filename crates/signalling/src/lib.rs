@@ -1,9 +1,11 @@
-//! Signalling over HTTP: how a viewer's offer comes in, and how its session is spoken to afterwards.
+//! Signalling over HTTP: how the offers of viewers and publishers come in, and how their sessions are spoken to
+//! afterwards.
 //!
 //! | document | what |
 //! |---|---|
 //! | draft-ietf-wish-whep | playing: WHEP |
-//! | RFC 9725 §4.2 to §4.6 | the resource of a session: trickle, ICE restart, end, and what is answered |
+//! | RFC 9725 | publishing: WHIP; the resource of a session: trickle, ICE restart, end, and what is answered |
+//! | RFC 6750 §2.1 | bearer tokens |
 //! | RFC 8840 §9 | fragments of a session description |
 //! | RFC 9110 | conditional requests, status codes |
 //!
@@ -14,12 +16,18 @@
 //! OPTIONS both                                               204, Accept-Post or Accept-Patch
 //! ```
 //!
+//! `whip` in place of `whep` publishes.
+//!
 //! What is refused is refused with a status and a sentence that says what happened and what to do.
 
 mod address;
+mod endpoint;
 mod reply;
+mod request;
 mod resource;
 mod whep;
+mod whip;
 
-pub use address::is_whep;
-pub use whep::{SERVED, Whep, router};
+pub use address::{is_whep, is_whip};
+pub use whep::{SERVED, Whep};
+pub use whip::Whip;

@@ -35,6 +35,10 @@ impl IntoResponse for Refusal {
         if let Some(seconds) = self.retry_after_s {
             set(&mut response, header::RETRY_AFTER, &seconds.to_string());
         }
+        // RFC 9110 §11.6.1: who refuses for want of authority says how it is shown.
+        if self.status == StatusCode::UNAUTHORIZED {
+            set(&mut response, header::WWW_AUTHENTICATE, "Bearer");
+        }
         if let Some(methods) = self.allow {
             set(&mut response, header::ALLOW, methods);
         }

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use crate::{
     address::SessionId,
     reply::{Refusal, reply, set},
+    request::bearer,
 };
 
 /// The media type of a fragment of a session description (RFC 8840 §9.2).
@@ -38,7 +39,12 @@ struct Resource {
     tag: String,
     /// When the present second of PATCH requests began, and how many came.
     patches: (Instant, u64),
+    /// The token that the session was begun with.
+    token: Option<String>,
 }
+
+/// How long the end of a session is waited for, so that its name is free when that is said.
+const END_TIME: Duration = Duration::from_secs(1);
 
 /// A strong entity tag (RFC 9110 §8.8.3).
 fn new_tag() -> String {
@@ -47,10 +53,17 @@ fn new_tag() -> String {
 
 impl Resources {
     /// Keeps a session until it ends; yields its entity tag.
-    pub(crate) fn add(&self, id: SessionId, stream: StreamName, session: Session, fragment: String) -> String {
+    pub(crate) fn add(
+        &self,
+        id: SessionId,
+        stream: StreamName,
+        session: Session,
+        fragment: String,
+        token: Option<String>,
+    ) -> String {
         let tag = new_tag();
         let patches = (Instant::now(), 0);
-        let resource = Resource { stream, session: session.clone(), fragment, tag: tag.clone(), patches };
+        let resource = Resource { stream, session: session.clone(), fragment, tag: tag.clone(), patches, token };
         self.0.lock().insert(id, resource);
         let resources = self.clone();
         tokio::spawn(async move {
@@ -65,7 +78,17 @@ impl Resources {
         self.0.lock().len()
     }
 
-    fn find(&self, stream: &StreamName, id: SessionId) -> Result<Resource, Refusal> {
+    /// A session, for someone who shows the token that it was begun with.
+    fn find(&self, stream: &StreamName, id: SessionId, headers: &HeaderMap) -> Result<Resource, Refusal> {
+        let resource = self.find_any(stream, id)?;
+        if resource.token.is_some() && bearer(headers)? != resource.token {
+            let sentence = "send the bearer token that the session was begun with";
+            return Err(Refusal::new(StatusCode::UNAUTHORIZED, sentence));
+        }
+        Ok(resource)
+    }
+
+    fn find_any(&self, stream: &StreamName, id: SessionId) -> Result<Resource, Refusal> {
         let resources = self.0.lock();
         let resource = resources.get(&id).filter(|resource| resource.stream == *stream);
         let gone = || {
@@ -76,10 +99,16 @@ impl Resources {
     }
 
     /// Ends a session.
-    pub(crate) async fn delete(&self, stream: &StreamName, id: SessionId) -> Result<Response, Refusal> {
-        let resource = self.find(stream, id)?;
+    pub(crate) async fn delete(
+        &self,
+        stream: &StreamName,
+        id: SessionId,
+        headers: &HeaderMap,
+    ) -> Result<Response, Refusal> {
+        let resource = self.find(stream, id, headers)?;
         self.0.lock().remove(&id);
         resource.session.end().await;
+        let _ = tokio::time::timeout(END_TIME, resource.session.ended()).await;
         Ok(reply(StatusCode::OK, None, ""))
     }
 
@@ -91,7 +120,7 @@ impl Resources {
         headers: &HeaderMap,
         body: &str,
     ) -> Result<Response, Refusal> {
-        let resource = self.find(stream, id)?;
+        let resource = self.find(stream, id, headers)?;
         self.count_patch(id, Instant::now())?;
         check_type(headers, FRAGMENT_TYPE)?;
         let any = check_precondition(headers, &resource.tag)?;

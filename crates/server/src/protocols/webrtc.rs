@@ -6,8 +6,8 @@ use std::{
 };
 
 use headwater_control::{Metric, Record, Source};
-use headwater_signalling::{Whep, is_whep};
-use headwater_webrtc::{Config, ShardStatistics};
+use headwater_signalling::{Whep, Whip, is_whep, is_whip};
+use headwater_webrtc::{Config, PublishOptions, ShardStatistics};
 
 use super::{Context, Listening, Protocol};
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 };
 
 section! {
-    /// WebRTC: what browsers play, signalled by WHEP on the ports of the web server.
+    /// WebRTC: what browsers play and publish, signalled by WHEP and WHIP on the ports of the web server.
     pub(crate) struct WebRtcSection, "webrtc" {
         /// Whether WebRTC is served.
         enabled: bool = true;
@@ -32,6 +32,10 @@ section! {
         tcp: bool = true;
         /// STUN and TURN servers that viewers are told of, such as "stun:stun.example.org"; this server itself needs none.
         ice_servers: Vec<String> = Vec::new();
+        /// The bitrate in bits per second that publishers are asked not to exceed with their picture; 0 sets none.
+        publish_bitrate_max: u64 = 0, in 0..=1_000_000_000;
+        /// The bitrate in bits per second that publishers are asked not to go below with their picture; 0 sets none.
+        publish_bitrate_min: u64 = 0, in 0..=1_000_000_000;
     }
 }
 
@@ -46,6 +50,15 @@ impl WebRtc {
         match self.webrtc.shards {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             shards => shards,
+        }
+    }
+
+    fn publish_options(&self) -> PublishOptions {
+        let chosen = |bits: u64| (bits > 0).then_some(bits);
+        PublishOptions {
+            min_bitrate: chosen(self.webrtc.publish_bitrate_min),
+            max_bitrate: chosen(self.webrtc.publish_bitrate_max),
+            ..PublishOptions::default()
         }
     }
 
@@ -118,7 +131,9 @@ impl Protocol for WebRtc {
         }
         context.add_source(Arc::new(WebRtcSource(shards.clone())));
         let whep = Whep::new(context.hub.clone(), shards.clone(), &self.webrtc.ice_servers);
-        context.routes.add(is_whep, headwater_signalling::router(whep));
+        context.routes.add(is_whep, whep.into_router());
+        let whip = Whip::new(context.hub.clone(), shards.clone(), self.publish_options(), &self.webrtc.ice_servers);
+        context.routes.add(is_whip, whip.into_router());
         context.at_stop.push(Box::pin(async move { shards.stop().await }));
         Ok(())
     }
@@ -163,10 +178,11 @@ impl Source for WebRtcSource {
 
 type Figure = (&'static str, &'static str, fn(&ShardStatistics) -> u64);
 
-const FIGURES: [Figure; 13] = [
+const FIGURES: [Figure; 14] = [
     ("sessions", "Sessions now, those that wait for their peer included.", |shard| shard.sessions),
     ("sessions_connected", "Sessions whose peer has connected.", |shard| shard.connected),
     ("packets", "Media packets sent.", |shard| shard.packets),
+    ("packets_received", "Media packets received from publishers.", |shard| shard.packets_received),
     ("packets_again", "Media packets sent again because a viewer asked.", |shard| shard.packets_again),
     ("datagrams", "Datagrams sent.", |shard| shard.datagrams),
     ("bytes_sent", "Bytes sent, without the headers of UDP, TCP and IP.", |shard| shard.bytes),

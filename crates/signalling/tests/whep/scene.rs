@@ -7,7 +7,7 @@ use bytes::Bytes;
 use headwater_graph::{Hub, HubOptions, LaneWriter, Peer, Publication};
 use headwater_media::{ClockRate, Codec, Format, Packet, StreamName, TrackParameters, VideoFormat};
 use headwater_net::{Quota, TokioEnvironment};
-use headwater_signalling::{Whep, router};
+use headwater_signalling::Whep;
 use headwater_webrtc::{Config, WebRtc};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -60,7 +60,7 @@ pub(crate) fn scene() -> Scene {
     let webrtc = WebRtc::start(&config, &Quota::connections()).unwrap();
     let servers = ["stun:stun.example.org:3478".to_owned(), "bad\nurl".to_owned()];
     let whep = Whep::new(hub.clone(), webrtc.clone(), &servers);
-    Scene { hub, webrtc, router: router(whep.clone()), whep, publication, _video: video }
+    Scene { hub, webrtc, router: whep.clone().into_router(), whep, publication, _video: video }
 }
 
 /// An offer to receive sound and picture.

@@ -74,7 +74,7 @@ impl Core {
 
 /// Decides what each section is to become: all that the peer wants to send is received, or the offer is refused.
 ///
-/// Source: RFC 9725 §4.4.1: nothing is taken in part.
+/// Source: RFC 9725 §4.4.3: nothing is taken in part.
 fn decide(offer: &Offer, options: &PublishOptions) -> Result<Vec<Decision>, PublishError> {
     let range = BitrateRange { min: options.min_bitrate, max: options.max_bitrate };
     let mut decisions = Vec::new();
