@@ -25,6 +25,7 @@ mod endpoint;
 mod reply;
 mod request;
 mod resource;
+pub mod wcs;
 mod whep;
 mod whip;
 

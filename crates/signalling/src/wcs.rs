@@ -1,0 +1,119 @@
+//! The session protocol of WCS over WebSocket: one connection, over which a client publishes and plays streams.
+//!
+//! ```text
+//! client                                        server
+//!   │ GET / with Upgrade: websocket               │  101, or 403 where the page may not
+//!   │ connection {appKey, custom, …} ───────────► │
+//!   │ ◄─────────────── getUserData {authToken, …} │
+//!   │ publishStream or playStream {sdp, …} ─────► │  offer
+//!   │ ◄───────── notifyStreamStatusEvent PENDING  │
+//!   │ ◄──────────────── setRemoteSDP [id, answer] │  ICE, DTLS, media: by WebRTC
+//!   │ ◄─── notifyStreamStatusEvent PUBLISHING or PLAYING
+//!   │ unPublishStream or stopStream ────────────► │
+//!   │ ◄─── notifyStreamStatusEvent UNPUBLISHED or STOPPED
+//! ```
+//!
+//! The messages stand in `docs/reference/session-protocol.md`. When the connection ends, so do its streams.
+//! Media, codecs and ICE are `headwater_webrtc`'s; the stream graph is reached by its hub alone.
+
+mod audience;
+mod connection;
+mod job;
+mod origin;
+mod play;
+mod publish;
+mod session;
+mod statistics;
+mod upgrade;
+mod wire;
+
+use std::{collections::HashSet, sync::Arc};
+
+use axum::Router;
+use headwater_graph::Hub;
+use headwater_webrtc::WebRtc;
+use parking_lot::Mutex;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use audience::Audiences;
+use statistics::Counters;
+
+pub use origin::Origins;
+pub use statistics::Statistics;
+pub use upgrade::is_upgrade;
+
+/// The session protocol for the streams of a hub. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Wcs(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    hub: Hub,
+    webrtc: WebRtc,
+    origins: Origins,
+    audiences: Audiences,
+    claims: Claims,
+    counters: Arc<Counters>,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Wcs {
+    /// The session protocol for pages of these origins.
+    pub fn new(hub: Hub, webrtc: WebRtc, origins: Origins) -> Wcs {
+        Wcs(Arc::new(Inner {
+            hub,
+            webrtc,
+            origins,
+            audiences: Audiences::default(),
+            claims: Claims::default(),
+            counters: Arc::default(),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }))
+    }
+
+    /// A router for requests of which [`is_upgrade`] is true, whatever their path.
+    ///
+    /// It reads the peer's address from the extension `ConnectInfo<SocketAddr>` of a request.
+    pub fn router(&self) -> Router {
+        Router::new().fallback(upgrade::serve).with_state(self.clone())
+    }
+
+    /// What has been counted so far.
+    pub fn statistics(&self) -> Statistics {
+        self.0.counters.read()
+    }
+
+    /// Tells all clients that the server goes, ends their connections and waits for them.
+    pub async fn stop(&self) {
+        self.0.stopping.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+}
+
+/// The ids of media sessions in use. Clients choose them, and operators end sessions by them, so none is there twice.
+#[derive(Clone, Debug, Default)]
+struct Claims(Arc<Mutex<HashSet<Arc<str>>>>);
+
+/// An id that nobody else has as long as this lives.
+#[derive(Debug)]
+struct Claim {
+    claims: Claims,
+    id: Arc<str>,
+}
+
+impl Claims {
+    fn claim(&self, id: &str) -> Option<Claim> {
+        let id: Arc<str> = id.into();
+        let is_new = self.0.lock().insert(id.clone());
+        is_new.then(|| Claim { claims: self.clone(), id })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.claims.0.lock().remove(&self.id);
+    }
+}

@@ -1,0 +1,180 @@
+//! One WebSocket: reads, writes, pings, and ends it when its peer breaks a limit.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use futures_util::{SinkExt, StreamExt};
+use headwater_media::limits;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout},
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Error, Message,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
+};
+
+use super::{
+    Wcs,
+    session::{Client, Session},
+    wire::{Reply, Request},
+};
+
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// How long a peer may take to close a connection that this side has ended.
+const CLOSE_TIME: Duration = Duration::from_secs(2);
+
+/// Why a connection is over.
+enum End {
+    /// The peer closed it, or vanished.
+    Gone,
+    /// The peer broke a rule.
+    Broke(CloseCode, &'static str),
+    /// The server stops.
+    Stopping,
+}
+
+/// Talks to one client until it leaves; its streams end with it.
+pub(super) async fn converse(wcs: Wcs, mut socket: Socket, client: Arc<Client>) {
+    let _present = wcs.0.counters.connection();
+    let (replies, mut waiting) = mpsc::channel(limits::WCS_QUEUE.get_usize().max(1));
+    let mut session = Session::new(wcs.clone(), client.clone(), replies);
+    tracing::debug!(session = %client.id, remote = client.remote(), "a session begins");
+    let end = talk(&wcs, &mut session, &mut socket, &mut waiting).await;
+    let (code, reason) = match end {
+        End::Gone => (CloseCode::Normal, "closed by the client"),
+        End::Broke(code, reason) => (code, reason),
+        End::Stopping => (CloseCode::Away, "the server is stopping"),
+    };
+    tracing::debug!(session = %client.id, reason, "a session ends");
+    if matches!(end, End::Gone) {
+        drop(waiting);
+        return session.end().await;
+    }
+    // What was said to the client before this must still reach it.
+    let farewell = async {
+        while let Ok(reply) = waiting.try_recv() {
+            socket.feed(Message::text(reply.write())).await?;
+        }
+        socket.close(Some(CloseFrame { code, reason: reason.into() })).await
+    };
+    let _ = timeout(CLOSE_TIME, farewell).await;
+    drop(waiting);
+    session.end().await;
+}
+
+async fn talk(wcs: &Wcs, session: &mut Session, socket: &mut Socket, waiting: &mut mpsc::Receiver<Reply>) -> End {
+    let interval = limits::WCS_PING_MS.get_duration().max(Duration::from_millis(10));
+    let mut ping = interval_at(Instant::now() + interval, interval);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut pace = Pace::new(Instant::now());
+    let mut deadline = Instant::now() + limits::WCS_CONNECT_MS.get_duration();
+    loop {
+        tokio::select! {
+            () = wcs.0.stopping.cancelled() => return End::Stopping,
+            () = sleep_until(deadline) => return overdue(session),
+            message = socket.next() => {
+                let now = Instant::now();
+                if let Err(end) = hear(wcs, session, message, &mut pace, now) {
+                    return end;
+                }
+                if session.is_established() {
+                    deadline = now + limits::WCS_SILENCE_MS.get_duration();
+                }
+            }
+            reply = waiting.recv() => {
+                let Some(reply) = reply else { return End::Gone };
+                if socket.send(Message::text(reply.write())).await.is_err() {
+                    return End::Gone;
+                }
+            }
+            () = session.stream_over() => {}
+            _ = ping.tick() => {
+                if socket.send(Message::text(Reply::Ping.write())).await.is_err() {
+                    return End::Gone;
+                }
+            }
+        }
+    }
+}
+
+fn overdue(session: &Session) -> End {
+    if session.is_established() {
+        limits::WCS_SILENCE_MS.hit();
+        return End::Broke(CloseCode::Policy, "nothing was heard for too long, not even an answer to a ping");
+    }
+    limits::WCS_CONNECT_MS.hit();
+    End::Broke(CloseCode::Policy, "the message connection did not come in time")
+}
+
+fn hear(
+    wcs: &Wcs,
+    session: &mut Session,
+    message: Option<Result<Message, Error>>,
+    pace: &mut Pace,
+    now: Instant,
+) -> Result<(), End> {
+    let message = match message {
+        Some(Ok(message)) => message,
+        Some(Err(Error::Capacity(_))) => {
+            limits::WCS_MESSAGE_BYTES.hit();
+            return Err(End::Broke(CloseCode::Size, "the message is too large"));
+        }
+        Some(Err(Error::Protocol(_) | Error::Utf8(_))) => {
+            return Err(End::Broke(CloseCode::Protocol, "that is not WebSocket"));
+        }
+        Some(Err(_)) | None => return Err(End::Gone),
+    };
+    if !pace.take(now) {
+        limits::WCS_MESSAGES_PER_SECOND.hit();
+        return Err(End::Broke(CloseCode::Policy, "too many messages in a second"));
+    }
+    wcs.0.counters.messages.fetch_add(1, Relaxed);
+    let text = match &message {
+        Message::Text(text) => text.as_str(),
+        Message::Close(_) => return Err(End::Gone),
+        Message::Binary(_) => return Err(End::Broke(CloseCode::Unsupported, "only text is spoken here")),
+        // Pings are answered below; a pong is a sign of life, as all else.
+        _ => return Ok(()),
+    };
+    match Request::read(text) {
+        Ok(request) => session.take(request),
+        Err(error) => {
+            wcs.0.counters.malformed.fetch_add(1, Relaxed);
+            session.complain("", error.to_string());
+        }
+    }
+    if session.is_choked() {
+        limits::WCS_QUEUE.hit();
+        return Err(End::Broke(CloseCode::Policy, "the answers are not taken"));
+    }
+    Ok(())
+}
+
+/// Counts the messages of a second.
+struct Pace {
+    since: Instant,
+    count: u64,
+}
+
+impl Pace {
+    fn new(now: Instant) -> Pace {
+        Pace { since: now, count: 0 }
+    }
+
+    fn take(&mut self, now: Instant) -> bool {
+        if now.saturating_duration_since(self.since) >= Duration::from_secs(1) {
+            (self.since, self.count) = (now, 0);
+        }
+        self.count = self.count.saturating_add(1);
+        self.count <= limits::WCS_MESSAGES_PER_SECOND.get()
+    }
+}

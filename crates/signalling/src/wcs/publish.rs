@@ -1,0 +1,98 @@
+//! A client that publishes a stream.
+
+use std::{sync::Arc, time::Duration};
+
+use headwater_graph::{Publication, PublishError, Stream, StreamState};
+use headwater_webrtc::{Offer, PublishError as MediaError, PublishOptions};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{
+    job::{Held, Job, Outcome, pending},
+    wire::{Info, Status},
+};
+
+/// How often it is looked whether the first media has come.
+const LOOK: Duration = Duration::from_millis(50);
+
+pub(super) async fn publish(job: Job) {
+    let _present = job.wcs.0.counters.stream();
+    let outcome = match begin(&job).await {
+        Ok(publishing) => publishing.go_on(&job).await,
+        Err(outcome) => outcome,
+    };
+    job.tell_outcome(outcome).await;
+}
+
+/// A stream that comes from a client.
+struct Publishing {
+    held: Held,
+    stream: Arc<Stream>,
+}
+
+async fn begin(job: &Job) -> Result<Publishing, Outcome> {
+    let offer = Offer::parse(&job.request.sdp).map_err(|error| Outcome::failed(Info::NotAdded, error))?;
+    let publication: Publication = job.wcs.0.hub.publish(job.name.clone(), job.peer()).map_err(refuse_name)?;
+    job.place.begin();
+    job.tell_status(Status::Pending).await;
+    let stream = publication.stream().clone();
+    let accepted = job.wcs.0.webrtc.publish(offer, publication, options(job), job.client.address()).await;
+    let accepted = accepted.map_err(refuse)?;
+    tracing::info!(stream = %job.name, media_session = %job.claim.id, session = %job.client.id, "a client publishes a stream");
+    let held = Held::new(accepted.session);
+    job.tell_answer(&accepted.sdp).await;
+    Ok(Publishing { held, stream })
+}
+
+fn options(job: &Job) -> PublishOptions {
+    let bits = |kilobits: u64| (kilobits > 0).then(|| kilobits.saturating_mul(1_000));
+    PublishOptions {
+        min_bitrate: bits(job.request.min_bitrate),
+        max_bitrate: bits(job.request.max_bitrate),
+        ..PublishOptions::default()
+    }
+}
+
+fn refuse_name(error: PublishError) -> Outcome {
+    match error {
+        PublishError::NameTaken { .. } => Outcome::failed(Info::NameInUse, error),
+        error => Outcome::failed(Info::NotAdded, error),
+    }
+}
+
+fn refuse(error: MediaError) -> Outcome {
+    match error {
+        MediaError::NotTaken(sentence) => Outcome::failed(Info::NoCommonCodecs, sentence),
+        MediaError::Pending(refused) => pending(&refused),
+        error => Outcome::failed(Info::NotAdded, error),
+    }
+}
+
+impl Publishing {
+    async fn go_on(self, job: &Job) -> Outcome {
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut has_begun = false;
+        loop {
+            tokio::select! {
+                ended = self.held.session().ended() => return job.ended_outcome(&ended),
+                stop = job.stopped() => {
+                    self.stop().await;
+                    return job.stopped_outcome(stop);
+                }
+                _ = look.tick(), if !has_begun => {
+                    has_begun = self.stream.state() == StreamState::Live;
+                    if has_begun {
+                        job.tell_status(Status::Publishing).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends the stream.
+    async fn stop(&self) {
+        self.held.session().end().await;
+        // A new publisher of the same name must not meet the old one.
+        self.held.session().ended().await;
+    }
+}

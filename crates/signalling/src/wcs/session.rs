@@ -1,0 +1,283 @@
+//! What one client has asked for: its connection's words and its streams.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
+use headwater_graph::StreamState;
+use headwater_media::{StreamName, limits};
+use http::{HeaderMap, header};
+use tokio::{
+    sync::{mpsc, watch},
+    task::{Id, JoinSet},
+};
+
+use super::{
+    Wcs,
+    audience::Place,
+    job::{Job, Stop},
+    play, publish,
+    wire::{Connection, Data, Event, Info, Reference, Reply, Request, Status, StreamRequest, StreamStatus, Tell},
+};
+
+/// Who is on the other side of a connection.
+#[derive(Debug)]
+pub(super) struct Client {
+    /// The id of its connection.
+    pub(super) id: String,
+    pub(super) remote: Option<SocketAddr>,
+    pub(super) user_agent: Option<String>,
+}
+
+impl Client {
+    pub(super) fn new(remote: Option<SocketAddr>, headers: &HeaderMap) -> Client {
+        let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        Client { id: format!("{:032x}", rand::random::<u128>()), remote, user_agent: user_agent.map(str::to_owned) }
+    }
+
+    pub(super) fn address(&self) -> IpAddr {
+        self.remote.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |remote| remote.ip())
+    }
+
+    pub(super) fn remote(&self) -> Option<tracing::field::DisplayValue<SocketAddr>> {
+        self.remote.map(tracing::field::display)
+    }
+}
+
+/// One client's connection.
+pub(super) struct Session {
+    wcs: Wcs,
+    client: Arc<Client>,
+    connection: Option<Arc<Connection>>,
+    streams: HashMap<Arc<str>, OpenStream>,
+    tasks: JoinSet<()>,
+    replies: mpsc::Sender<Reply>,
+    is_choked: bool,
+}
+
+/// A stream at work, as its connection sees it.
+struct OpenStream {
+    task: Id,
+    stop: watch::Sender<Option<Stop>>,
+    /// A publisher's place, from which it speaks to its viewers.
+    speaks: Option<Place>,
+}
+
+impl Session {
+    pub(super) fn new(wcs: Wcs, client: Arc<Client>, replies: mpsc::Sender<Reply>) -> Session {
+        let (streams, tasks) = (HashMap::new(), JoinSet::new());
+        Session { wcs, client, connection: None, streams, tasks, replies, is_choked: false }
+    }
+
+    /// Whether the client has said who it is.
+    pub(super) fn is_established(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// Whether the client does not take what is said to it.
+    pub(super) fn is_choked(&self) -> bool {
+        self.is_choked
+    }
+
+    /// Waits until one of the streams is over.
+    pub(super) async fn stream_over(&mut self) {
+        let over = match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => id,
+            Some(Err(error)) => error.id(),
+            None => std::future::pending().await,
+        };
+        self.streams.retain(|_, stream| stream.task != over);
+    }
+
+    /// Ends all streams and waits for them.
+    pub(super) async fn end(mut self) {
+        for stream in self.streams.values() {
+            stream.stop.send_replace(Some(Stop::Disconnect));
+        }
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// Does what a message asks for.
+    pub(super) fn take(&mut self, request: Request) {
+        match request {
+            Request::Connection(connection) => self.establish(*connection),
+            Request::Alive | Request::Log => {}
+            Request::Publish(request) => self.open(*request, true),
+            Request::Play(request) => self.open(*request, false),
+            _ if self.connection.is_none() => self.complain("", "the first message has to be connection"),
+            Request::Stop(reference) => self.stop(&reference),
+            Request::Snapshot(reference) => self.refuse_snapshot(reference),
+            Request::Available(reference) => self.tell_available(&reference),
+            Request::Tell(tell) => self.tell(tell),
+            Request::Data(data) => self.take_data(data),
+            Request::Call { method, call } => self.refuse_call(&method, call),
+            Request::Unknown(method) => {
+                self.wcs.0.counters.unknown.fetch_add(1, Relaxed);
+                self.complain(&method, "this server does not know this message");
+            }
+        }
+    }
+
+    /// Says that something could not be done. `method` is cut to what a log can bear.
+    pub(super) fn complain(&mut self, method: &str, sentence: impl Into<String>) {
+        let method = method.chars().take(64).collect();
+        self.say(Reply::Fail { method, sentence: sentence.into() });
+    }
+
+    /// Never waits: what takes the replies away is what calls this.
+    fn say(&mut self, reply: Reply) {
+        self.is_choked |= self.replies.try_send(reply).is_err();
+    }
+
+    fn establish(&mut self, connection: Connection) {
+        if self.connection.is_some() {
+            return self.complain("connection", "this connection has been established before");
+        }
+        let auth_token = connection.auth_token.clone();
+        let auth_token = auth_token.unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
+        let wants_registration = connection.wants_registration;
+        tracing::info!(
+            session = %self.client.id, remote = self.client.remote(), app = ?connection.app_key, "a client has connected"
+        );
+        self.connection = Some(Arc::new(connection.clone()));
+        self.say(Reply::UserData { connection: Box::new(connection), auth_token, session: self.client.id.clone() });
+        if wants_registration {
+            self.complain("registration", "this server does no telephony yet");
+        }
+    }
+
+    fn open(&mut self, request: StreamRequest, published: bool) {
+        match self.admit(&request, published) {
+            Ok(()) => {}
+            Err((info, reason)) => {
+                tracing::debug!(session = %self.client.id, stream = ?request.name, reason, "a stream is refused");
+                let mut status = StreamStatus::of(&request, published, Status::Failed);
+                status.session_id.clone_from(&self.client.id);
+                (status.info, status.reason) = (Some(info), Some(reason));
+                self.say(Reply::Status(Box::new(status)));
+            }
+        }
+    }
+
+    fn admit(&mut self, request: &StreamRequest, published: bool) -> Result<(), (Info, String)> {
+        let refused = |info: Info, reason: &str| (info, reason.to_owned());
+        let Some(connection) = self.connection.clone() else {
+            return Err(refused(Info::SessionNotReady, "the first message has to be connection"));
+        };
+        let id = request.media_session_id.as_deref().unwrap_or_default();
+        check_id(id)?;
+        if self.streams.len() >= limits::WCS_STREAMS.get_usize() {
+            limits::WCS_STREAMS.hit();
+            return Err(refused(Info::NotAdded, "this connection has as many streams as it may"));
+        }
+        if request.media_provider != "WebRTC" {
+            return Err(refused(Info::NotAdded, "this server carries streams of this protocol by WebRTC only"));
+        }
+        let name = check_name(&request.name, published)?;
+        let claim = self.wcs.0.claims.claim(id);
+        let claim = claim.ok_or_else(|| refused(Info::IdInUse, "another stream has this mediaSessionId"))?;
+        let (stop, stopped) = watch::channel(None);
+        let place = self.wcs.0.audiences.join(&name);
+        let speaks = published.then(|| self.wcs.0.audiences.join(&name));
+        let id = claim.id.clone();
+        let job = Job {
+            wcs: self.wcs.clone(),
+            client: self.client.clone(),
+            connection,
+            request: request.clone(),
+            published,
+            name,
+            place,
+            claim,
+            stopped,
+            replies: self.replies.clone(),
+            since: std::time::SystemTime::now(),
+        };
+        let task = match published {
+            true => self.tasks.spawn(publish::publish(job)).id(),
+            false => self.tasks.spawn(play::play(job)).id(),
+        };
+        self.streams.insert(id, OpenStream { task, stop, speaks });
+        Ok(())
+    }
+
+    fn stop(&mut self, reference: &Reference) {
+        let id = reference.media_session_id.as_deref().unwrap_or_default();
+        if let Some(stream) = self.streams.get(id) {
+            stream.stop.send_replace(Some(Stop::User));
+            return;
+        }
+        // The stream is over already; its client waits for the word.
+        let request = StreamRequest {
+            media_session_id: reference.media_session_id.clone(),
+            name: reference.name.clone(),
+            ..StreamRequest::default()
+        };
+        let status = if reference.published { Status::Unpublished } else { Status::Stopped };
+        let mut status = StreamStatus::of(&request, reference.published, status);
+        status.session_id.clone_from(&self.client.id);
+        self.say(Reply::Status(Box::new(status)));
+    }
+
+    fn refuse_snapshot(&mut self, reference: Reference) {
+        let info = "Snapshots are not available on this server yet";
+        let event = Event { kind: "snapshotFailed".to_owned(), payload: Some(serde_json::json!({ "info": info })) };
+        let media_session_id = reference.media_session_id.unwrap_or_default();
+        self.say(Reply::Event { media_session_id, event });
+    }
+
+    fn tell_available(&mut self, reference: &Reference) {
+        let stream = StreamName::new(&reference.name).ok().and_then(|name| self.wcs.0.hub.find(&name));
+        let problem = match stream.map(|stream| stream.state()) {
+            Some(StreamState::Live) => None,
+            Some(StreamState::Starting | StreamState::Paused) => Some("Publish stream is not ready"),
+            Some(StreamState::Ended) | None => Some("Stream not found"),
+        };
+        let media_session_id = reference.media_session_id.clone().unwrap_or_default();
+        self.say(Reply::Available { media_session_id, problem });
+    }
+
+    /// Only publishers speak to an audience; pages of viewers say "muted" as well, and mean nobody by it.
+    fn tell(&mut self, tell: Tell) {
+        let id = tell.media_session_id.as_deref().unwrap_or_default();
+        if let Some(place) = self.streams.get(id).and_then(|stream| stream.speaks.as_ref()) {
+            let kind = tell.kind.chars().take(64).collect();
+            place.tell(Event { kind, payload: tell.payload });
+        }
+    }
+
+    fn take_data(&mut self, data: Data) {
+        let app = self.connection.as_ref().map_or("", |connection| &connection.app_key);
+        let problem = (app == "roomApp").then_some("Rooms are not available on this server yet");
+        self.say(Reply::DataStatus { operation_id: data.operation_id, problem });
+    }
+
+    fn refuse_call(&mut self, method: &str, call: String) {
+        let sentence = "this server does no telephony yet";
+        match method {
+            "call" | "answer" => self.say(Reply::CallOver { call, sentence }),
+            method => self.complain(method, sentence),
+        }
+    }
+}
+
+/// Ids stand in logs and in answers of the REST API.
+fn check_id(id: &str) -> Result<(), (Info, String)> {
+    if id.is_empty() {
+        return Err((Info::NoId, "the stream needs a mediaSessionId".to_owned()));
+    }
+    let is_plain = id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    is_plain
+        .then_some(())
+        .ok_or_else(|| (Info::NotAdded, "a mediaSessionId has at most 64 letters, digits, '-' and '_'".to_owned()))
+}
+
+fn check_name(name: &str, published: bool) -> Result<StreamName, (Info, String)> {
+    if !published && name.contains("://") {
+        return Err((Info::NoAgent, "this server does not play streams by their address yet".to_owned()));
+    }
+    let info = if published { Info::NotAdded } else { Info::NotFound };
+    StreamName::new(name).map_err(|error| (info, error.to_string()))
+}
