@@ -21,11 +21,8 @@ use axum::{
 use headwater_control::LocalAddress;
 use headwater_media::limits;
 use headwater_net::{Listener, TlsAcceptor};
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
-};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
@@ -65,11 +62,10 @@ pub(crate) async fn serve(
 }
 
 /// Only HTTP/1.1 is spoken; that leaves out the kinds of attack that HTTP/2 brings.
-fn builder() -> auto::Builder<TokioExecutor> {
+fn builder() -> http1::Builder {
     const HEADER_BYTES_MIN: usize = 8_192;
-    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+    let mut builder = http1::Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HTTP_HEADER_MS.get_duration())
         .max_buf_size(limits::HTTP_HEADER_BYTES.get_usize().max(HEADER_BYTES_MIN));
@@ -86,7 +82,7 @@ struct Ends {
 async fn converse(
     connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     ends: Ends,
-    builder: &auto::Builder<TokioExecutor>,
+    builder: &http1::Builder,
     router: Router,
     stopping: CancellationToken,
 ) {
@@ -95,7 +91,8 @@ async fn converse(
         asked.store(true, Relaxed);
         answer(router.clone(), request, ends)
     });
-    let mut conversation = pin!(builder.serve_connection(TokioIo::new(Timed::new(connection)), service));
+    let mut conversation =
+        pin!(builder.serve_connection(TokioIo::new(Timed::new(connection)), service).with_upgrades());
     let result = tokio::select! {
         result = conversation.as_mut() => result,
         () = stopping.cancelled() => {
@@ -104,7 +101,7 @@ async fn converse(
         }
     };
     if let Err(error) = result {
-        count_limits(error.as_ref(), asked.load(Relaxed));
+        count_limits(&error, asked.load(Relaxed));
         tracing::debug!(remote = %ends.remote, error = ?error.to_string(), "an HTTP connection has ended early");
     }
 }
@@ -121,10 +118,7 @@ async fn answer(
     router.oneshot(request).await
 }
 
-fn count_limits(error: &(dyn std::error::Error + 'static), asked: bool) {
-    let Some(error) = error.downcast_ref::<hyper::Error>() else {
-        return;
-    };
+fn count_limits(error: &hyper::Error, asked: bool) {
     if error.is_parse_too_large() {
         limits::HTTP_HEADER_BYTES.hit();
     }

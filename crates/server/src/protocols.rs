@@ -1,6 +1,7 @@
 //! The one list of protocols, and what the server wants of each and gives to it.
 
 mod rtmp;
+mod wcs;
 mod webrtc;
 
 use std::{
@@ -8,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use axum::http::Extensions;
 use headwater_control::Source;
 use headwater_graph::{BoxFuture, Hub};
 use headwater_net::{Listener, Quota, TlsAcceptor, TlsError};
@@ -24,7 +26,7 @@ use crate::{
 
 /// Every protocol that this server speaks. Adding one is a line here and a file beside.
 pub(crate) fn all() -> Vec<Box<dyn Protocol>> {
-    vec![Box::new(rtmp::Rtmp::default()), Box::new(webrtc::WebRtc::default())]
+    vec![Box::new(rtmp::Rtmp::default()), Box::new(webrtc::WebRtc::default()), Box::new(wcs::Wcs::default())]
 }
 
 /// A protocol crate, fitted to the server: its configuration, what it listens on, how it starts.
@@ -71,6 +73,8 @@ pub(crate) struct Context {
     pub(crate) routes: Routes,
     pub(crate) listening: Vec<Listening>,
     pub(crate) at_stop: Vec<BoxFuture<'static, ()>>,
+    /// What a protocol leaves for those after it in the list, by its type: media that others signal.
+    pub(crate) offered: Extensions,
     sources: Vec<Arc<dyn Source>>,
     places: Places,
     certificates: Certificates,
@@ -89,6 +93,7 @@ impl Context {
             routes: Routes::default(),
             listening: Vec::new(),
             at_stop: Vec::new(),
+            offered: Extensions::new(),
             places: config.places.clone(),
             certificates: Certificates::new(config),
         }

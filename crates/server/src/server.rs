@@ -150,9 +150,9 @@ fn listen_http(config: &Config, context: &mut Context) -> Result<Vec<(Listener, 
 }
 
 fn router(config: &Config, context: &mut Context, control: &Control) -> Router {
-    let routes = std::mem::take(&mut context.routes);
-    let router = routes.into_router().merge(control.router()).merge(headwater_web::router());
-    guard_host(router, &config.http.hosts)
+    let mut routes = std::mem::take(&mut context.routes);
+    let router = routes.clone().into_router().merge(control.router()).merge(headwater_web::router());
+    guard_host(routes.put_ahead(router), &config.http.hosts)
 }
 
 /// The figures of the process that only the server knows.

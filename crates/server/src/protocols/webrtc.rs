@@ -134,6 +134,7 @@ impl Protocol for WebRtc {
         context.routes.add(is_whep, whep.into_router());
         let whip = Whip::new(context.hub.clone(), shards.clone(), self.publish_options(), &self.webrtc.ice_servers);
         context.routes.add(is_whip, whip.into_router());
+        context.offered.insert(shards.clone());
         context.at_stop.push(Box::pin(async move { shards.stop().await }));
         Ok(())
     }
