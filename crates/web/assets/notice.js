@@ -22,7 +22,7 @@ export function notice(playback) {
     case 'connecting':
       return { title: 'Connecting…', text: '', busy: true };
     case 'waiting':
-      if (playback.error?.kind === 'starting') return { title: 'About to start', text: 'The stream has begun, but its first picture is still to come.', busy: true };
+      if (playback.error?.code === 'starting') return { title: 'About to start', text: 'The stream has begun, but its first picture is still to come.', busy: true };
       return playback.sessions
         ? { title: 'The stream has ended', text: 'Keep this page open: it plays on if the stream comes back.', busy: true }
         : { title: 'Not live yet', text: `Nobody sends “${name}” just now. Keep this page open: it plays as soon as someone does.`, busy: true };
@@ -44,7 +44,7 @@ export function notice(playback) {
 /** @param {import('./playback.js').Playback} playback */
 function trouble({ error, attempts }) {
   const text = attempts > 1 ? `Trying again, attempt ${attempts}.` : 'Trying again…';
-  switch (error?.kind) {
+  switch (error?.code) {
     case 'blocked':
       return {
         title: 'The media does not get through',
@@ -63,7 +63,7 @@ function trouble({ error, attempts }) {
 
 /** @param {import('./playback.js').Playback} playback */
 function failure({ error, stream }) {
-  switch (error?.kind) {
+  switch (error?.code) {
     case 'codec': {
       const parts = [format.codec(stream?.videoCodec), format.codec(stream?.audioCodec)].filter(Boolean);
       const what = parts.length ? `It is published as ${parts.join(' with ')}.` : '';

@@ -15,7 +15,8 @@
 import { liveStream, whepAddress } from './api.js';
 import { ClockReader } from './clock.js';
 import { StatsReader } from './stats.js';
-import { WhepClient, WhepError } from './whep.js';
+import { HeadwaterError } from './sdk/errors.js';
+import { WhepClient } from './whep.js';
 
 const STATS_MS = 1000;
 const RETRY_MS = [300, 1000, 2000, 4000, 8000];
@@ -46,7 +47,7 @@ export class Playback extends EventTarget {
 
   /** @type {PlaybackState} */
   state = 'idle';
-  /** The last thing that went wrong, while it matters. @type {WhepError|null} */
+  /** The last thing that went wrong, while it matters. @type {HeadwaterError|null} */
   error = null;
   /** @type {import('./stats.js').SessionStats|null} */
   stats = null;
@@ -131,12 +132,12 @@ export class Playback extends EventTarget {
     try {
       const media = await client.start();
       if (client !== this.#client) return;
-      if (media.getTracks().length === 0) throw new WhepError('codec', 'neither its picture nor its sound can be sent to this browser');
+      if (media.getTracks().length === 0) throw new HeadwaterError('codec', 'neither its picture nor its sound can be sent to this browser');
       this.sessions += 1;
       this.#attach(media);
     } catch (error) {
       if (client !== this.#client) return;
-      this.#failed(error instanceof WhepError ? error : new WhepError('server', String(error), { cause: error }));
+      this.#failed(error instanceof HeadwaterError ? error : new HeadwaterError('server', String(error), { cause: error }));
     }
   }
 
@@ -173,17 +174,17 @@ export class Playback extends EventTarget {
     this.#setState('playing');
   }
 
-  /** @param {WhepError} error */
+  /** @param {HeadwaterError} error */
   #failed(error) {
     if (this.#playingSince && Date.now() - this.#playingSince > GOOD_MS) this.attempts = 0;
     this.#playingSince = 0;
     this.#drop();
     this.error = error;
-    const hopeless = error.kind === 'refused' || error.kind === 'codec' || error.kind === 'unsupported';
+    const hopeless = error.code === 'refused' || error.code === 'codec' || error.code === 'unsupported';
     if (hopeless) {
       this.#explainCodec(error);
       this.#setState('error');
-    } else if (error.kind === 'not-live' || error.kind === 'starting') {
+    } else if (error.code === 'not-live' || error.code === 'starting') {
       this.#retry('waiting', document.hidden ? WAITING_HIDDEN_MS : later(WAITING_MS, this.attempts));
     } else {
       this.#retry('reconnecting', Math.max(error.retryAfter * 1000, later(RETRY_MS, this.attempts)));
@@ -230,7 +231,7 @@ export class Playback extends EventTarget {
     const still = now - this.#moved.at;
     if (this.state === 'playing' && still > STALLED_MS) this.#setState('stalled');
     if (still > STALLED_MAX_MS) {
-      this.#failed(new WhepError('network', 'nothing has arrived for a while'));
+      this.#failed(new HeadwaterError('network', 'nothing has arrived for a while'));
     } else if (still > STALLED_MS && now - this.#moved.asked > STALLED_ASK_MS) {
       this.#moved.asked = now;
       this.#askWhetherLive();
@@ -241,7 +242,7 @@ export class Playback extends EventTarget {
   async #askWhetherLive() {
     const client = this.#client;
     const found = await liveStream(this.name);
-    if (found === null && client === this.#client) this.#failed(new WhepError('not-live', 'the stream has ended', { status: 404 }));
+    if (found === null && client === this.#client) this.#failed(new HeadwaterError('not-live', 'the stream has ended', { status: 404 }));
   }
 
   /** @param {import('./stats.js').SessionStats} stats */
@@ -265,9 +266,9 @@ export class Playback extends EventTarget {
     this.dispatchEvent(new Event('stats'));
   }
 
-  /** @param {WhepError} error */
+  /** @param {HeadwaterError} error */
   async #explainCodec(error) {
-    if (error.kind !== 'codec') return;
+    if (error.code !== 'codec') return;
     this.stream = (await liveStream(this.name)) ?? null;
     if (this.error === error) this.dispatchEvent(new Event('state'));
   }

@@ -3,7 +3,7 @@
  *
  * For tests: `window.headwater` has `{page, name, state, error, warning, stats, latency, latencyMs, muted, attempts,
  * sessions, stream}`, read at the moment of asking; `body[data-state]` follows the state, `body[data-muted]` is
- * `true` or `false`, `body[data-error]` is the kind of the last error or absent; every change of state is a
+ * `true` or `false`, `body[data-error]` is the code of the last error or absent; every change of state is a
  * `headwater:state` event of the window.
  */
 import { nameFromAddress } from './api.js';
@@ -35,7 +35,7 @@ Object.defineProperty(window, 'headwater', {
     },
     get error() {
       const { error } = playback;
-      return error && { kind: error.kind, message: error.message, status: error.status };
+      return error && { kind: error.code, message: error.message, status: error.status };
     },
     get warning() {
       return playback.warning;
@@ -67,7 +67,7 @@ Object.defineProperty(window, 'headwater', {
 function showState() {
   const { state, error, warning } = playback;
   document.body.dataset.state = state;
-  if (error) document.body.dataset.error = error.kind;
+  if (error) document.body.dataset.error = error.code;
   else delete document.body.dataset.error;
 
   const running = state !== 'stopped' && state !== 'idle' && state !== 'error';

@@ -65,7 +65,7 @@ test('the name is taken from the address', () => {
 
 test('each state but playing is told in words', () => {
   const base = { name: 'cam', error: null, attempts: 1, sessions: 0, stream: null, kinds: ['video', 'audio'] };
-  const error = (kind, message = '') => ({ kind, message, status: 0 });
+  const error = (code, message = '') => ({ code, message, status: 0 });
   const cases = [
     [{ state: 'connecting' }, /Connecting/],
     [{ state: 'waiting' }, /Not live yet.*“cam”/],

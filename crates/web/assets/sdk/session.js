@@ -1,0 +1,55 @@
+/**
+ * The server that a page talks to, and the streams it has there.
+ */
+import { HeadwaterError } from './errors.js';
+import { HttpSignalling } from './http.js';
+import { Stream } from './stream.js';
+
+export class Session {
+  #token;
+  /** @type {Set<Stream>} */
+  #streams = new Set();
+
+  /** @param {import('./headwater.d.ts').SessionOptions} [options] */
+  constructor({ url, token, iceServers = [] } = {}) {
+    this.url = new URL(url ?? '/', document.baseURI);
+    if (!this.url.pathname.endsWith('/')) this.url.pathname += '/';
+    this.#token = token;
+    this.iceServers = iceServers;
+  }
+
+  /** The streams of this session that run. */
+  get streams() {
+    return [...this.#streams].filter(({ running }) => running);
+  }
+
+  /**
+   * A stream to publish or to play; nothing happens before `publish` or `play` is called.
+   * @param {import('./headwater.d.ts').StreamOptions} options
+   */
+  createStream(options) {
+    if (!options?.name) throw new HeadwaterError('invalid', 'a stream needs a name');
+    const stream = new Stream(this, options);
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  /** Stops all its streams. */
+  async close() {
+    await Promise.all(this.streams.map((stream) => stream.stop()));
+    this.#streams.clear();
+  }
+
+  /**
+   * How a stream speaks to the server.
+   * @param {Stream} stream
+   * @param {'publish'|'play'} role
+   * @returns {Promise<import('./headwater.d.ts').Signalling>}
+   */
+  async signalling({ name }, role) {
+    const publishes = role === 'publish';
+    const path = name.split('/').map(encodeURIComponent).join('/');
+    const address = new URL(`${path}/${publishes ? 'whip' : 'whep'}`, this.url);
+    return new HttpSignalling(address, { publishes, token: this.#token });
+  }
+}

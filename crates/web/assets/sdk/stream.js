@@ -1,0 +1,348 @@
+/**
+ * One stream that this page publishes or plays; it keeps going until it is stopped.
+ *
+ *     idle ─ publish, play ─> connecting ─> publishing | playing <─> reconnecting
+ *                                 └─> failed                            └─> failed    stopped: by `stop`
+ *
+ * What is public is told in headwater.d.ts.
+ *
+ * @typedef {import('./headwater.d.ts').Wish} Wish
+ * @typedef {import('./headwater.d.ts').Wishes} Wishes
+ * @typedef {import('./headwater.d.ts').StreamState} State
+ */
+import { Backoff } from './backoff.js';
+import { Display } from './display.js';
+import { HeadwaterError } from './errors.js';
+import { Link, askForStereo } from './link.js';
+import { open, release } from './media.js';
+import { receive, send } from './tracks.js';
+
+const STATS_MS = 1000;
+/** Without a packet for this long, a viewer asks anew. */
+const STALLED_MS = 15_000;
+/** Connected for this long, a session counts as good: the next loss is retried at once. */
+const GOOD_MS = 10_000;
+/** @type {import('./headwater.d.ts').Quality} */
+const NONE = { level: 0, word: 'none', reason: 'There is no connection.' };
+
+export class Stream extends EventTarget {
+  #session;
+  #options;
+  #backoff;
+  /** @type {Link|null} */
+  #link = null;
+  /** @type {import('./meter.js').Meter|null} */
+  #meter = null;
+  /** @type {'publish'|'play'} */
+  #role = 'play';
+  #been = false;
+  #muted = { audio: false, video: false };
+  /** @type {MediaStreamTrack|null} */
+  #screen = null;
+  /** @type {{resolve: (stream: Stream) => void, reject: (error: HeadwaterError) => void}|null} */
+  #waiting = null;
+  #display = new Display();
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #retry;
+  /** @type {ReturnType<typeof setInterval>|undefined} */
+  #ticks;
+  #moved = { packets: 0, at: 0, since: 0 };
+  #leave = new AbortController();
+
+  /** @type {State} */
+  state = 'idle';
+  /** @type {HeadwaterError|null} */
+  error = null;
+  /** @type {import('./headwater.d.ts').Stats|null} */
+  stats = null;
+  /** @type {import('./headwater.d.ts').Quality} */
+  quality = NONE;
+  media = new MediaStream();
+
+  /**
+   * @param {import('./session.js').Session} session
+   * @param {import('./headwater.d.ts').StreamOptions} options
+   */
+  constructor(session, options) {
+    super();
+    this.#session = session;
+    this.#options = options;
+    this.#backoff = new Backoff(options.reconnect || undefined);
+    this.name = options.name;
+  }
+
+  get peer() {
+    return this.#link?.peer ?? null;
+  }
+
+  get display() {
+    return this.#display.element;
+  }
+
+  get running() {
+    return !['idle', 'stopped', 'failed'].includes(this.state);
+  }
+
+  publish() {
+    return this.#start('publish');
+  }
+
+  play() {
+    return this.#start('play');
+  }
+
+  /**
+   * @param {'publish'|'play'} role
+   * @returns {Promise<Stream>}
+   */
+  async #start(role) {
+    if (this.running) throw new HeadwaterError('invalid', `the stream ${this.name} runs already`);
+    this.#role = role;
+    this.#been = false;
+    this.error = null;
+    this.#backoff.reset();
+    this.#leave = new AbortController();
+    const { signal } = this.#leave;
+    const done = new Promise((resolve, reject) => (this.#waiting = { resolve, reject }));
+    // The network is back: what was planned for later is tried at once.
+    globalThis.addEventListener?.('online', () => this.#retry !== undefined && this.#connect(), { signal });
+    globalThis.addEventListener?.('pagehide', () => this.#link?.close(), { signal });
+    this.#setState('connecting');
+    this.#openAndConnect(signal);
+    return done;
+  }
+
+  /** @param {AbortSignal} signal */
+  async #openAndConnect(signal) {
+    try {
+      if (this.#role === 'publish') {
+        const { source = 'camera' } = this.#options;
+        const tracks = await open(source, this.#options);
+        if (signal.aborted) return release(tracks);
+        tracks.forEach((track) => this.#take(track, source === 'screen' && track.kind === 'video'));
+      }
+      this.#display.show(this.#options.display, this.media);
+      if (this.display && this.#role === 'publish') this.display.muted = true;
+      this.#show();
+    } catch (error) {
+      return this.#fail(/** @type {HeadwaterError} */ (error));
+    }
+    this.#connect();
+  }
+
+  async #connect() {
+    const { signal } = this.#leave;
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    try {
+      const { iceServers } = this.#session;
+      const shape = this.#role === 'play' ? askForStereo : undefined;
+      const signalling = await this.#session.signalling(this, this.#role);
+      if (signal.aborted) return;
+      const link = new Link(signalling, { iceServers, shape });
+      this.#link = link;
+      const mine = (/** @type {(event: any) => void} */ act) => (/** @type {Event} */ event) => link === this.#link && act(event);
+      link.addEventListener('connected', mine(() => this.#live()));
+      link.addEventListener('interrupted', mine(() => this.#setState('reconnecting')));
+      link.addEventListener('ended', mine(({ detail }) => this.#lost(detail)));
+      if (this.#role === 'publish') send(link.peer, this.media, this.#options);
+      else receive(link.peer, this.media, this.#options, (track) => this.#received(track));
+      await link.open().catch((error) => link === this.#link && this.#lost(error));
+    } catch (error) {
+      this.#fail(/** @type {HeadwaterError} */ (error));
+    }
+  }
+
+  /** @param {MediaStreamTrack} track */
+  #received(track) {
+    if (track.kind === 'video') track.enabled = !this.#muted.video;
+    this.#show();
+  }
+
+  async #show() {
+    if (!(await this.#display.play())) return;
+    this.#muted.audio = true;
+    this.dispatchEvent(new Event('blocked'));
+  }
+
+  #live() {
+    this.#been = true;
+    this.error = null;
+    this.#moved = { packets: 0, at: Date.now(), since: Date.now() };
+    clearInterval(this.#ticks);
+    this.#ticks = setInterval(() => this.#measure(), STATS_MS);
+    this.#setState(this.#role === 'publish' ? 'publishing' : 'playing');
+    this.#waiting?.resolve(this);
+    this.#waiting = null;
+  }
+
+  /** @param {HeadwaterError} error */
+  #lost(error) {
+    const { since } = this.#moved;
+    if (since && Date.now() - since > GOOD_MS) this.#backoff.reset();
+    this.#drop();
+    const { reconnect, wait } = this.#options;
+    const absent = error.code === 'not-live' || error.code === 'starting';
+    const again = this.#been ? error.passing || absent || error.code === 'name-in-use' : wait && (absent || error.passing);
+    const delay = again && reconnect !== false ? this.#backoff.next(error.retryAfter * 1000) : null;
+    if (delay === null) return this.#fail(error);
+    this.error = error;
+    this.#retry = setTimeout(() => this.#connect(), delay);
+    this.#setState(this.#been ? 'reconnecting' : 'connecting');
+  }
+
+  async #measure() {
+    const link = this.#link;
+    if (!link) return;
+    // Loaded when it is first of use: nobody waits for it before the picture.
+    const loaded = await import('./meter.js').catch(() => null);
+    if (!loaded || link !== this.#link) return;
+    this.#meter ??= new loaded.Meter();
+    const stats = await this.#meter.read(link.peer).catch(() => null);
+    if (!stats || link !== this.#link) return;
+    this.stats = stats;
+    this.quality = this.#meter.quality;
+    this.dispatchEvent(new CustomEvent('stats', { detail: stats }));
+    const packets = (stats.video?.packets ?? 0) + (stats.audio?.packets ?? 0);
+    if (packets !== this.#moved.packets) Object.assign(this.#moved, { packets, at: Date.now() });
+    else if (this.#role === 'play' && Date.now() - this.#moved.at > STALLED_MS) this.#lost(new HeadwaterError('network', 'nothing has arrived for a while'));
+  }
+
+  muteAudio = () => this.#mute('audio', true);
+  unmuteAudio = () => this.#mute('audio', false);
+  muteVideo = () => this.#mute('video', true);
+  unmuteVideo = () => this.#mute('video', false);
+
+  get audioMuted() {
+    return this.#muted.audio;
+  }
+  get videoMuted() {
+    return this.#muted.video;
+  }
+
+  /**
+   * A muted publisher sends silence or black, so every viewer notices, whatever it plays with.
+   * @param {'audio'|'video'} kind
+   * @param {boolean} muted
+   */
+  #mute(kind, muted) {
+    this.#muted[kind] = muted;
+    if (this.#role === 'play' && kind === 'audio' && this.display) {
+      this.display.muted = muted;
+      this.#show();
+    } else {
+      for (const track of this.media.getTracks()) if (track.kind === kind) track.enabled = !muted;
+    }
+    this.dispatchEvent(new CustomEvent('mute', { detail: { ...this.#muted } }));
+  }
+
+  /** @param {Wish} [wish] */
+  useCamera = (wish = true) => this.use('camera', { video: wish, audio: false });
+  /** @param {Wish} [wish] */
+  useMicrophone = (wish = true) => this.use('camera', { audio: wish, video: false });
+  /** @param {Wishes} [wishes] */
+  useScreen = (wishes = {}) => this.use('screen', wishes);
+
+  /**
+   * Changes what is sent, without a break for those who watch.
+   * @param {import('./headwater.d.ts').Source} source
+   * @param {Wishes} [wishes]
+   */
+  async use(source, wishes = {}) {
+    if (this.#role !== 'publish' || !this.running) throw new HeadwaterError('invalid', 'only a stream that is being published can change its source');
+    const { signal } = this.#leave;
+    const tracks = await open(source, wishes).catch((error) => {
+      // A phone opens one camera at a time: the old one has to go first.
+      if (error.code !== 'device-busy' || source !== 'camera') throw error;
+      release(this.media.getTracks().filter(({ kind }) => wishes[/** @type {'audio'|'video'} */ (kind)]));
+      return open(source, wishes);
+    });
+    if (signal.aborted) return release(tracks);
+    for (const track of tracks) {
+      const sender = this.peer?.getSenders().find((sender) => sender.track?.kind === track.kind);
+      await sender?.replaceTrack(track);
+      // A session that began without sound takes none now, for instance that of a shared tab.
+      if (sender || !this.peer) this.#take(track, source === 'screen' && track.kind === 'video');
+      else release([track]);
+    }
+  }
+
+  /**
+   * Makes a track the one that is sent and shown.
+   * @param {MediaStreamTrack} track
+   * @param {boolean} screen
+   */
+  #take(track, screen) {
+    const old = this.media.getTracks().filter(({ kind }) => kind === track.kind);
+    track.enabled = !this.#muted[/** @type {'audio'|'video'} */ (track.kind)];
+    if (track.kind === 'video') this.#screen = screen ? track : null;
+    this.media.addTrack(track);
+    old.forEach((one) => this.media.removeTrack(one));
+    release(old);
+    track.addEventListener('ended', () => this.#ended(track), { signal: this.#leave.signal });
+  }
+
+  /** @param {MediaStreamTrack} track */
+  #ended(track) {
+    if (!this.media.getTracks().includes(track)) return;
+    const { source = 'camera', video = true } = this.#options;
+    if (track !== this.#screen) this.#complain(new HeadwaterError('device-lost'));
+    else if (source === 'camera' && video) this.useCamera(video).catch((error) => this.#complain(error));
+    else this.stop();
+  }
+
+  /** @param {HeadwaterError} error */
+  #complain(error) {
+    this.dispatchEvent(new CustomEvent('problem', { detail: error }));
+  }
+
+  async stop() {
+    if (this.running) await this.#finish('stopped', new HeadwaterError('stopped'));
+  }
+
+  /** @param {HeadwaterError} error */
+  #fail(error) {
+    this.error = error;
+    this.#finish('failed', error);
+  }
+
+  /**
+   * Lets go of everything: camera, connection, the element it made.
+   * @param {State} state
+   * @param {HeadwaterError} error
+   */
+  #finish(state, error) {
+    this.#leave.abort();
+    const ended = this.#drop();
+    const tracks = this.media.getTracks();
+    release(tracks);
+    tracks.forEach((track) => this.media.removeTrack(track));
+    this.#screen = null;
+    this.#display.clear();
+    this.#setState(state);
+    this.#waiting?.reject(error);
+    this.#waiting = null;
+    return ended;
+  }
+
+  /** Ends the session, not the stream. */
+  #drop() {
+    clearTimeout(this.#retry);
+    clearInterval(this.#ticks);
+    this.#retry = undefined;
+    this.#moved.since = 0;
+    this.stats = null;
+    this.#meter = null;
+    this.quality = NONE;
+    const link = this.#link;
+    this.#link = null;
+    return link?.close();
+  }
+
+  /** @param {State} state */
+  #setState(state) {
+    if (this.state === state) return;
+    this.state = state;
+    this.dispatchEvent(new CustomEvent('state', { detail: state }));
+  }
+}
