@@ -11,6 +11,9 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 #[folder = "assets/"]
 struct Assets;
 
+/// The Web SDK, which pages of other sites load as well.
+const SDK: &str = "sdk/";
+
 /// What a page may do: load and reach only its own server, run no inline script, build no script from text.
 ///
 /// Source: Content Security Policy Level 3; Trusted Types.
@@ -23,15 +26,25 @@ const SAFETY: [(HeaderName, &str); 4] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
-    (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(self), microphone=(self), display-capture=(self), geolocation=()",
+    ),
 ];
 
 /// The embedded file of that name, or 404.
 pub(crate) fn serve(name: &str, headers: &HeaderMap) -> Response<Body> {
     match Assets::get(name) {
+        Some(file) if name.starts_with(SDK) => share(answer(file, headers)),
         Some(file) => answer(file, headers),
         None => safe((StatusCode::NOT_FOUND, "There is no such file.\n")),
     }
+}
+
+/// Lets pages of other sites load the file as a module.
+fn share(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
 }
 
 /// A file, or "not modified" for who has it already.

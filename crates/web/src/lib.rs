@@ -1,12 +1,14 @@
-//! Embedded pages: the stream list and the player.
+//! Embedded pages and the Web SDK.
 //!
 //! | address | what it is |
 //! |---|---|
 //! | `/` | the live streams, and how to send one |
 //! | `/play/NAME` | the player of one stream |
+//! | `/two-way`, `/player`, `/screen`, `/canvas` | examples of the Web SDK, to use and to copy |
+//! | `/assets/sdk/headwater.js` | the Web SDK, for pages of any site |
 //! | `/assets/FILE` | what the pages load: ES modules, style sheets, pictures |
 //!
-//! The pages are static: what they show comes from the REST API and by WHEP, asked for by the scripts.
+//! The pages are static: what they show comes from the REST API and over WebRTC, asked for by the scripts.
 //! So this crate knows no stream, no session and no clock, and needs no build step.
 
 mod assets;
@@ -24,16 +26,23 @@ use axum::{
 };
 use headwater_media::StreamName;
 
+/// The examples of the Web SDK: address and page.
+const EXAMPLES: [(&str, &str); 4] =
+    [("/two-way", "two-way.html"), ("/player", "watch.html"), ("/screen", "screen.html"), ("/canvas", "canvas.html")];
+
 /// The routes of the pages and of what they load.
 ///
 /// It has no fallback, so it can be merged with the other routers of a server.
 pub fn router() -> Router {
-    Router::new()
+    let router = Router::new()
         .route("/", get(streams))
         .route("/play", get(to_streams))
         .route("/play/", get(to_streams))
         .route("/play/{*name}", get(player))
-        .route("/assets/{*file}", get(asset))
+        .route("/assets/{*file}", get(asset));
+    EXAMPLES.into_iter().fold(router, |router, (address, file)| {
+        router.route(address, get(move |headers: HeaderMap| async move { page::serve(file, &headers) }))
+    })
 }
 
 /// A page that says, in words, that nothing is here; for the fallback of a server that serves these pages.

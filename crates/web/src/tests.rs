@@ -7,6 +7,8 @@ use tower::ServiceExt;
 
 use crate::router;
 
+const PAGES: [&str; 7] = ["/", "/play/demo", "/play/-bad", "/two-way", "/player", "/screen", "/canvas"];
+
 async fn get(path: &str) -> Response<Body> {
     request(Request::get(path)).await
 }
@@ -28,6 +30,8 @@ async fn every_file_comes_with_its_type() {
     let cases = [
         ("/", "text/html; charset=utf-8"),
         ("/play/demo", "text/html; charset=utf-8"),
+        ("/two-way", "text/html; charset=utf-8"),
+        ("/assets/sdk/headwater.js", "text/javascript; charset=utf-8"),
         ("/play/live/room_2/cam.3", "text/html; charset=utf-8"),
         ("/assets/player.js", "text/javascript; charset=utf-8"),
         ("/assets/base.css", "text/css; charset=utf-8"),
@@ -50,12 +54,14 @@ async fn no_answer_lets_a_page_run_or_reach_what_is_not_ours() {
         assert!(!policy.contains("unsafe") && !policy.contains("http"), "{path}: {policy}");
         assert_eq!(value(&response, "x-content-type-options"), "nosniff", "{path}");
         assert_eq!(value(&response, "referrer-policy"), "no-referrer", "{path}");
+        let allowed = value(&response, "permissions-policy");
+        assert!(allowed.starts_with("camera=(self), microphone=(self), display-capture=(self)"), "{path}: {allowed}");
     }
 }
 
 #[tokio::test]
 async fn pages_hold_no_inline_script_style_or_foreign_address() {
-    for path in ["/", "/play/demo", "/play/-bad"] {
+    for path in PAGES {
         let page = text(get(path).await).await;
         assert!(page.starts_with("<!doctype html>"), "{path}");
         for forbidden in ["<style", " style=", " onclick=", " onload=", "src=\"http", "href=\"http", "javascript:"] {
@@ -68,7 +74,7 @@ async fn pages_hold_no_inline_script_style_or_foreign_address() {
 
 #[tokio::test]
 async fn what_the_pages_name_is_there() {
-    for page in ["/", "/play/demo", "/play/-bad"] {
+    for page in PAGES {
         let body = text(get(page).await).await;
         let named = body.split(['"', '#']).filter(|part| part.starts_with("/assets/"));
         for asset in named {
@@ -77,23 +83,42 @@ async fn what_the_pages_name_is_there() {
     }
 }
 
+/// The path of a module that another one imports.
+fn imported(from: &str, import: &str) -> String {
+    let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
+    format!("{folder}/{}", import.trim_start_matches("./"))
+}
+
 #[tokio::test]
 async fn modules_import_only_modules_that_are_there() {
-    let mut waiting = vec!["streams.js".to_owned(), "player.js".to_owned()];
-    let mut seen = Vec::new();
+    let scripts = ["streams.js", "player.js", "two-way.js", "watch.js", "screen.js", "canvas.js"];
+    let mut waiting: Vec<_> = scripts.iter().map(|file| format!("/assets/{file}")).collect();
+    let mut seen = waiting.clone();
     while let Some(file) = waiting.pop() {
-        let response = get(&format!("/assets/{file}")).await;
+        let response = get(&file).await;
         assert_eq!(response.status(), StatusCode::OK, "{file}");
         let source = text(response).await;
-        let imports = source.lines().filter(|line| line.contains(" from ")).filter_map(|line| line.split('\'').nth(1));
-        for import in imports.filter_map(|path| path.strip_prefix("./")) {
-            if !seen.contains(&import.to_owned()) {
-                waiting.push(import.to_owned());
-                seen.push(import.to_owned());
+        let lines = source.lines().filter(|line| line.contains(" from '") || line.contains("await import('"));
+        let imports = lines.filter_map(|line| line.split('\'').nth(1)).filter(|path| path.starts_with("./"));
+        for import in imports.map(|import| imported(&file, import)) {
+            if !seen.contains(&import) {
+                waiting.push(import.clone());
+                seen.push(import);
             }
         }
     }
-    assert!(seen.contains(&"whep.js".to_owned()), "{seen:?}");
+    for module in ["/assets/whep.js", "/assets/sdk/stream.js", "/assets/sdk/meter.js"] {
+        assert!(seen.contains(&module.to_owned()), "{module} of {seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_any_site_may_load_the_sdk_and_nothing_else() {
+    let shared = get("/assets/sdk/headwater.js").await;
+    assert_eq!(value(&shared, "access-control-allow-origin"), "*");
+    for path in ["/", "/two-way", "/assets/player.js"] {
+        assert_eq!(value(&get(path).await, "access-control-allow-origin"), "", "{path}");
+    }
 }
 
 #[tokio::test]
