@@ -90,6 +90,7 @@ limits! {
     HTTP_BODY_BYTES = 1 << 20, "bytes", "An HTTP request's body.";
     HTTP_BODY_MS = 10_000, "milliseconds", "Time between two parts of an HTTP request's body.";
     HTTP_WRITE_MS = 10_000, "milliseconds", "Time that an HTTP client may take none of what is sent to it before its connection is closed.";
+    RTMP_ARRIVING = 1_600, "connections", "RTMP and RTMPS connections that have not yet finished TLS, handshake and connect: a tenth of all connections.";
     RTMP_HANDSHAKE_MS = 5_000, "milliseconds", "Time for an RTMP handshake.";
     RTMP_CONNECT_MS = 10_000, "milliseconds", "Time from an RTMP handshake to the connect command.";
     RTMP_START_MS = 10_000, "milliseconds", "Time from an RTMP connect to publish or play.";

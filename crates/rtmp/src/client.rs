@@ -113,8 +113,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Client<S> {
             conversation: Conversation::new(request, context.config().chunk_size(), rand::random()),
             context: context.clone(),
         };
-        let limit = limits::RTMP_START_MS.get_duration();
-        let event = context.within(limit, "the server did not let the stream begin", client.event(|| ())).await??;
+        let begun = client.event(|| ());
+        let what = "the server did not let the stream begin";
+        let event = context.within_limit(&limits::RTMP_START_MS, what, begun).await??;
         match event {
             Event::Refused { code, reason } => Err(RtmpError::Refused { code, reason }),
             Event::Ended => Err(RtmpError::Closed("before the stream began")),

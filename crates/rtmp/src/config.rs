@@ -2,12 +2,8 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 /// Settings of RTMP and HTTP-FLV.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RtmpConfig {
     /// How long frames for a viewer are collected before they are written together, in milliseconds. 0 writes
     /// each frame at once; 100 halves the cost of a viewer, 350 is a third of it, at the price of that much delay.

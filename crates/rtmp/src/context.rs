@@ -9,8 +9,9 @@ use std::{
 };
 
 use headwater_graph::{Bell, Environment, Hub};
+use headwater_media::limits::{self, Limit};
 
-use crate::{config::RtmpConfig, error::RtmpError};
+use crate::{config::RtmpConfig, convoy::Convoys, error::RtmpError};
 
 /// What all RTMP and HTTP-FLV sessions of a server share. Cloning it is cheap.
 #[derive(Clone, Debug)]
@@ -24,6 +25,7 @@ struct Inner {
     sessions: AtomicU64,
     /// The bell of all viewers that go by the clock of their merge window, and so need no bell of their own.
     silent: Bell,
+    convoys: Convoys,
 }
 
 impl Context {
@@ -35,6 +37,7 @@ impl Context {
             counters: Counters::default(),
             sessions: AtomicU64::new(0),
             silent: Bell::new(),
+            convoys: Convoys::default(),
         }))
     }
 
@@ -53,6 +56,11 @@ impl Context {
         &self.0.counters
     }
 
+    /// The players that travel together.
+    pub(crate) fn convoys(&self) -> &Convoys {
+        &self.0.convoys
+    }
+
     pub(crate) fn environment(&self) -> &dyn Environment {
         &**self.0.hub.environment()
     }
@@ -65,6 +73,32 @@ impl Context {
     /// A session id that is unique in this process.
     pub(crate) fn session_id(&self, protocol: &str) -> String {
         format!("{protocol}-{}-{:08x}", self.0.sessions.fetch_add(1, Relaxed) + 1, rand::random::<u32>())
+    }
+
+    /// Counts one who arrives, until it has said what it wants.
+    pub(crate) fn arriving(&self) -> Result<Arriving, RtmpError> {
+        // Counted first, so that two at a time cannot both be the last.
+        let before = self.counters().arriving.fetch_add(1, Relaxed);
+        let arriving = Arriving(self.clone());
+        if before >= limits::RTMP_ARRIVING.get() {
+            limits::RTMP_ARRIVING.hit();
+            return Err(RtmpError::TooManyArriving);
+        }
+        Ok(arriving)
+    }
+
+    /// Waits for something as long as a limit in milliseconds allows, and counts the hit.
+    pub(crate) async fn within_limit<T>(
+        &self,
+        limit: &'static Limit,
+        what: &'static str,
+        future: impl Future<Output = T>,
+    ) -> Result<T, RtmpError> {
+        let result = self.within(limit.get_duration(), what, future).await;
+        if result.is_err() {
+            limit.hit();
+        }
+        result
     }
 
     /// Waits for something, but not for ever.
@@ -101,6 +135,7 @@ macro_rules! counters {
 
 counters! {
     connections: "RTMP connections open now.",
+    arriving: "RTMP connections now that have not yet finished TLS, handshake and connect.",
     publishers: "RTMP publishers now.",
     viewers: "RTMP and HTTP-FLV viewers now.",
     connections_total: "RTMP connections accepted.",
@@ -130,6 +165,15 @@ impl Counters {
             Fault::Ourselves => &self.errors_ourselves,
         };
         counter.fetch_add(1, Relaxed);
+    }
+}
+
+/// A connection that has not yet come as far as to say which application it wants.
+pub(crate) struct Arriving(Context);
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        self.0.counters().arriving.fetch_sub(1, Relaxed);
     }
 }
 

@@ -44,6 +44,9 @@ pub enum RtmpError {
         /// Its words.
         reason: Arc<str>,
     },
+    /// So many connections have not got as far as to say what they want that no more are taken.
+    #[error("too many connections have not finished handshake and connect")]
+    TooManyArriving,
     /// Someone here ordered the session to end.
     #[error("ended: {0}")]
     Terminated(String),
@@ -96,7 +99,8 @@ impl RtmpError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            RtmpError::Wire(WireError::Limit(_))
+            RtmpError::TooManyArriving
+            | RtmpError::Wire(WireError::Limit(_))
             | RtmpError::Wire(WireError::Amf { source: headwater_flv::FlvError::Limit(_), .. })
             | RtmpError::Publish(PublishError::TooManyStreams { .. } | PublishError::TooManyTracks { .. }) => {
                 Fault::Limit

@@ -1,15 +1,17 @@
 //! Lanes -> wire media: the tracks of a stream, merged in order of time, as tag bodies for one player.
 
 mod reading;
+mod readings;
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use bytes::Bytes;
 use headwater_flv::{MediaWriter, Prefix, write_metadata};
 use headwater_graph::{Bell, ConvertError, Join, Subscription, Track};
-use headwater_media::{ClockRate, Codec, TrackKind, limits};
+use headwater_media::{ClockRate, Codec, TrackKind};
 
-use self::reading::{Allowance, Reading};
+use self::reading::Reading;
+pub(crate) use self::readings::{Ahead, Readings};
 use crate::context::Context;
 
 /// What the players of RTMP can show. H.264 goes by the header that all know; the others by FourCC, as there is
@@ -24,6 +26,8 @@ const KINDS: [TrackKind; 2] = [TrackKind::Video, TrackKind::Audio];
 /// A player without sound or picture looks for it at so many first reads, and then at every so many.
 const LOOKS_EARLY: u32 = 100;
 const LOOKS_SELDOM: u32 = 8;
+/// Stands for the number of tracks seen while one of them has not begun and has to be tried again.
+const NOT_ALL_READ: usize = usize::MAX;
 /// Counters that all players share are touched once for so many frames, as they travel between processors.
 const COUNT_TOGETHER: u64 = 64;
 
@@ -43,15 +47,13 @@ pub(crate) struct FromStream {
     subscription: Subscription,
     bell: Bell,
     audio: &'static [Codec],
-    readings: Vec<Reading>,
+    readings: Readings,
     /// How many of the stream's tracks have been looked at.
     tracks_seen: usize,
     reads: u32,
     /// Frames handed on, and bytes sent, that are not yet counted where others see them.
     uncounted: u64,
     uncounted_bytes: u64,
-    /// Stream time at which the player's clock is zero, in milliseconds.
-    zero: Option<i64>,
 }
 
 impl FromStream {
@@ -63,12 +65,11 @@ impl FromStream {
             context,
             subscription,
             audio: if enhanced { AUDIO_ENHANCED } else { AUDIO },
-            readings: Vec::new(),
+            readings: Readings::default(),
             tracks_seen: 0,
             reads: 0,
             uncounted: 0,
             uncounted_bytes: 0,
-            zero: None,
         };
         from.join_new_tracks();
         from
@@ -85,7 +86,7 @@ impl FromStream {
 
     /// Whether there is a picture, and whether there is sound.
     pub(crate) fn kinds(&self) -> (bool, bool) {
-        let has = |kind| self.readings.iter().any(|reading| reading.kind == kind);
+        let has = |kind| self.readings.list.iter().any(|reading| reading.kind == kind);
         (has(TrackKind::Video), has(TrackKind::Audio))
     }
 
@@ -95,14 +96,10 @@ impl FromStream {
         self.announce(sink);
         self.spare_the_slow();
         while !sink.is_full() {
-            let Some((index, time)) = self.earliest() else { break };
-            if time == i64::MIN {
-                self.read_changes(sink);
-                continue;
-            }
-            let zero = *self.zero.get_or_insert(time);
-            if let Some(reading) = self.readings.get_mut(index) {
-                self.uncounted += reading.read_frame(time, zero, sink);
+            match self.readings.ahead() {
+                Some(Ahead::Frame { index, time }) => self.uncounted += self.readings.read_frame(index, time, sink),
+                Some(Ahead::Change) => self.read_changes(sink),
+                None => break,
             }
         }
         if self.uncounted >= COUNT_TOGETHER {
@@ -123,37 +120,28 @@ impl FromStream {
 
     /// Goes on at the newest group, as after a pause.
     pub(crate) fn skip_to_newest_group(&mut self) {
-        let mut skipped = 0;
-        self.readings.sort_by_key(|reading| reading.kind != TrackKind::Video);
-        let mut picture = None;
-        for reading in &mut self.readings {
-            skipped += match picture {
-                // Sound goes on where the picture does.
-                Some(time) => reading.drop_until(time),
-                None => reading.skip(),
-            };
-            if reading.kind == TrackKind::Video {
-                picture = reading.next_frame_time();
-            }
-            reading.allowance = Allowance::default();
-        }
+        let skipped = self.readings.skip_to_newest_group();
         self.context.counters().frames_skipped.fetch_add(skipped, Relaxed);
     }
 
-    /// Which reading comes next, and its time; `i64::MIN` for a change that comes before all media.
-    fn earliest(&mut self) -> Option<(usize, i64)> {
-        let times =
-            self.readings.iter_mut().enumerate().filter_map(|(index, reading)| Some((index, reading.next_time()?)));
-        times.min_by_key(|(_, time)| *time)
+    /// Which of the stream's tracks are known, if all that are known are read.
+    pub(crate) fn tracks_seen(&self) -> Option<usize> {
+        (self.tracks_seen != NOT_ALL_READ).then_some(self.tracks_seen)
+    }
+
+    /// Gives away where it stands, to go on elsewhere until it is taken back.
+    pub(crate) fn lend(&mut self) -> Readings {
+        std::mem::take(&mut self.readings)
+    }
+
+    /// Goes on here.
+    pub(crate) fn take_back(&mut self, readings: Readings) {
+        self.readings = readings;
     }
 
     fn spare_the_slow(&mut self) {
-        let mut over = false;
-        for reading in &mut self.readings {
-            over |= reading.is_over();
-        }
-        if over {
-            limits::VIEWER_LAG_MS.hit();
+        if let Some(limit) = self.readings.limit_passed() {
+            limit.hit();
             self.skip_to_newest_group();
         }
     }
@@ -161,7 +149,7 @@ impl FromStream {
     /// Takes the first audio and the first video track, as they become known.
     fn join_new_tracks(&mut self) {
         self.reads = self.reads.wrapping_add(1);
-        let complete = self.readings.len() == KINDS.len();
+        let complete = self.readings.list.len() == KINDS.len();
         if complete || self.reads > LOOKS_EARLY && !self.reads.is_multiple_of(LOOKS_SELDOM) {
             return;
         }
@@ -171,14 +159,14 @@ impl FromStream {
         }
         self.tracks_seen = tracks.len();
         for kind in KINDS {
-            if self.readings.iter().any(|reading| reading.kind == kind) {
+            if self.readings.list.iter().any(|reading| reading.kind == kind) {
                 continue;
             }
             let Some(track) = tracks.iter().find(|track| track.kind() == kind) else { continue };
             let start = self.start(track);
             match self.join(track, start) {
-                Ok(reading) => self.readings.push(reading),
-                Err(ConvertError::NotBegun { .. }) => self.tracks_seen = usize::MAX,
+                Ok(reading) => self.readings.list.push(reading),
+                Err(ConvertError::NotBegun { .. }) => self.tracks_seen = NOT_ALL_READ,
                 Err(error) => {
                     tracing::warn!(stream = %self.subscription.stream().name(), %error, "a player goes without a track")
                 }
@@ -189,7 +177,7 @@ impl FromStream {
     /// Sound starts where the picture does; pictures at the newest group.
     fn start(&mut self, track: &Arc<Track>) -> Join {
         let accepted = self.accepted(track.kind());
-        let picture = self.readings.iter_mut().find(|reading| reading.kind == TrackKind::Video);
+        let picture = self.readings.list.iter_mut().find(|reading| reading.kind == TrackKind::Video);
         let time = picture.and_then(Reading::next_frame_time);
         let renditions = track.renditions();
         let mut parameters = renditions.iter().filter_map(|rendition| rendition.parameters());
@@ -208,25 +196,14 @@ impl FromStream {
 
     fn join(&self, track: &Arc<Track>, join: Join) -> Result<Reading, ConvertError> {
         let cursor = self.subscription.frames(track, self.accepted(track.kind()), &self.bell, join)?;
-        let mut reading = Reading {
-            track: track.clone(),
-            kind: track.kind(),
-            cursor,
-            clock_rate: ClockRate::MILLISECONDS,
-            parameters: None,
-            writer: None,
-            last: 0,
-            next: None,
-            changed: false,
-            allowance: Allowance::default(),
-        };
+        let mut reading = Reading::new(track.clone(), cursor);
         reading.read_changes();
         Ok(reading)
     }
 
     /// Reads what is not media, and tells the player of new parameters.
     fn read_changes(&mut self, sink: &mut impl Sink) {
-        let lost: u64 = self.readings.iter_mut().map(Reading::read_changes).sum();
+        let lost: u64 = self.readings.list.iter_mut().map(Reading::read_changes).sum();
         self.context.counters().frames_skipped.fetch_add(lost, Relaxed);
         self.rejoin_unaccepted();
         self.announce(sink);
@@ -234,8 +211,8 @@ impl FromStream {
 
     /// A source may change to a codec that this player does not take.
     fn rejoin_unaccepted(&mut self) {
-        for index in 0..self.readings.len() {
-            let Some(reading) = self.readings.get(index) else { continue };
+        for index in 0..self.readings.list.len() {
+            let Some(reading) = self.readings.list.get(index) else { continue };
             let accepted = self.accepted(reading.kind);
             let codec = reading.parameters.as_ref().map(|parameters| parameters.codec);
             if codec.is_none_or(|codec| accepted.contains(&codec)) {
@@ -245,13 +222,13 @@ impl FromStream {
             match self.join(&track, Join::Live) {
                 Ok(mut rejoined) => {
                     rejoined.last = last;
-                    if let Some(reading) = self.readings.get_mut(index) {
+                    if let Some(reading) = self.readings.list.get_mut(index) {
                         *reading = rejoined;
                     }
                 }
                 Err(error) => {
                     tracing::warn!(stream = %self.subscription.stream().name(), %error, "a player goes without a track");
-                    if let Some(reading) = self.readings.get_mut(index) {
+                    if let Some(reading) = self.readings.list.get_mut(index) {
                         reading.writer = None;
                     }
                 }
@@ -260,12 +237,12 @@ impl FromStream {
     }
 
     fn announce(&mut self, sink: &mut impl Sink) {
-        if !self.readings.iter().any(|reading| reading.changed) {
+        if !self.readings.list.iter().any(|reading| reading.changed) {
             return;
         }
-        let tracks = self.readings.iter().filter_map(|reading| reading.parameters.as_deref());
+        let tracks = self.readings.list.iter().filter_map(|reading| reading.parameters.as_deref());
         sink.metadata(write_metadata(tracks, concat!("Headwater ", env!("CARGO_PKG_VERSION"))));
-        for reading in &mut self.readings {
+        for reading in &mut self.readings.list {
             if std::mem::take(&mut reading.changed)
                 && let Some((prefix, record)) = reading.writer.as_ref().and_then(MediaWriter::config)
             {

@@ -16,6 +16,7 @@
 mod address;
 mod config;
 mod context;
+mod convoy;
 mod error;
 mod from_stream;
 mod http_flv;
@@ -23,6 +24,7 @@ mod outbox;
 mod pace;
 mod server;
 mod session;
+mod shared_tcp;
 mod timeline;
 mod to_stream;
 mod transport;

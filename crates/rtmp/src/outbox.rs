@@ -33,6 +33,18 @@ const COPY_BELOW: usize = 1_024;
 /// Buffers beyond this are not kept for reuse.
 const KEPT_BYTES: usize = 64 << 10;
 
+/// A step of so many milliseconds does not fit the timestamp field.
+pub(crate) const DELTA_END: u32 = 0xff_ffff;
+
+/// The header of a message of media.
+pub(crate) fn media_header(kind: TrackKind, stream: u32, length: usize, time: Time) -> MessageHeader {
+    let (chunk_stream, kind) = match kind {
+        TrackKind::Audio => (chunk::AUDIO, MessageKind::Audio),
+        TrackKind::Video => (chunk::VIDEO, MessageKind::Video),
+    };
+    MessageHeader { chunk_stream, kind, stream, length: u32::try_from(length).unwrap_or(u32::MAX), time }
+}
+
 /// Bytes to be written to one peer, in order.
 pub(crate) struct Outbox {
     chunk_size: u32,
@@ -63,6 +75,40 @@ impl Outbox {
             pending: 0,
             last_audio: None,
             last_video: None,
+        }
+    }
+
+    /// An outbox that goes on where others have sent so far: with the rest of their last write, and the timestamps
+    /// that the chunk streams have come to.
+    pub(crate) fn resume(
+        chunk_size: u32,
+        stream: u32,
+        timestamps: impl Iterator<Item = (TrackKind, u32)>,
+        rest: Bytes,
+    ) -> Outbox {
+        let mut outbox = Outbox::new(chunk_size, stream);
+        for (kind, timestamp) in timestamps {
+            *outbox.last(kind) = Some(timestamp);
+        }
+        if !rest.is_empty() {
+            outbox.push(rest);
+        }
+        outbox
+    }
+
+    /// Whether the chunk stream of a kind has come to this timestamp.
+    pub(crate) fn has_come_to(&self, kind: TrackKind, timestamp: u32) -> bool {
+        let last = match kind {
+            TrackKind::Audio => self.last_audio,
+            TrackKind::Video => self.last_video,
+        };
+        last == Some(timestamp)
+    }
+
+    fn last(&mut self, kind: TrackKind) -> &mut Option<u32> {
+        match kind {
+            TrackKind::Audio => &mut self.last_audio,
+            TrackKind::Video => &mut self.last_video,
         }
     }
 
@@ -172,18 +218,10 @@ impl Sink for Outbox {
     }
 
     fn media(&mut self, kind: TrackKind, timestamp: u32, prefix: &Prefix, payload: &Bytes) {
-        let (chunk_stream, message_kind, last) = match kind {
-            TrackKind::Audio => (chunk::AUDIO, MessageKind::Audio, self.last_audio.replace(timestamp)),
-            TrackKind::Video => (chunk::VIDEO, MessageKind::Video, self.last_video.replace(timestamp)),
-        };
-        let step = last.map(|last| timestamp.wrapping_sub(last)).filter(|step| *step < 0xff_ffff);
-        let header = MessageHeader {
-            chunk_stream,
-            kind: message_kind,
-            stream: self.stream,
-            length: u32::try_from(prefix.len() + payload.len()).unwrap_or(u32::MAX),
-            time: step.map_or(Time::Absolute(timestamp), Time::Delta),
-        };
+        let last = self.last(kind).replace(timestamp);
+        let step = last.map(|last| timestamp.wrapping_sub(last)).filter(|step| *step < DELTA_END);
+        let time = step.map_or(Time::Absolute(timestamp), Time::Delta);
+        let header = media_header(kind, self.stream, prefix.len().saturating_add(payload.len()), time);
         self.message(header, prefix, payload);
     }
 

@@ -40,6 +40,11 @@ impl Pace {
         self.window = Some(environment.sleep(window.saturating_sub(passed)));
     }
 
+    /// Whether there is a merge window at all.
+    pub(crate) fn has_window(&self) -> bool {
+        !self.context.config().merge_window().is_zero()
+    }
+
     /// Counts the waits.
     pub(crate) fn next_turn(&mut self) -> u32 {
         self.turns = self.turns.wrapping_add(1);

@@ -6,7 +6,11 @@ use futures_util::FutureExt;
 use headwater_net::{Connection, Listener, TlsAcceptor};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{context::Context, error::RtmpError, session::handle_connection};
+use crate::{
+    context::{Arriving, Context},
+    error::RtmpError,
+    session::{begin, handle_tcp},
+};
 
 /// Serves RTMP on a listener until `shutdown`, then waits for the sessions to end.
 pub async fn serve(listener: Listener, context: Context, shutdown: CancellationToken) {
@@ -27,7 +31,15 @@ async fn accept(listener: Listener, acceptor: Option<TlsAcceptor>, context: Cont
             connection = listener.accept() => connection,
         };
         context.counters().connections_total.fetch_add(1, Relaxed);
-        let session = run(connection, acceptor.clone(), context.clone(), shutdown.clone());
+        let arriving = match context.arriving() {
+            Ok(arriving) => arriving,
+            Err(error) => {
+                context.counters().count_error(&error);
+                tracing::debug!(remote = %connection.remote(), %error, "an RTMP connection is refused");
+                continue;
+            }
+        };
+        let session = run(connection, arriving, acceptor.clone(), context.clone(), shutdown.clone());
         context.hub().environment().spawn(Box::pin(sessions.track_future(session)));
     }
     drop(listener);
@@ -36,13 +48,19 @@ async fn accept(listener: Listener, acceptor: Option<TlsAcceptor>, context: Cont
 }
 
 /// Runs one session to its end. A panic ends that session alone, and is counted as a defect.
-async fn run(connection: Connection, acceptor: Option<TlsAcceptor>, context: Context, shutdown: CancellationToken) {
+async fn run(
+    connection: Connection,
+    arriving: Arriving,
+    acceptor: Option<TlsAcceptor>,
+    context: Context,
+    shutdown: CancellationToken,
+) {
     let remote = Some(connection.remote());
     let session = async {
         match acceptor {
-            None => handle_connection(connection, remote, &context, &shutdown).await,
+            None => handle_tcp(connection, arriving, &context, &shutdown).await,
             Some(acceptor) => match acceptor.accept(connection).await {
-                Ok(io) => handle_connection(io, remote, &context, &shutdown).await,
+                Ok(io) => begin(io, None, arriving, remote, &context, &shutdown).await,
                 Err(error) => {
                     tracing::debug!(?remote, %error, "a TLS handshake for RTMPS failed");
                     Ok(())

@@ -2,26 +2,37 @@
 
 mod play;
 mod publish;
+mod travel;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use headwater_graph::Peer;
-use headwater_media::limits;
+use headwater_media::limits::{self, Limit};
+use headwater_net::Connection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     address::Address,
-    context::{Context, Present},
+    context::{Arriving, Context, Present},
+    convoy::Outlet,
     error::RtmpError,
+    shared_tcp::SharedTcp,
     transport::Transport,
     wire::server::{ConnectRequest, Conversation, Event, Stage},
 };
+
+/// How to share a connection, so that someone else may write to it.
+type Sharing<S> = fn(&S) -> Arc<dyn Outlet>;
 
 /// A client's session.
 pub(crate) struct Session<S> {
     context: Context,
     transport: Transport<S>,
+    /// Another way to write to the client, where the connection can be shared: plain TCP.
+    outlet: Option<Sharing<S>>,
+    /// Counts it among those who have not yet said what they want.
+    arriving: Option<Arriving>,
     conversation: Conversation,
     request: ConnectRequest,
     peer: Peer,
@@ -49,6 +60,33 @@ pub async fn handle_connection<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
+    let arriving = context.arriving().inspect_err(|error| context.counters().count_error(error))?;
+    begin(io, None, arriving, remote, context, shutdown).await
+}
+
+/// The same as [`handle_connection`] over plain TCP: players in step are written to together.
+pub(crate) async fn handle_tcp(
+    connection: Connection,
+    arriving: Arriving,
+    context: &Context,
+    shutdown: &CancellationToken,
+) -> Result<(), RtmpError> {
+    let remote = Some(connection.remote());
+    begin(SharedTcp::new(connection), Some(SharedTcp::outlet), arriving, remote, context, shutdown).await
+}
+
+/// The same as [`handle_connection`] for someone who has been counted as arriving.
+pub(crate) async fn begin<S>(
+    io: S,
+    outlet: Option<Sharing<S>>,
+    arriving: Arriving,
+    remote: Option<SocketAddr>,
+    context: &Context,
+    shutdown: &CancellationToken,
+) -> Result<(), RtmpError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
     let _open = Present::new(&context.counters().connections);
     let mut peer = Peer::new("RTMP", context.session_id("rtmp"));
     if let Some(remote) = remote {
@@ -56,6 +94,8 @@ where
     }
     let mut session = Session {
         transport: Transport::new(io, context.clone()),
+        outlet,
+        arriving: Some(arriving),
         conversation: Conversation::new(context.config().chunk_size(), rand::random()),
         request: ConnectRequest::default(),
         context: context.clone(),
@@ -63,7 +103,8 @@ where
         shutdown: shutdown.clone(),
     };
     let result = session.run().await;
-    if !matches!(result, Err(RtmpError::Io(_))) {
+    // After a defect nobody knows which bytes the client has.
+    if !matches!(result, Err(RtmpError::Io(_) | RtmpError::Panicked)) {
         // The last word, above all the reason of a refusal.
         if session.transport.send(session.conversation.output()).await.is_ok() {
             session.transport.close().await;
@@ -93,10 +134,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     async fn negotiate(&mut self) -> Result<Option<Event>, RtmpError> {
         loop {
             let stage = self.conversation.stage();
-            let (time, what) = time_for(stage);
+            let (limit, what) = time_for(stage);
             let shutdown = self.shutdown.clone();
             let context = self.context.clone();
-            let step = context.within(time, what, self.until_event_or_past(stage));
+            let step = context.within_limit(limit, what, self.until_event_or_past(stage));
             let event = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Err(RtmpError::Terminated("the server is stopping".into())),
@@ -137,6 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             self.peer = self.peer.clone().with_user_agent(user_agent);
         }
         self.request = request;
+        self.arriving = None;
     }
 
     fn address(&self, key: &Arc<str>) -> Result<Address, RtmpError> {
@@ -166,12 +208,10 @@ enum Step {
     Closed,
 }
 
-fn time_for(stage: Stage) -> (Duration, &'static str) {
+fn time_for(stage: Stage) -> (&'static Limit, &'static str) {
     match stage {
-        Stage::Handshake => (limits::RTMP_HANDSHAKE_MS.get_duration(), "the client did not finish the handshake"),
-        Stage::Connect => (limits::RTMP_CONNECT_MS.get_duration(), "the client did not send connect"),
-        Stage::Start | Stage::Active => {
-            (limits::RTMP_START_MS.get_duration(), "the client neither published nor played")
-        }
+        Stage::Handshake => (&limits::RTMP_HANDSHAKE_MS, "the client did not finish the handshake"),
+        Stage::Connect => (&limits::RTMP_CONNECT_MS, "the client did not send connect"),
+        Stage::Start | Stage::Active => (&limits::RTMP_START_MS, "the client neither published nor played"),
     }
 }

@@ -27,6 +27,7 @@ const GATHER_BYTES: usize = 64 << 10;
 const FEW_SLICES: usize = 6;
 /// The counter that all sessions share is touched once for so many bytes, as it travels between processors.
 const COUNT_TOGETHER: u64 = 256 << 10;
+const TAKES_NOTHING: &str = "the peer takes nothing of what is sent to it";
 /// How long and how much is read after the last word, so that the peer gets to read it.
 const LINGER: std::time::Duration = std::time::Duration::from_secs(1);
 const LINGER_BYTES: usize = 1 << 20;
@@ -57,6 +58,11 @@ impl<S> Transport<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     pub(crate) fn new(io: S, context: Context) -> Transport<S> {
         Transport { io, input: BytesMut::new(), gathered: Vec::new(), uncounted: 0, context }
+    }
+
+    /// The connection itself.
+    pub(crate) fn io(&self) -> &S {
+        &self.io
     }
 
     /// Reads some more input; zero bytes when the peer has closed. May be cancelled without loss.
@@ -140,13 +146,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         let written = match at_once.await {
             Some(written) => written?,
             None => {
-                let limit = limits::RTMP_WRITE_MS.get_duration();
                 let later = poll_fn(|cx| write(Pin::new(&mut self.io), cx));
-                let written = self.context.within(limit, "the peer takes nothing of what is sent to it", later).await;
-                if let Err(RtmpError::TimedOut(_)) = written {
-                    limits::RTMP_WRITE_MS.hit();
-                }
-                written??
+                self.context.within_limit(&limits::RTMP_WRITE_MS, TAKES_NOTHING, later).await??
             }
         };
         if written == 0 {
@@ -169,10 +170,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         match at_once.await {
             Some(flushed) => Ok(flushed?),
             None => {
-                let limit = limits::RTMP_WRITE_MS.get_duration();
-                let flushed =
-                    self.context.within(limit, "the peer takes nothing of what is sent to it", self.io.flush());
-                Ok(flushed.await??)
+                let later = self.io.flush();
+                Ok(self.context.within_limit(&limits::RTMP_WRITE_MS, TAKES_NOTHING, later).await??)
             }
         }
     }

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use headwater_flv::MediaWriter;
-use headwater_graph::{Cursor, Next, Track};
-use headwater_media::{ClockRate, Frame, Ticks, TrackKind, TrackParameters, limits};
+use headwater_graph::{Bell, Cursor, Next, Track};
+use headwater_media::{
+    ClockRate, Frame, Ticks, TrackKind, TrackParameters,
+    limits::{self, Limit},
+};
 
 use super::Sink;
 
@@ -33,6 +36,33 @@ pub(super) struct Allowance {
 }
 
 impl Reading {
+    pub(super) fn new(track: Arc<Track>, cursor: Cursor<Frame>) -> Reading {
+        Reading {
+            kind: track.kind(),
+            track,
+            cursor,
+            clock_rate: ClockRate::MILLISECONDS,
+            parameters: None,
+            writer: None,
+            last: 0,
+            next: None,
+            changed: false,
+            allowance: Allowance::default(),
+        }
+    }
+
+    /// A second reader at the very same place, woken by another bell.
+    pub(super) fn fork(&self, bell: &Bell) -> Reading {
+        Reading {
+            track: self.track.clone(),
+            cursor: self.cursor.fork(bell),
+            parameters: self.parameters.clone(),
+            writer: self.writer.clone(),
+            allowance: Allowance::default(),
+            ..*self
+        }
+    }
+
     /// The time of what comes next: `i64::MIN` for a change, nothing if nothing new is there.
     pub(super) fn next_time(&mut self) -> Option<i64> {
         if self.next.is_none() {
@@ -101,11 +131,11 @@ impl Reading {
         dropped
     }
 
-    /// Whether the player has fallen too far behind what it was granted.
-    pub(super) fn is_over(&mut self) -> bool {
+    /// The limit that is passed if the player has fallen too far behind what it was granted.
+    pub(super) fn limit_passed(&mut self) -> Option<&'static Limit> {
         if self.next_time() == Some(i64::MIN) {
             // At a change, which has no time to measure by.
-            return false;
+            return None;
         }
         let lag = self.cursor.lag();
         let ms = milliseconds(self.clock_rate, lag.ticks);
@@ -117,7 +147,11 @@ impl Reading {
         self.allowance.ms = self.allowance.ms.min(ms);
         let bytes_max = self.allowance.bytes.saturating_add(limits::VIEWER_LAG_BYTES.get());
         let ms_max = self.allowance.ms.saturating_add_unsigned(limits::VIEWER_LAG_MS.get());
-        lag.bytes > bytes_max || ms > ms_max
+        if lag.bytes > bytes_max {
+            Some(&limits::VIEWER_LAG_BYTES)
+        } else {
+            (ms > ms_max).then_some(&limits::VIEWER_LAG_MS)
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{future::poll_fn, io::ErrorKind, sync::Arc, task::Poll, time::Duration};
 
 use futures_util::StreamExt;
-use headwater_graph::{Bell, Subscription};
+use headwater_graph::Subscription;
 use headwater_media::{Codec, limits};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -51,70 +51,85 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
 
     async fn subscribe(&self, key: &Arc<str>) -> Result<Subscription, RtmpError> {
         let address = self.address(key)?;
-        let limit = limits::RTMP_START_MS.get_duration();
         let subscribed = self.context.hub().subscribe(&address.name, self.peer.clone());
-        Ok(self.context.within(limit, "the stream has not become ready", subscribed).await??)
+        let what = "the stream has not become ready";
+        Ok(self.context.within_limit(&limits::RTMP_START_MS, what, subscribed).await??)
     }
 
-    async fn send_media(&mut self, mut from: FromStream) -> Result<Left, RtmpError> {
-        let context = self.context.clone();
-        let mut outbox = Outbox::new(self.conversation.chunk_size(), self.conversation.active_stream());
-        let mut pace = Pace::new(&context, from.subscription().stream());
-        let mut orders = orders(from.subscription(), Some(&self.shutdown));
-        let (mut heard, mut paused) = (true, false);
-        let mut over: Option<String> = None;
+    async fn send_media(&mut self, from: FromStream) -> Result<Left, RtmpError> {
+        // The answer to play comes before all media.
+        self.transport.send(self.conversation.output()).await?;
+        let mut watch = Watch::new(self, from);
+        let mut heard = Some(None);
         loop {
-            if std::mem::take(&mut heard) {
-                match self.listen(&mut from).await? {
-                    Some(Heard::Stop) => return Ok(Left::Stays),
-                    Some(Heard::Pause(pause)) => paused = pause,
-                    None => {}
-                }
+            let more = !watch.paused && watch.from.read(&mut watch.outbox);
+            self.send_outbox(&mut watch).await?;
+            // The outbox is empty here, so that what is answered comes between two messages.
+            if let Some(event) = heard.take()
+                && self.listen(event, &mut watch).await?
+            {
+                return Ok(Left::Stays);
             }
-            let more = !paused && from.read(&mut outbox);
-            let sent = outbox.pending();
-            tokio::select! {
-                biased;
-                sent = self.transport.send_outbox(&mut outbox) => sent?,
-                Some(reason) = orders.next() => over = Some(reason),
-            }
-            if outbox.pending() > 0 {
-                // Told to end in the middle of a write, which has to be finished for the last word to be heard.
-                let rest = self.transport.send_outbox(&mut outbox);
-                context.within(LAST_WRITE, "the viewer did not take what was sent last", rest).await??;
-            }
-            from.count_sent(sent);
             if more {
                 continue;
             }
-            pace.begin();
-            if let Some(reason) = over {
+            watch.pace.begin();
+            if let Some(reason) = watch.over {
                 self.conversation.end_play(&reason);
                 return Ok(Left::Gone);
             }
-            match self.wait(&mut pace, from.bell(), &mut orders).await? {
+            let woken = match self.outlet.filter(|_| watch.may_travel()) {
+                Some(outlet) => self.travel(outlet, &mut watch).await?,
+                None => self.wait(&mut watch).await?,
+            };
+            match woken {
                 Woken::Media => {}
-                Woken::Client => heard = true,
+                Woken::Client(event) => heard = Some(event),
                 Woken::Closed => return Ok(Left::Gone),
-                Woken::Order(reason) => over = Some(reason),
+                Woken::Order(reason) => watch.over = Some(reason),
+                Woken::Broken(error) => {
+                    self.send_outbox(&mut watch).await?;
+                    return Err(error);
+                }
             }
         }
     }
 
+    /// Writes all of the outbox, unless an order to end comes and the player does not take it soon.
+    async fn send_outbox(&mut self, watch: &mut Watch) -> Result<(), RtmpError> {
+        let sent = watch.outbox.pending();
+        if sent == 0 {
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            sent = self.transport.send_outbox(&mut watch.outbox) => sent?,
+            Some(reason) = watch.orders.next() => watch.over = Some(reason),
+        }
+        if watch.outbox.pending() > 0 {
+            // Told to end in the middle of a write, which has to be finished for the last word to be heard.
+            let rest = self.transport.send_outbox(&mut watch.outbox);
+            self.context.within(LAST_WRITE, "the viewer did not take what was sent last", rest).await??;
+        }
+        watch.from.count_sent(sent);
+        Ok(())
+    }
+
     /// Waits for whatever comes first. Of the client it hears although there is always media.
-    async fn wait(&mut self, pace: &mut Pace, bell: &Bell, orders: &mut Orders) -> Result<Woken, RtmpError> {
+    async fn wait(&mut self, watch: &mut Watch) -> Result<Woken, RtmpError> {
+        let (pace, bell) = (&mut watch.pace, watch.from.bell());
         poll_fn(|cx| {
             let client_first = pace.next_turn().is_multiple_of(MEDIA_TURNS);
             if !client_first && pace.poll(cx, bell).is_ready() {
                 return Poll::Ready(Ok(Woken::Media));
             }
             if let Poll::Ready(count) = self.transport.poll_fill(cx) {
-                return Poll::Ready(count.map(|count| if count == 0 { Woken::Closed } else { Woken::Client }));
+                return Poll::Ready(count.map(|count| if count == 0 { Woken::Closed } else { Woken::Client(None) }));
             }
             if client_first && pace.poll(cx, bell).is_ready() {
                 return Poll::Ready(Ok(Woken::Media));
             }
-            match orders.poll_next_unpin(cx) {
+            match watch.orders.poll_next_unpin(cx) {
                 Poll::Ready(Some(reason)) => Poll::Ready(Ok(Woken::Order(reason))),
                 _ => Poll::Pending,
             }
@@ -122,34 +137,76 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         .await
     }
 
-    /// Hears what the client has to say.
-    async fn listen(&mut self, from: &mut FromStream) -> Result<Option<Heard>, RtmpError> {
-        let mut heard = None;
-        while let Some(event) = self.next_event()? {
+    /// Hears what the client has to say, beginning with what has been heard already. Says whether it wants no more.
+    async fn listen(&mut self, heard: Option<Event>, watch: &mut Watch) -> Result<bool, RtmpError> {
+        let mut next = heard;
+        let mut stop = false;
+        loop {
+            let Some(event) = next.take().map_or_else(|| self.next_event(), |event| Ok(Some(event)))? else { break };
             match event {
-                Event::Stop => heard = Some(Heard::Stop),
+                Event::Stop => stop = true,
                 Event::Pause(pause) => {
                     if !pause {
-                        from.skip_to_newest_group();
+                        watch.from.skip_to_newest_group();
                     }
-                    heard = Some(Heard::Pause(pause));
+                    watch.paused = pause;
                 }
                 Event::Connect(_) | Event::Publish { .. } | Event::Play { .. } | Event::Media(_) => {}
             }
         }
         self.transport.send(self.conversation.output()).await?;
-        Ok(heard)
+        Ok(stop)
     }
 }
 
-enum Heard {
-    Stop,
-    Pause(bool),
+/// What a player's session keeps while it plays.
+pub(super) struct Watch {
+    pub(super) from: FromStream,
+    pub(super) outbox: Outbox,
+    pub(super) orders: Orders,
+    /// Why it has to end.
+    pub(super) over: Option<String>,
+    pace: Pace,
+    paused: bool,
+    /// Turns to be taken alone before it asks again to travel with others.
+    pub(super) alone: u32,
 }
 
-enum Woken {
+impl Watch {
+    fn new<S>(session: &Session<S>, from: FromStream) -> Watch {
+        let conversation = &session.conversation;
+        Watch {
+            outbox: Outbox::new(conversation.chunk_size(), conversation.active_stream()),
+            pace: Pace::new(&session.context, from.subscription().stream()),
+            orders: orders(from.subscription(), Some(&session.shutdown)),
+            from,
+            over: None,
+            paused: false,
+            alone: 0,
+        }
+    }
+
+    /// Whether it may be written to together with others: it has read and been sent all there is.
+    fn may_travel(&mut self) -> bool {
+        if self.paused || self.from.tracks_seen().is_none() {
+            return false;
+        }
+        let due = self.alone == 0;
+        self.alone = self.alone.saturating_sub(1);
+        due
+    }
+}
+
+/// What ends a wait.
+pub(super) enum Woken {
+    /// There may be something to read.
     Media,
-    Client,
+    /// The client has said something, which may begin with this.
+    Client(Option<Event>),
+    /// The client has closed the connection.
     Closed,
+    /// Someone here ordered the session to end.
     Order(String),
+    /// The session cannot go on, once the outbox is empty.
+    Broken(RtmpError),
 }

@@ -24,6 +24,7 @@ async fn attack_r3_a_handshake_dripped_byte_by_byte_is_cut_off_in_time() {
     let error = session.await.unwrap().unwrap_err();
     assert_eq!(error.fault(), Fault::Network);
     assert!(error.to_string().contains("handshake"), "{error}");
+    assert!(limits::RTMP_HANDSHAKE_MS.hits() > 0);
     let time = begun.elapsed();
     assert!(time < limits::RTMP_HANDSHAKE_MS.get_duration() + Duration::from_secs(2), "{time:?}");
     drip.abort();
@@ -40,7 +41,55 @@ async fn attack_r3_a_client_that_never_connects_or_never_starts_is_cut_off() {
     });
     let error = session.await.unwrap().unwrap_err();
     assert!(error.to_string().contains("did not send connect"), "{error}");
+    assert!(limits::RTMP_CONNECT_MS.hits() > 0);
     reading.await.unwrap();
+}
+
+#[tokio::test]
+async fn attack_r3_connections_in_the_handshake_are_bounded_and_those_who_finish_make_room() {
+    let server = Server::new();
+    let address = server.listen();
+    let usual = limits::RTMP_ARRIVING.get();
+    limits::RTMP_ARRIVING.set(3);
+    let mut publisher = server.publisher("cam").await;
+    publisher.configs().await;
+    publisher.video(0, true, 0, 500).await;
+    let mut player = server.tcp_player(address, "cam", None).await;
+    server.until("arriving", 0).await;
+    let mut idle = Vec::new();
+    for _ in 0..3 {
+        idle.push(tokio::net::TcpStream::connect(address).await.unwrap());
+    }
+    server.until("arriving", 3).await;
+    let mut refused = tokio::net::TcpStream::connect(address).await.unwrap();
+    assert!(matches!(refused.read(&mut [0; 1]).await, Ok(0) | Err(_)), "one too many is closed at once");
+    assert_eq!((server.count("arriving"), server.count("errors_limit")), (3, 1));
+    assert!(limits::RTMP_ARRIVING.hits() > 0);
+    assert_eq!(player.see(2).await.len(), 2, "who plays goes on");
+    drop(idle.pop());
+    server.until("arriving", 2).await;
+    let mut another = server.tcp_player(address, "cam", None).await;
+    assert_eq!(another.see(2).await.len(), 2);
+    limits::RTMP_ARRIVING.set(usual);
+}
+
+#[tokio::test]
+async fn a_viewer_too_many_bytes_behind_is_counted_as_that() {
+    let server = Server::new();
+    let mut publisher = server.publisher("cam").await;
+    publisher.configs().await;
+    publisher.video(0, true, 0, 1_000).await;
+    let play = headwater_rtmp::wire::client::Intent::Play;
+    let mut slow = crate::peer::Peer::start(&server, play, "live", "cam", 32 << 10).await;
+    slow.see(3).await;
+    let before = limits::VIEWER_LAG_BYTES.hits();
+    for at in 1..12u32 {
+        publisher.video(at * 40, at == 11, 0, 1 << 20).await;
+    }
+    server.until_received(11 << 20).await;
+    let seen = slow.see(2).await;
+    assert_eq!(seen.last().map(|seen| seen.timestamp), Some(440));
+    assert!(limits::VIEWER_LAG_BYTES.hits() > before);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,5 +3,6 @@
 
 mod abuse;
 mod clients;
+mod convoys;
 mod peer;
 mod playing;

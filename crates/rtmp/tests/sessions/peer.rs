@@ -1,6 +1,7 @@
 //! A publisher or player over a pipe in memory, driven message by message.
 
 use std::{
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -8,9 +9,9 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use headwater_flv::{Media, MediaReader, amf::Object};
 use headwater_graph::{Hub, HubOptions};
-use headwater_net::TokioEnvironment;
+use headwater_net::{Listener, Quota, TokioEnvironment};
 use headwater_rtmp::{
-    Context, RtmpConfig, RtmpError, handle_connection,
+    Context, RtmpConfig, RtmpError, handle_connection, serve,
     wire::{
         Link, Message, MessageKind, chunk,
         client::{Conversation, Event, Intent, Request},
@@ -19,7 +20,8 @@ use headwater_rtmp::{
     },
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream},
+    net::TcpSocket,
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
@@ -56,12 +58,48 @@ impl Server {
         (ours, tokio::spawn(async move { handle_connection(theirs, None, &context, &stop).await }))
     }
 
+    /// Listens on a port of loopback, as the real server does.
+    pub(crate) fn listen(&self) -> SocketAddr {
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &Quota::connections()).unwrap();
+        let address = listener.local_address().unwrap();
+        tokio::spawn(serve(listener, self.context.clone(), self.stop.clone()));
+        address
+    }
+
+    /// A player over TCP, whose socket buffers so many bytes if that is said.
+    pub(crate) async fn tcp_player(&self, address: SocketAddr, key: &str, buffer: Option<u32>) -> Peer {
+        let socket = TcpSocket::new_v4().unwrap();
+        if let Some(buffer) = buffer {
+            socket.set_recv_buffer_size(buffer).unwrap();
+        }
+        let io = socket.connect(address).await.unwrap();
+        Peer::begin(Box::new(io), tokio::spawn(async { Ok(()) }), Intent::Play, "live", key).await
+    }
+
     pub(crate) async fn publisher(&self, key: &str) -> Peer {
         Peer::start(self, Intent::Publish, "live", key, 1 << 20).await
     }
 
     pub(crate) async fn player(&self, key: &str) -> Peer {
         Peer::start(self, Intent::Play, "live", key, 1 << 20).await
+    }
+
+    /// Waits until a count is what it shall be.
+    pub(crate) async fn until(&self, name: &str, value: u64) {
+        for _ in 0..500 {
+            if self.count(name) == value {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{name} stays {} instead of {value}", self.count(name));
+    }
+
+    /// Waits until so many bytes have come.
+    pub(crate) async fn until_received(&self, bytes: u64) {
+        while self.count("bytes_received") < bytes {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     pub(crate) fn count(&self, name: &str) -> u64 {
@@ -94,8 +132,13 @@ impl Seen {
     }
 }
 
+/// Either end of a pipe, or a socket.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
 pub(crate) struct Peer {
-    io: DuplexStream,
+    io: Box<dyn Io>,
     input: BytesMut,
     conversation: Conversation,
     pub(crate) session: JoinHandle<Result<(), RtmpError>>,
@@ -107,6 +150,16 @@ pub(crate) struct Peer {
 impl Peer {
     pub(crate) async fn start(server: &Server, intent: Intent, app: &str, key: &str, pipe: usize) -> Peer {
         let (io, session) = server.open(pipe);
+        Peer::begin(Box::new(io), session, intent, app, key).await
+    }
+
+    async fn begin(
+        io: Box<dyn Io>,
+        session: JoinHandle<Result<(), RtmpError>>,
+        intent: Intent,
+        app: &str,
+        key: &str,
+    ) -> Peer {
         let request = Request { intent, app: app.to_owned(), tc_url: format!("rtmp://h/{app}"), key: key.to_owned() };
         let conversation = Conversation::new(request, 4_096, 1);
         let mut peer = Peer { io, input: BytesMut::new(), conversation, session, refused: None, ended: false };
@@ -138,6 +191,13 @@ impl Peer {
         let message = Message { kind, stream: 1, timestamp, payload: Bytes::copy_from_slice(body) };
         let mut out = BytesMut::new();
         chunk::write_message(&message, chunk_stream, 4_096, &mut out);
+        self.io.write_all(&out).await.unwrap();
+    }
+
+    /// Sends a command without waiting for its answer.
+    pub(crate) async fn command(&mut self, command: &Command) {
+        let mut out = BytesMut::new();
+        chunk::write_message(&command.message(1), chunk::COMMAND, 4_096, &mut out);
         self.io.write_all(&out).await.unwrap();
     }
 
@@ -175,6 +235,11 @@ impl Peer {
             }
         }
         seen
+    }
+
+    /// Passes over what comes; says whether nothing did for so long.
+    pub(crate) async fn is_quiet(&mut self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.event()).await.is_err()
     }
 
     /// Leaves without a word.

@@ -12,7 +12,7 @@ fn of(kind: MediaKind, seen: &[Seen]) -> Vec<&Seen> {
     seen.iter().filter(|seen| seen.kind == kind && !seen.is_config()).collect()
 }
 
-fn assert_never_backwards(seen: &[Seen]) {
+pub(crate) fn assert_never_backwards(seen: &[Seen]) {
     for kind in [MediaKind::Audio, MediaKind::Video] {
         let times: Vec<u32> = seen.iter().filter(|seen| seen.kind == kind).map(|seen| seen.timestamp).collect();
         assert!(times.is_sorted(), "{kind:?}: {times:?}");
