@@ -44,6 +44,7 @@ impl Server {
             format!(
                 "[http]\nports = [{http}]\n\
                  [rtmp]\nport = {rtmp}\nmerge_window_ms = {merge_window_ms}\n\
+                 [https]\nenabled = false\n\
                  [rtmps]\nenabled = false\n\
                  [webrtc]\nport = {media}\n\
                  [log]\nlevel = \"warn\"\n"
