@@ -4,9 +4,7 @@
 export class Backoff {
   #failures = 0;
 
-  /**
-   * @param {{delayMinMs?: number, delayMaxMs?: number, attemptsMax?: number}} [options]
-   */
+  /** @param {{delayMinMs?: number, delayMaxMs?: number, attemptsMax?: number}} [options] */
   constructor({ delayMinMs = 300, delayMaxMs = 10_000, attemptsMax = Infinity } = {}) {
     this.delayMinMs = delayMinMs;
     this.delayMaxMs = delayMaxMs;

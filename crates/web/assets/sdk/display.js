@@ -8,10 +8,7 @@ export class Display {
   element = null;
   #made = false;
 
-  /**
-   * @param {HTMLElement|string|undefined} place  a media element, an element to put one into, or a selector of either
-   * @param {MediaStream} media
-   */
+  /** @param {HTMLElement|string|undefined} place @param {MediaStream} media */
   show(place, media) {
     const found = /** @type {any} */ (typeof place === 'string' ? document.querySelector(place) : place);
     if (place && !found) throw new HeadwaterError('invalid', `there is no element ${place} in the page`);

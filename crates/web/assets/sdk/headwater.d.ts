@@ -8,6 +8,12 @@ export function createSession(options?: SessionOptions): Session;
 export interface SessionOptions {
   /** Address of the server, e.g. `https://media.example.org`; the page's own server if absent. */
   url?: string;
+  /**
+   * How the server is spoken to: by the session protocol over a WebSocket, which also tells viewers who is muted, or
+   * by WHIP and WHEP, which any such server understands and which finds a new path when the network changes.
+   * `session` if absent.
+   */
+  transport?: 'session' | 'whip';
   /** Sent as a bearer token with each request. */
   token?: string;
   /** STUN and TURN servers; Headwater on a public address needs none. */
@@ -72,11 +78,18 @@ export interface Reconnect {
 
 export type StreamState = 'idle' | 'connecting' | 'publishing' | 'playing' | 'reconnecting' | 'stopped' | 'failed';
 
+export interface Muted {
+  audio: boolean;
+  video: boolean;
+}
+
 export interface StreamEvents {
   state: CustomEvent<StreamState>;
   /** Once a second while media flows; `quality` is new as well. */
   stats: CustomEvent<Stats>;
-  mute: CustomEvent<{ audio: boolean; video: boolean }>;
+  mute: CustomEvent<Muted>;
+  /** Playing by `session`: the publisher has muted something, or has it back. */
+  remotemute: CustomEvent<Muted>;
   /** The browser lets the page play without sound only; call `unmuteAudio` when the viewer taps. */
   blocked: Event;
   /** Something went wrong though the stream goes on, e.g. the microphone was unplugged. */
@@ -92,6 +105,8 @@ export class Stream extends EventTarget {
   readonly quality: Quality;
   readonly audioMuted: boolean;
   readonly videoMuted: boolean;
+  /** Playing by `session`: what the publisher has muted. */
+  readonly remoteMuted: Muted;
   /** What is sent or received; the same object as long as the stream lives. */
   readonly media: MediaStream;
   /** The element that shows it. */
@@ -191,14 +206,18 @@ export class HeadwaterError extends Error {
 export interface Signalling {
   /** Begins the session; resolves with the answer. */
   offer(sdp: string): Promise<string>;
-  /** Tells candidates that were found after the offer. */
-  candidates?(candidates: RTCIceCandidate[], description: string): void;
+  /** Tells a candidate that was found after the offer. */
+  candidate?(candidate: RTCIceCandidate, description: string): void;
   /** Restarts ICE; resolves with the new answer. */
   restart?(sdp: string, answer: string): Promise<string>;
   /** Ends the session and tells the server. */
   close(): Promise<void>;
   /** The session has ended by itself. */
   forget(): void;
+  /** Tells the viewers what the publisher mutes. */
+  mute?(kind: 'audio' | 'video', muted: boolean): void;
+  /** Called when the publisher mutes. */
+  onmute?: ((kind: 'audio' | 'video', muted: boolean) => void) | null;
   /** Called when the server ends the session. */
   onend: ((error: HeadwaterError) => void) | null;
 }

@@ -3,9 +3,13 @@
  *
  * Source: RFC 9725; draft-ietf-wish-whep; RFC 8840 §9, the fragments of a session description.
  */
-import { HeadwaterError, refusal } from './errors.js';
+import { HeadwaterError } from './errors.js';
 
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
+/** Candidates found within this time go in one request. */
+const GATHER_MS = 100;
+const FAREWELL_MS = 1000;
+const DETAIL_CHARS_MAX = 300;
 
 /** One session. */
 export class HttpSignalling {
@@ -18,14 +22,17 @@ export class HttpSignalling {
   /** @type {string|null} */
   #tag = null;
   #closed = false;
+  #restarting = false;
+  /** @type {string[]} */
+  #candidates = [];
+  #description = '';
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #gathering;
   #abort = new AbortController();
   /** DTLS tells it, not HTTP. @type {((error: HeadwaterError) => void)|null} */
   onend = null;
 
-  /**
-   * @param {string|URL} address  of the endpoint; relative to the page
-   * @param {{publishes?: boolean, token?: string}} [options]
-   */
+  /** @param {string|URL} address of the endpoint; relative to the page @param {{publishes?: boolean, token?: string}} [options] */
   constructor(address, { publishes = false, token } = {}) {
     this.#address = new URL(address, document.baseURI);
     this.#publishes = publishes;
@@ -45,28 +52,36 @@ export class HttpSignalling {
       this.close(); // while the answer was on its way: give the session back
       throw new HeadwaterError('stopped');
     }
+    this.#tellCandidates();
     return answer;
   }
 
-  /**
-   * @param {RTCIceCandidate[]} candidates
-   * @param {string} sdp  the local description that they belong to
-   */
-  candidates(candidates, sdp) {
-    if (!this.#session || !this.#tag) return;
-    const lines = candidates.map(({ candidate }) => `a=${candidate}`);
-    // A server that wants no trickle refuses; the candidates it gave suffice then.
-    this.#patch(this.#tag, [...fragment(sdp), ...lines]).catch(() => {});
+  /** @param {RTCIceCandidate} candidate @param {string} sdp the local description that it belongs to */
+  candidate(candidate, sdp) {
+    this.#candidates.push(`a=${candidate.candidate}`);
+    this.#description = sdp;
+    this.#tellCandidates();
   }
 
-  /**
-   * @param {string} sdp     the new offer
-   * @param {string} answer  the present answer
-   */
+  #tellCandidates() {
+    if (this.#candidates.length === 0) return;
+    this.#gathering ??= setTimeout(() => {
+      this.#gathering = undefined;
+      if (!this.#session || !this.#tag || this.#restarting) return;
+      // A server that wants no trickle refuses; the candidates it gave suffice then.
+      this.#patch(this.#tag, [...fragment(this.#description), ...this.#candidates.splice(0)]).catch(() => {});
+    }, GATHER_MS);
+  }
+
+  /** @param {string} sdp the new offer @param {string} answer the present answer */
   async restart(sdp, answer) {
+    this.#restarting = true;
+    this.#candidates = [];
     const response = await this.#patch('*', fragment(sdp));
     if (response.status !== 200) throw await refusal(response, this.#publishes);
     this.#tag = response.headers.get('etag') ?? this.#tag;
+    this.#restarting = false;
+    this.#tellCandidates();
     return renew(answer, await response.text());
   }
 
@@ -77,26 +92,21 @@ export class HttpSignalling {
     this.#session = null;
     if (!session) return;
     // Even while the page is going away.
-    await fetch(session, { method: 'DELETE', headers: this.#headers, keepalive: true }).catch(() => {});
+    const signal = AbortSignal.timeout(FAREWELL_MS);
+    await fetch(session, { method: 'DELETE', headers: this.#headers, keepalive: true, signal }).catch(() => {});
   }
 
   forget() {
     this.#session = null;
   }
 
-  /**
-   * @param {string} tag
-   * @param {string[]} lines
-   */
+  /** @param {string} tag @param {string[]} lines */
   #patch(tag, lines) {
     const headers = { ...this.#headers, 'content-type': FRAGMENT, 'if-match': tag };
     return this.#ask(this.#session ?? '', { method: 'PATCH', headers, body: `${lines.join('\r\n')}\r\n` });
   }
 
-  /**
-   * @param {string|URL} address
-   * @param {RequestInit} request
-   */
+  /** @param {string|URL} address @param {RequestInit} request */
   async #ask(address, request) {
     try {
       return await fetch(address, { ...request, signal: this.#abort.signal });
@@ -126,4 +136,41 @@ export function renew(answer, given) {
   const lines = answer.split(/\r?\n/).filter((line) => !names.some((name) => line.startsWith(name)));
   lines.splice(lines.findIndex((line) => line.startsWith('a=mid:')) + 1, 0, ...fresh);
   return lines.join('\r\n');
+}
+
+/**
+ * What a refusal over HTTP means. The same status has another meaning for publishers.
+ * @param {Response} response
+ * @param {boolean} publishes
+ */
+async function refusal(response, publishes) {
+  const { status } = response;
+  const retryAfter = Number(response.headers.get('retry-after')) || 0;
+  return new HeadwaterError(refusalCode(status, publishes), await words(response), { status, retryAfter });
+}
+
+/** @param {number} status @param {boolean} publishes */
+function refusalCode(status, publishes) {
+  if (status === 404 || status === 410) return publishes ? 'invalid' : 'not-live';
+  if (status === 409) return publishes ? 'name-in-use' : 'starting';
+  if (status === 401 || status === 403) return 'refused';
+  if (status === 406 || status === 415 || status === 422) return 'codec';
+  if (status === 429 || status === 503) return 'busy';
+  return status === 400 ? 'invalid' : 'server';
+}
+
+/**
+ * The server's own words: plain text, or the message of a JSON error.
+ * @param {Response} response
+ */
+async function words(response) {
+  const usual = `the server answered ${response.status}`;
+  if (response.headers.get('content-type')?.includes('html')) return usual;
+  const text = (await response.text().catch(() => '')).trim();
+  try {
+    const { message, detail, error, title } = JSON.parse(text);
+    return String(detail ?? message ?? error ?? title ?? usual).slice(0, DETAIL_CHARS_MAX);
+  } catch {
+    return text.slice(0, DETAIL_CHARS_MAX) || usual;
+  }
 }

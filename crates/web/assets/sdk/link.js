@@ -10,21 +10,14 @@ import { HeadwaterError } from './errors.js';
 const CONNECT_MS = 10_000;
 /** How long a broken path may take to mend itself before ICE is restarted. */
 const DISCONNECTED_MS = 1500;
-/** Candidates found within this time go in one request. */
-const GATHER_MS = 100;
 
 export class Link extends EventTarget {
   #signalling;
   #shape;
-  /** @type {RTCIceCandidate[]} */
-  #candidates = [];
-  #open = false;
   #over = false;
   #restarting = false;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
-  /** @type {ReturnType<typeof setTimeout>|undefined} */
-  #gathering;
   #leave = new AbortController();
   connected = false;
 
@@ -41,7 +34,7 @@ export class Link extends EventTarget {
     const peer = new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle' });
     /** @type {RTCPeerConnection} */
     this.peer = peer;
-    peer.addEventListener('icecandidate', ({ candidate }) => candidate && this.#trickle(candidate));
+    peer.addEventListener('icecandidate', ({ candidate }) => candidate && signalling.candidate?.(candidate, peer.localDescription?.sdp ?? ''));
     peer.addEventListener('connectionstatechange', () => this.#changed());
   }
 
@@ -55,9 +48,7 @@ export class Link extends EventTarget {
       this.close();
       throw error instanceof HeadwaterError ? error : new HeadwaterError('unsupported', String(error), { cause: error });
     }
-    this.#open = true;
     this.#expect();
-    this.#flush();
     this.#watchNetwork();
     this.#changed();
   }
@@ -66,9 +57,9 @@ export class Link extends EventTarget {
     this.#over = true;
     this.#leave.abort();
     clearTimeout(this.#timer);
-    clearTimeout(this.#gathering);
-    this.peer.close();
+    // The server is told first: who leaves without a word may come back, and viewers would wait.
     await this.#signalling.close();
+    this.peer.close();
   }
 
   /** @param {RTCOfferOptions} options */
@@ -92,22 +83,6 @@ export class Link extends EventTarget {
     this.#timer = setTimeout(() => this.#end(new HeadwaterError(code)), CONNECT_MS);
   }
 
-  /** @param {RTCIceCandidate} candidate */
-  #trickle(candidate) {
-    this.#candidates.push(candidate);
-    this.#flush();
-  }
-
-  #flush() {
-    if (!this.#open || this.#restarting || this.#candidates.length === 0) return;
-    this.#gathering ??= setTimeout(() => {
-      this.#gathering = undefined;
-      const sdp = this.peer.localDescription?.sdp;
-      if (this.#over || this.#restarting || !sdp) return;
-      this.#signalling.candidates?.(this.#candidates.splice(0), sdp);
-    }, GATHER_MS);
-  }
-
   /** Another network needs other addresses. */
   #watchNetwork() {
     const { signal } = this.#leave;
@@ -121,7 +96,6 @@ export class Link extends EventTarget {
     if (this.#over || this.#restarting) return;
     if (!this.#signalling.restart) return this.#end(new HeadwaterError('network', 'the connection broke'));
     this.#restarting = true;
-    this.#candidates = [];
     this.#expect();
     try {
       const sdp = await this.#describe({ iceRestart: true });
@@ -131,7 +105,6 @@ export class Link extends EventTarget {
       this.#end(new HeadwaterError('network', 'the connection broke', { cause }));
     }
     this.#restarting = false;
-    this.#flush();
     if (this.peer.connectionState === 'connected') this.#changed();
   }
 
@@ -155,10 +128,9 @@ export class Link extends EventTarget {
     }
   }
 
-  /** A server that ends a session closes its DTLS; the connection's own state may take long to say so. */
+  /** A server that ends a session closes its DTLS; the connection’s state may take long to say so. */
   #watchForGoodbye() {
-    const [sender] = this.peer.getSenders?.() ?? [];
-    const transport = (this.peer.getReceivers()[0] ?? sender)?.transport;
+    const [{ transport } = { transport: null }] = [...this.peer.getSenders(), ...this.peer.getReceivers()];
     transport?.addEventListener('statechange', () => {
       if (transport.state === 'closed' || transport.state === 'failed') this.#endedThere();
     });

@@ -27,11 +27,7 @@ export async function open(source, { audio, video = true, systemAudio = false })
   return audio && 'getContext' in source ? [...tracks, ...(await capture(audio, false))] : tracks;
 }
 
-/**
- * @param {Wish|undefined} audio
- * @param {Wish} video
- * @param {boolean} systemAudio
- */
+/** @param {Wish|undefined} audio @param {Wish} video @param {boolean} systemAudio */
 async function share(audio, video, systemAudio) {
   const devices = mediaDevices();
   if (!devices.getDisplayMedia) throw new HeadwaterError('unsupported', 'this browser cannot share its screen');
@@ -64,10 +60,7 @@ async function capture(audio, video) {
   }));
 }
 
-/**
- * @param {Wish} wish
- * @param {MediaTrackConstraints} usual
- */
+/** @param {Wish} wish @param {MediaTrackConstraints} usual */
 function constraints(wish, usual) {
   if (typeof wish === 'string') return { ...usual, deviceId: { exact: wish } };
   return typeof wish === 'object' ? { ...usual, ...wish } : wish && usual;

@@ -15,10 +15,7 @@ export class Meter {
   /** How good the connection was at the last reading. @type {Quality} */
   quality = quality(null);
 
-  /**
-   * @param {RTCPeerConnection} peer
-   * @returns {Promise<Stats>}
-   */
+  /** @param {RTCPeerConnection} peer @returns {Promise<Stats>} */
   async read(peer) {
     const report = /** @type {Map<string, any>} */ (/** @type {unknown} */ (await peer.getStats()));
     const all = [...report.values()];
@@ -78,19 +75,13 @@ export class Meter {
     };
   }
 
-  /**
-   * @param {any} now
-   * @param {string} key
-   */
+  /** @param {any} now @param {string} key */
   #change(now, key) {
     const before = this.#before.get(now.id);
     return before && key in before && key in now ? now[key] - before[key] : null;
   }
 
-  /**
-   * @param {any} now
-   * @param {string} key
-   */
+  /** @param {any} now @param {string} key */
   #rate(now, key) {
     const [change, time] = [this.#change(now, key), this.#change(now, 'timestamp')];
     return change === null || !time || time <= 0 ? null : Math.max(0, change) / (time / 1000);
@@ -129,7 +120,7 @@ export function quality(stats, freezes = 0) {
   const marks = [
     [grade(stats.lossPercent, [1, 3, 8]), 'Packets are lost on the way.'],
     [grade(stats.rttMs, [150, 300, 600]), 'The way to the server is long or crowded.'],
-    [stats.video?.limitedBy === 'bandwidth' ? 2 : 4, 'The upload is too narrow for the picture.'],
+    [isNarrow(stats) ? 2 : 4, 'The upload is too narrow for the picture.'],
     [stats.video?.limitedBy === 'cpu' ? 3 : 4, 'This device is too busy for the picture.'],
     [freezes > 0 ? 2 : 4, 'The picture froze.'],
     [stats.bitrate === 0 ? 1 : 4, 'Nothing arrives just now.'],
@@ -137,3 +128,9 @@ export function quality(stats, freezes = 0) {
   const [level, reason] = marks.reduce((worst, mark) => (mark[0] < worst[0] ? mark : worst));
   return { level: /** @type {Quality['level']} */ (level), word: LEVELS[level], reason: level === 4 ? '' : reason };
 }
+
+/**
+ * An encoder that has just begun says that bandwidth limits it while it is still finding out how much there is.
+ * @param {Stats} stats
+ */
+const isNarrow = ({ video, bitrate, availableBitrate }) => video?.limitedBy === 'bandwidth' && (availableBitrate ?? 0) < 1.5 * (bitrate ?? 0);

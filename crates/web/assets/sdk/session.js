@@ -2,19 +2,21 @@
  * The server that a page talks to, and the streams it has there.
  */
 import { HeadwaterError } from './errors.js';
-import { HttpSignalling } from './http.js';
+import { Socket, SocketSignalling } from './socket.js';
 import { Stream } from './stream.js';
 
 export class Session {
   #token;
+  #socket;
   /** @type {Set<Stream>} */
   #streams = new Set();
 
   /** @param {import('./headwater.d.ts').SessionOptions} [options] */
-  constructor({ url, token, iceServers = [] } = {}) {
-    this.url = new URL(url ?? '/', document.baseURI);
+  constructor({ url, token, transport = 'session', iceServers = [] } = {}) {
+    this.url = new URL((url ?? '/').replace(/^ws/, 'http'), document.baseURI);
     if (!this.url.pathname.endsWith('/')) this.url.pathname += '/';
     this.#token = token;
+    this.#socket = transport === 'whip' ? null : new Socket(this.url, token);
     this.iceServers = iceServers;
   }
 
@@ -42,14 +44,17 @@ export class Session {
 
   /**
    * How a stream speaks to the server.
-   * @param {Stream} stream
-   * @param {'publish'|'play'} role
+   * @param {import('./headwater.d.ts').StreamOptions} options
+   * @param {boolean} published
    * @returns {Promise<import('./headwater.d.ts').Signalling>}
    */
-  async signalling({ name }, role) {
-    const publishes = role === 'publish';
+  async signalling({ name, maxBitrate = 0 }, published) {
+    if (this.#socket) return new SocketSignalling(this.#socket, { name, published, maxBitrate: Math.round(maxBitrate / 1000) });
+    const { HttpSignalling } = await import('./http.js').catch((cause) => {
+      throw new HeadwaterError('network', undefined, { cause });
+    });
     const path = name.split('/').map(encodeURIComponent).join('/');
-    const address = new URL(`${path}/${publishes ? 'whip' : 'whep'}`, this.url);
-    return new HttpSignalling(address, { publishes, token: this.#token });
+    const address = new URL(`${path}/${published ? 'whip' : 'whep'}`, this.url);
+    return new HttpSignalling(address, { publishes: published, token: this.#token });
   }
 }

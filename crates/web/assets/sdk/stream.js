@@ -31,12 +31,16 @@ export class Stream extends EventTarget {
   #backoff;
   /** @type {Link|null} */
   #link = null;
+  /** @type {import('./headwater.d.ts').Signalling|null} */
+  #signalling = null;
   /** @type {import('./meter.js').Meter|null} */
   #meter = null;
   /** @type {'publish'|'play'} */
   #role = 'play';
   #been = false;
   #muted = { audio: false, video: false };
+  /** What the publisher of a stream that plays has muted. */
+  remoteMuted = { audio: false, video: false };
   /** @type {MediaStreamTrack|null} */
   #screen = null;
   /** @type {{resolve: (stream: Stream) => void, reject: (error: HeadwaterError) => void}|null} */
@@ -59,10 +63,7 @@ export class Stream extends EventTarget {
   quality = NONE;
   media = new MediaStream();
 
-  /**
-   * @param {import('./session.js').Session} session
-   * @param {import('./headwater.d.ts').StreamOptions} options
-   */
+  /** @param {import('./session.js').Session} session @param {import('./headwater.d.ts').StreamOptions} options */
   constructor(session, options) {
     super();
     this.#session = session;
@@ -91,10 +92,7 @@ export class Stream extends EventTarget {
     return this.#start('play');
   }
 
-  /**
-   * @param {'publish'|'play'} role
-   * @returns {Promise<Stream>}
-   */
+  /** @param {'publish'|'play'} role @returns {Promise<Stream>} */
   async #start(role) {
     if (this.running) throw new HeadwaterError('invalid', `the stream ${this.name} runs already`);
     this.#role = role;
@@ -137,8 +135,10 @@ export class Stream extends EventTarget {
     try {
       const { iceServers } = this.#session;
       const shape = this.#role === 'play' ? askForStereo : undefined;
-      const signalling = await this.#session.signalling(this, this.#role);
-      if (signal.aborted) return;
+      const signalling = await this.#session.signalling(this.#options, this.#role === 'publish');
+      if (signal.aborted) return signalling.forget();
+      this.#signalling = signalling;
+      signalling.onmute = (kind, muted) => this.#heard(kind, muted);
       const link = new Link(signalling, { iceServers, shape });
       this.#link = link;
       const mine = (/** @type {(event: any) => void} */ act) => (/** @type {Event} */ event) => link === this.#link && act(event);
@@ -172,6 +172,7 @@ export class Stream extends EventTarget {
     clearInterval(this.#ticks);
     this.#ticks = setInterval(() => this.#measure(), STATS_MS);
     this.#setState(this.#role === 'publish' ? 'publishing' : 'playing');
+    for (const kind of /** @type {const} */ (['audio', 'video'])) if (this.#muted[kind]) this.#mute(kind, true);
     this.#waiting?.resolve(this);
     this.#waiting = null;
   }
@@ -233,7 +234,15 @@ export class Stream extends EventTarget {
     } else {
       for (const track of this.media.getTracks()) if (track.kind === kind) track.enabled = !muted;
     }
+    if (this.state === 'publishing') this.#signalling?.mute?.(kind, muted);
     this.dispatchEvent(new CustomEvent('mute', { detail: { ...this.#muted } }));
+  }
+
+  /** @param {'audio'|'video'} kind @param {boolean} muted */
+  #heard(kind, muted) {
+    if (this.remoteMuted[kind] === muted) return;
+    this.remoteMuted = { ...this.remoteMuted, [kind]: muted };
+    this.dispatchEvent(new CustomEvent('remotemute', { detail: this.remoteMuted }));
   }
 
   /** @param {Wish} [wish] */

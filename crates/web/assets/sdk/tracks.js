@@ -7,11 +7,7 @@
 /** Small, half and full size. */
 const LAYERS = [{ rid: 'q', scaleResolutionDownBy: 4 }, { rid: 'h', scaleResolutionDownBy: 2 }, { rid: 'f' }];
 
-/**
- * @param {RTCPeerConnection} peer
- * @param {MediaStream} media
- * @param {Options} options
- */
+/** @param {RTCPeerConnection} peer @param {MediaStream} media @param {Options} options */
 export function send(peer, media, { simulcast, maxBitrate, codecs = ['H264'] }) {
   for (const track of media.getTracks()) {
     const video = track.kind === 'video';

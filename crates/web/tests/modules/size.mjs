@@ -19,7 +19,7 @@ test('the core, which publishes and plays, is small', () => {
   const bytes = core.reduce((sum, file) => sum + Buffer.byteLength(read(file)), 0);
   console.log(`the core of the SDK: ${bytes} bytes in ${core.length} modules`);
   assert.ok(bytes < CORE_BYTES_MAX, `${bytes} bytes: ${core}`);
-  assert.ok(core.includes('stream.js') && core.includes('http.js'));
+  assert.ok(core.includes('stream.js') && core.includes('socket.js'));
 });
 
 test('the types name what the module exports, and no more', async () => {

@@ -15,7 +15,7 @@ async function begin(context, devices = {}) {
   const server = await serve(({ method }) => (method === 'POST' ? answers.post : { status: method === 'PATCH' ? 405 : 200 }));
   context.after(() => server.close());
   install(server.address, devices);
-  const session = createSession({ url: server.address, token: 'k' });
+  const session = createSession({ url: server.address, token: 'k', transport: 'whip' });
   context.after(() => session.close());
   return { ...server, session, answers };
 }
