@@ -20,6 +20,7 @@ pub mod players;
 pub mod program;
 pub mod source;
 pub mod tools;
+pub mod wcs;
 
 /// The right to load the machine: one end-to-end test at a time, since each runs several programs and some measure.
 ///

@@ -1,6 +1,6 @@
 //! A program run by a test: what it says is kept, and it ends with the test.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -67,6 +67,15 @@ impl Program {
     /// What stands on its standard error so far.
     pub fn messages(&self) -> String {
         String::from_utf8_lossy(&lock(&self.messages)).into_owned()
+    }
+
+    /// Writes a line to its standard input.
+    ///
+    /// # Errors
+    /// When it does not read any more.
+    pub fn say(&mut self, line: &str) -> Result<()> {
+        let input = self.input.as_mut().with_context(|| format!("the input of {} is closed", self.name))?;
+        writeln!(input, "{line}").and_then(|()| input.flush()).with_context(|| format!("{} does not read", self.name))
     }
 
     /// Whether it runs.

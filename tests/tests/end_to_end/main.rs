@@ -9,4 +9,5 @@ mod long_play;
 mod operation;
 mod pages;
 mod rtmp_players;
+mod wcs;
 mod whep_requests;
