@@ -31,6 +31,8 @@ pub struct Cursor<T: LaneItem> {
     parameters: Option<Arc<TrackParameters>>,
     announce_parameters: bool,
     lost: u64,
+    /// The source has been asked for a group to start at.
+    asked: bool,
 }
 
 /// What stands at the cursor; [`Cursor::next`] consumes it.
@@ -57,6 +59,7 @@ impl<T: LaneItem> Cursor<T> {
             parameters: None,
             announce_parameters: false,
             lost: 0,
+            asked: false,
             shared,
         };
         match join {
@@ -247,12 +250,16 @@ impl<T: LaneItem> Cursor<T> {
     #[cold]
     fn take_position(&mut self) -> bool {
         let position = self.shared.position_of_newest_group();
-        if position == Position::NONE || position < self.from {
-            return false;
-        }
-        let Some(segment) = self.shared.directory.read(|d| d.find(position.number()).cloned()) else {
+        let may_be_there = position != Position::NONE && position >= self.from;
+        let find = |position: Position| self.shared.directory.read(|d| d.find(position.number()).cloned());
+        let Some(segment) = may_be_there.then(|| find(position)).flatten() else {
+            // A source that makes key frames only when asked would leave the reader waiting for ever.
+            if !std::mem::replace(&mut self.asked, true) {
+                self.shared.demand.request_key_frame();
+            }
             return false;
         };
+        self.asked = false;
         self.index = position.index();
         if let Some(Entry::Media { ordinal, .. }) = segment.entry(self.index) {
             self.lost += self.ordinal.map_or(0, |expected| ordinal.saturating_sub(expected));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use headwater_graph::{Bell, Join, Lag, Lane, LaneOptions, LaneWriter, lane};
+use headwater_graph::{Bell, Join, Lag, Lane, LaneOptions, LaneWriter, Next, lane};
 use headwater_media::{Codec, Frame, TrackParameters};
 
 use crate::support::{drain, frame, video};
@@ -234,6 +234,25 @@ fn key_frame_requests_of_all_readers_become_one() {
     assert!(source.take());
     assert!(writer.demand().take_key_frame_request());
     assert!(!writer.demand().take_key_frame_request());
+}
+
+#[test]
+fn a_reader_that_finds_no_group_to_start_at_asks_for_one_once() {
+    let (mut writer, lane) = new_lane();
+    let mut cursor = lane.cursor(&Bell::new(), Join::NewestGroup);
+    for _ in 0..3 {
+        assert!(matches!(cursor.next(), Next::Empty));
+    }
+    assert!(writer.demand().take_key_frame_request());
+    assert!(matches!(cursor.next(), Next::Empty));
+    assert!(!writer.demand().take_key_frame_request(), "it has asked already");
+    push(&mut writer, 0, 10, 100);
+    assert_eq!(drain(&mut cursor).len(), 11);
+    let mut late = lane.cursor(&Bell::new(), Join::NewestGroup);
+    assert_eq!(drain(&mut late).len(), 11);
+    assert!(!writer.demand().take_key_frame_request(), "there is a group to start at");
+    cursor.skip_to_newest_group();
+    assert!(writer.demand().take_key_frame_request(), "what it has skipped to does not exist yet");
 }
 
 #[test]
