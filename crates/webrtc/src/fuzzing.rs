@@ -7,10 +7,10 @@ use headwater_media::{ClockRate, Codec, Format as TrackFormat, TrackParameters, 
 use crate::{
     egress::{Agreed, Carrier, Common, Egress, Outgoing, Remote},
     framing::Unframer,
-    sdp::{self, Candidates, Decision, Fragment, IceCredentials, Kind, Local, Offer},
+    sdp::{self, BitrateRange, Candidates, Decision, Fragment, IceCredentials, Kind, Local, Offer},
 };
 
-/// Reads an offer, decides on each section, and writes the answer; reads the text as a fragment, too.
+/// Reads an offer, decides on each section, and writes the answers to it as a viewer's and as a publisher's; reads the text as a fragment, too.
 pub fn session_description(text: &str) {
     let _ = Fragment::parse(text);
     let Ok(offer) = Offer::parse(text) else { return };
@@ -23,7 +23,17 @@ pub fn session_description(text: &str) {
             _ => Decision::Send { formats, source: 1, retransmissions: Some(2) },
         }
     };
-    let decisions: Vec<Decision> = offer.media.iter().map(decide).collect();
+    let receive = |section: &sdp::MediaSection| Decision::Receive {
+        formats: sdp::receivable(section, &[], &BitrateRange { min: Some(1), max: Some(u64::MAX) }),
+        extensions: vec![(4, sdp::extension::MID)],
+        rids: section.rids.clone(),
+        bitrate_max: Some(u64::MAX),
+    };
+    check_answer(&offer, &offer.media.iter().map(decide).collect::<Vec<Decision>>());
+    check_answer(&offer, &offer.media.iter().map(receive).collect::<Vec<Decision>>());
+}
+
+fn check_answer(offer: &Offer, decisions: &[Decision]) {
     let address = "192.0.2.1:8189".parse().ok();
     let candidates = Candidates { udp: address.into_iter().collect(), tcp: address.into_iter().collect() };
     let local = Local {
@@ -34,7 +44,7 @@ pub fn session_description(text: &str) {
         cname: "cname",
         mid_extension: Some(4),
     };
-    let answer = sdp::write(&offer, &decisions, &local);
+    let answer = sdp::write(offer, decisions, &local);
     assert_eq!(answer.matches("\r\nm=").count(), offer.media.len(), "each section of the offer is answered");
     assert!(answer.lines().all(|line| line.get(1..2) == Some("=")), "nothing of the offer breaks a line");
 }

@@ -14,6 +14,7 @@ use crate::{
 
 /// A viewer or a publisher. What both can do is done here; the shard knows no difference.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly all are viewers, and a pointer to each would cost more")]
 pub(crate) enum Participant {
     Viewer(Viewer),
     Publisher(Box<Publisher>),

@@ -101,16 +101,26 @@ impl Protocol for WebRtc {
     }
 
     fn complaints(&self) -> Vec<Complaint> {
+        let mut complaints = Vec::new();
         let last = usize::from(self.webrtc.port) + self.shards() - 1;
-        if self.webrtc.port == 0 || last <= usize::from(u16::MAX) {
-            return Vec::new();
+        if self.webrtc.port != 0 && last > usize::from(u16::MAX) {
+            complaints.push(Complaint {
+                section: "webrtc",
+                key: "port",
+                message: format!("leaves no ports for {} shards, the last would take {last}", self.shards()),
+                remedy: "Write a lower port or fewer shards.".into(),
+            });
         }
-        vec![Complaint {
-            section: "webrtc",
-            key: "port",
-            message: format!("leaves no ports for {} shards, the last would take {last}", self.shards()),
-            remedy: "Write a lower port or fewer shards.".into(),
-        }]
+        let (min, max) = (self.webrtc.publish_bitrate_min, self.webrtc.publish_bitrate_max);
+        if max > 0 && min > max {
+            complaints.push(Complaint {
+                section: "webrtc",
+                key: "publish_bitrate_min",
+                message: format!("is {min}, which is more than publish_bitrate_max, {max}"),
+                remedy: "Write a lower one, or 0 for none.".into(),
+            });
+        }
+        complaints
     }
 
     fn start(&self, context: &mut Context) -> Result<(), StartError> {

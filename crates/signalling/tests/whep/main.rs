@@ -1,5 +1,6 @@
-//! WHEP as a client sees it over HTTP.
+//! WHEP and WHIP as a client sees them over HTTP.
 
 mod matrix;
 mod scene;
 mod session;
+mod whip;

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use headwater_graph::{Hub, HubOptions, LaneWriter, Peer, Publication};
 use headwater_media::{ClockRate, Codec, Format, Packet, StreamName, TrackParameters, VideoFormat};
 use headwater_net::{Quota, TokioEnvironment};
-use headwater_signalling::Whep;
-use headwater_webrtc::{Config, WebRtc};
+use headwater_signalling::{Whep, Whip, is_whip};
+use headwater_webrtc::{Config, PublishOptions, WebRtc};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use str0m::{
@@ -24,6 +24,7 @@ pub(crate) struct Scene {
     pub(crate) hub: Hub,
     pub(crate) webrtc: WebRtc,
     pub(crate) whep: Whep,
+    pub(crate) whip: Whip,
     pub(crate) router: Router,
     pub(crate) publication: Publication,
     pub(crate) _video: LaneWriter<Packet>,
@@ -60,15 +61,22 @@ pub(crate) fn scene() -> Scene {
     let webrtc = WebRtc::start(&config, &Quota::connections()).unwrap();
     let servers = ["stun:stun.example.org:3478".to_owned(), "bad\nurl".to_owned()];
     let whep = Whep::new(hub.clone(), webrtc.clone(), &servers);
-    Scene { hub, webrtc, router: whep.clone().into_router(), whep, publication, _video: video }
+    let whip = Whip::new(hub.clone(), webrtc.clone(), PublishOptions::default(), &servers);
+    let router = whep.clone().into_router();
+    Scene { hub, webrtc, router, whep, whip, publication, _video: video }
 }
 
 /// An offer to receive sound and picture.
 pub(crate) fn offer() -> String {
+    offer_to(Direction::RecvOnly)
+}
+
+/// An offer of sound and picture in one direction.
+pub(crate) fn offer_to(direction: Direction) -> String {
     let mut rtc = Rtc::builder().build(std::time::Instant::now());
     let mut api = rtc.sdp_api();
-    api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
-    api.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
+    api.add_media(MediaKind::Audio, direction, None, None, None);
+    api.add_media(MediaKind::Video, direction, None, None, None);
     api.apply().unwrap().0.to_sdp_string()
 }
 
@@ -87,7 +95,11 @@ impl Scene {
         let mut request = request.body(body.into()).unwrap();
         let remote: SocketAddr = "127.0.0.1:55555".parse().unwrap();
         request.extensions_mut().insert(ConnectInfo(remote));
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let router = match is_whip(path) {
+            true => self.whip.clone().into_router(),
+            false => self.router.clone(),
+        };
+        let response = router.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let body = String::from_utf8(body.to_vec()).unwrap();

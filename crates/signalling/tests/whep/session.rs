@@ -101,7 +101,7 @@ async fn attack_h3_a_flood_of_patches_is_refused() {
 async fn a_session_whose_stream_ends_is_gone() {
     let scene = scene();
     let (path, tag, offer) = scene.begin().await;
-    let Scene { publication, hub, webrtc, whep, router, _video } = scene;
+    let Scene { publication, hub, webrtc, whep, whip, router, _video } = scene;
     publication.end("over");
     for _ in 0..200 {
         if whep.sessions() == 0 {
@@ -114,6 +114,7 @@ async fn a_session_whose_stream_ends_is_gone() {
         hub,
         webrtc,
         whep,
+        whip,
         router,
         _video,
     };

@@ -180,8 +180,7 @@ fn take(
     line(sdp, &format!("m={} 9 {} {}", section.name, section.protocol, numbers.join(" ")));
     line(sdp, "c=IN IP4 0.0.0.0");
     if let Some(bits) = bitrate_max {
-        // Kilobits for those who know only the old word, bits for the others (RFC 8866 §5.8, RFC 3890 §6.2).
-        line(sdp, &format!("b=AS:{}", bits.div_ceil(1_000)));
+        // One line only: some peers read no more (RFC 3890 §6.2).
         line(sdp, &format!("b=TIAS:{bits}"));
     }
     if let Some(mid) = &section.mid {

@@ -177,7 +177,7 @@ fn open(
     let mut reason: Option<ConvertError> = None;
     for codec in codecs {
         let mut formats = formats.clone();
-        formats.sort_by_key(|format| format.codec != codec);
+        formats.retain(|format| format.codec == codec);
         match Outlet::open(subscription, track.clone(), codec, formats, bell) {
             Ok(outlet) => return Ok(outlet),
             Err(error) => reason = reason.or(Some(error)),

@@ -134,3 +134,23 @@ async fn the_quota_of_pending_sessions_is_kept() {
     drop(permits);
     assert!(scene.quota.admit(peer).is_ok());
 }
+
+#[tokio::test]
+async fn a_publisher_that_never_connects_is_forgotten_with_its_stream() {
+    let scene = scene();
+    let other = StreamName::new("other").unwrap();
+    let publication = scene.hub.publish(other.clone(), Peer::new("WebRTC", "publisher")).unwrap();
+    let pending = scene.quota.admit("192.0.2.9".parse().unwrap()).unwrap();
+    let offer = Offer::parse(&CHROMIUM.replace("a=recvonly", "a=sendonly")).unwrap();
+    let options = PublishOptions::default();
+    let published = scene.shard.core.borrow_mut().publish(offer, publication, &options, pending, scene.start);
+    let session = published.unwrap().accepted.session;
+    assert!(scene.hub.find(&other).is_some(), "the name is taken");
+    let limit = limits::WEBRTC_FIRST_CHECK_MS.get_duration();
+    scene.pass(limit - Duration::from_millis(1));
+    assert_eq!(session.has_ended(), None);
+    scene.pass(limit);
+    assert_eq!(session.has_ended(), Some(Ended::NeverConnected));
+    assert!(scene.hub.find(&other).is_none(), "nothing waits for its grace time");
+    assert!(scene.is_clean());
+}

@@ -24,7 +24,7 @@ async fn is_answered(socket: &UdpSocket) -> bool {
 }
 
 /// RTP and RTCP headers whose counts and lengths point beyond the datagram.
-fn shapes() -> impl Iterator<Item = Vec<u8>> {
+pub(crate) fn shapes() -> impl Iterator<Item = Vec<u8>> {
     let firsts = [0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xb0, 0xbf];
     let seconds = [0, 96, 97, 0xe0, 200, 201, 202, 203, 204, 205, 206, 207, 223];
     firsts.into_iter().flat_map(move |first| {
