@@ -18,6 +18,7 @@
 
 mod audience;
 mod connection;
+pub mod fuzzing;
 mod job;
 mod origin;
 mod play;

@@ -3,4 +3,5 @@
 mod matrix;
 mod scene;
 mod session;
+mod wcs;
 mod whip;

@@ -1,0 +1,8 @@
+//! The session protocol as a client sees it over a real WebSocket.
+
+mod bounds;
+mod client;
+mod leaving;
+mod messages;
+mod streams;
+mod upgrade;

@@ -1,0 +1,92 @@
+//! Clients that say too much, too fast, too slowly or nonsense.
+
+use std::time::Duration;
+
+use futures_util::SinkExt;
+use headwater_media::limits;
+use serde_json::json;
+use tokio::{io::AsyncWriteExt, time::timeout};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::client::Server;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nonsense_is_refused_in_words_and_does_not_end_the_connection() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    let deep = format!("{{\"message\":\"sendData\",\"data\":{}1{}}}", "[".repeat(200), "]".repeat(200));
+    let wide = format!("{{\"message\":\"sendData\",\"data\":[{}]}}", vec!["{}"; 5_000].join(","));
+    let custom = json!({ "message": "playStream", "data": [{ "custom": "x".repeat(20_000) }] }).to_string();
+    for text in ["", "{", "null", "{\"data\":[]}", &deep, &wide, &custom, "{\"message\":\"a\",\"message\":7,\"x\"}"] {
+        client.send(text).await;
+        let told = client.hear_of("fail").await;
+        assert!(!told["info"].as_str().unwrap().is_empty(), "{text}");
+    }
+    client.say("sendData", json!({ "operationId": "1" })).await;
+    client.hear_of("DataStatusEvent").await;
+    assert_eq!(server.wcs.statistics().malformed, 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_a_limit_is_closed_with_its_code() {
+    let server = Server::start().await;
+    let too_large = "x".repeat(limits::WCS_MESSAGE_BYTES.get_usize() + 1);
+    let mut client = server.connect().await;
+    let _ = client.0.send(Message::text(too_large)).await;
+    // What was not read stands against the close; some clients see the reset alone.
+    assert!(matches!(client.hear_close().await, Some(1009) | None));
+
+    let mut client = server.connect().await;
+    client.0.send(Message::binary(vec![1, 2, 3])).await.unwrap();
+    assert_eq!(client.hear_close().await, Some(1003));
+
+    for flood in [Message::text("{\"message\":\"pong\"}"), Message::Ping(vec![0; 100].into())] {
+        let mut client = server.connect().await;
+        for _ in 0..=limits::WCS_MESSAGES_PER_SECOND.get() {
+            if client.0.feed(flood.clone()).await.is_err() {
+                break;
+            }
+        }
+        let _ = client.0.flush().await;
+        assert!(matches!(client.hear_close().await, Some(1008) | None));
+    }
+    assert!(limits::WCS_MESSAGE_BYTES.hits() > 0 && limits::WCS_MESSAGES_PER_SECOND.hits() >= 2);
+    server.wait_empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_says_nothing_or_never_ends_is_closed() {
+    let server = Server::start().await;
+    limits::WCS_CONNECT_MS.set(300);
+    let mut silent = server.open(&[]).await.unwrap();
+    assert_eq!(silent.hear_close().await, Some(1008));
+    // A frame of 40,000 bytes of which only some come.
+    let mut slow = server.open(&[]).await.unwrap();
+    slow.0.get_mut().write_all(&[0x81, 0xfe, 0x9c, 0x40, 1, 2, 3, 4, 5, 6]).await.unwrap();
+    assert_eq!(slow.hear_close().await, Some(1008));
+    // A message of ever more frames.
+    let mut endless = server.open(&[]).await.unwrap();
+    let fragment = [0x01, 0x81, 0, 0, 0, 0, b'x'];
+    endless.0.get_mut().write_all(&fragment).await.unwrap();
+    while endless.0.get_mut().write_all(&[0x00, 0x81, 0, 0, 0, 0, b'x']).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    limits::WCS_CONNECT_MS.set(limits::WCS_CONNECT_MS.default);
+    server.wait_empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_answers_pings_stays_and_one_that_does_not_is_closed() {
+    let server = Server::start().await;
+    limits::WCS_PING_MS.set(50);
+    limits::WCS_SILENCE_MS.set(400);
+    let (mut alive, mut gone) = (server.connect().await, server.connect().await);
+    // Hearing answers pings; waiting for the close does not.
+    let (closed, heard) = tokio::join!(gone.hear_close(), timeout(Duration::from_secs(1), alive.hear()));
+    assert_eq!(closed, Some(1008));
+    assert!(heard.is_err(), "{heard:?}");
+    alive.say("sendData", json!({ "operationId": "1" })).await;
+    alive.hear_of("DataStatusEvent").await;
+    limits::WCS_PING_MS.set(limits::WCS_PING_MS.default);
+    limits::WCS_SILENCE_MS.set(limits::WCS_SILENCE_MS.default);
+}
