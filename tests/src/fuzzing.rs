@@ -37,6 +37,7 @@ pub const TARGETS: &[(&str, Harness)] = &[
     ("rtp_packetize", rtp::rtp_packetize),
     ("session_description", signalling::session_description),
     ("whep_path", signalling::whep_path),
+    ("session_message", signalling::session_message),
     ("ice_tcp_framing", signalling::ice_tcp_framing),
     ("session_datagrams", signalling::session_datagrams),
 ];

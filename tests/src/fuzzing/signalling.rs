@@ -1,5 +1,6 @@
-//! Any bytes for what a WebRTC viewer sends: its offer, its fragments, its addresses, its datagrams.
+//! Any bytes for what a WebRTC peer sends: its offer, its fragments, its addresses, its datagrams, its messages.
 
+use headwater_signalling::wcs;
 use headwater_webrtc::fuzzing;
 
 /// An offer through to its answer, and the same text as a trickle fragment.
@@ -24,4 +25,12 @@ pub fn ice_tcp_framing(data: &[u8]) {
 /// STUN, DTLS, SRTP and SRTCP for a session that waits for its peer.
 pub fn session_datagrams(data: &[u8]) {
     fuzzing::datagrams(data);
+}
+
+/// A message of the session protocol, and the same text as the origin of a page.
+pub fn session_message(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        wcs::fuzzing::message(text);
+        wcs::fuzzing::origin(text);
+    }
 }
