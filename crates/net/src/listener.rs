@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::net::SendFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -103,6 +104,17 @@ impl Connection {
     /// The tokio stream within, for reading with and waiting on.
     pub fn stream(&self) -> &TcpStream {
         &self.stream
+    }
+
+    /// Writes what the kernel takes at once; says how many bytes that were.
+    ///
+    /// It does not ask the runtime whether the connection is ready, which costs as much as a tenth of the call itself
+    /// where one task writes to many connections: what the runtime knows of each is seldom in the cache.
+    ///
+    /// # Errors
+    /// `WouldBlock` where the kernel takes nothing; otherwise the connection broke.
+    pub fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::net::send(&self.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
     }
 
     /// The tokio stream and the permit, which has to live as long as the stream.
