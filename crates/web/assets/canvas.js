@@ -31,7 +31,7 @@ function show() {
 
 /** The pointer's last places; without a pointer the line draws itself. @type {{x: number, y: number}[]} */
 const trail = [];
-let touched = 0;
+let touched = -Infinity;
 
 canvas.addEventListener('pointermove', (event) => {
   touched = performance.now();

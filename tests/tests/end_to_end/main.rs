@@ -9,5 +9,6 @@ mod long_play;
 mod operation;
 mod pages;
 mod rtmp_players;
+mod sdk;
 mod wcs;
 mod whep_requests;

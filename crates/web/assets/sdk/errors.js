@@ -59,6 +59,7 @@ const MEDIA_ERRORS = {
   OverconstrainedError: 'no-device',
   NotReadableError: 'device-busy',
   AbortError: 'device-busy',
+  InvalidStateError: 'invalid',
   TypeError: 'invalid',
 };
 

@@ -1,12 +1,5 @@
 /**
- * The Headwater Web SDK: live streams from and to a web page over WebRTC.
- *
- *     import { createSession } from '/assets/sdk/headwater.js';
- *     const session = createSession({ url: 'https://media.example.org' });
- *     const stream = session.createStream({ name: 'room', display: '#video' });
- *     await stream.publish();   // or stream.play()
- *
- * Types and what each thing means: headwater.d.ts.
+ * The Headwater Web SDK: live streams from and to a web page. Everything public is told in headwater.d.ts.
  */
 import { Session } from './session.js';
 

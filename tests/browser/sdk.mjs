@@ -1,0 +1,111 @@
+// Pages in headless Chromium that a test tells what to do, line by line, and that answer line by line.
+//
+// Argument: {"chromium": path, "base": address of the server, "width", "height", "dark"}.
+// Lines in: {"page": name, "open": path} | {"page", "run": body of an async function} | {"page", "click": selector}
+// | {"page", "fill": selector, "text"} | {"page", "see": file}. Lines out: {"value"} or {"error"}, one for each, in order;
+// and between them {"complaint"} for what the console said.
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import { join } from "node:path";
+
+const request = JSON.parse(process.argv[2]);
+const load = createRequire(join(process.env.HEADWATER_TEST_TOOLS, "node", "package.json"));
+const { chromium } = load("playwright-core");
+const say = (object) => process.stdout.write(JSON.stringify(object) + "\n");
+// Of Chromium’s fake cameras the second is one for depth, which gives no picture; so three are asked for.
+const flags = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--autoplay-policy=no-user-gesture-required",
+  "--use-fake-device-for-media-stream=device-count=3,fps=30",
+  "--use-fake-ui-for-media-stream",
+];
+
+// What a test needs in every page: to wait, and to see and hear what a viewer does.
+function instruments() {
+  window.until = async (what, condition, within = 15000) => {
+    const end = performance.now() + within;
+    for (;;) {
+      const found = await condition();
+      if (found) return found;
+      if (performance.now() > end) throw new Error(`not within ${within} ms: ${what}`);
+      await new Promise((done) => setTimeout(done, 50));
+    }
+  };
+  // Pictures shown by an element from now on.
+  window.count = (video) => {
+    const seen = { frames: 0 };
+    const step = () => {
+      seen.frames += 1;
+      video.requestVideoFrameCallback(step);
+    };
+    video.requestVideoFrameCallback(step);
+    return seen;
+  };
+  window.light = (video) => {
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 8;
+    const brush = canvas.getContext("2d");
+    brush.drawImage(video, 0, 0, 8, 8);
+    const { data } = brush.getImageData(0, 0, 8, 8);
+    return data.reduce((sum, value, index) => (index % 4 === 3 ? sum : sum + value), 0) / (3 * 64);
+  };
+  // The loudest sample of the last moments, 0 to 1; the fake microphone beeps once a second.
+  window.listen = (stream) => {
+    const context = new AudioContext();
+    const ear = context.createAnalyser();
+    ear.fftSize = 2048;
+    context.createMediaStreamSource(stream).connect(ear);
+    const samples = new Float32Array(ear.fftSize);
+    const heard = { peak: 0 };
+    setInterval(() => {
+      ear.getFloatTimeDomainData(samples);
+      heard.peak = Math.max(heard.peak, ...samples.map(Math.abs));
+    }, 30);
+    return heard;
+  };
+}
+
+const browser = await chromium.launch({ executablePath: request.chromium, args: flags, headless: true });
+const context = await browser.newContext({
+  bypassCSP: request.bypassCSP ?? true,
+  viewport: { width: request.width ?? 1000, height: request.height ?? 800 },
+  colorScheme: request.dark ? "dark" : "light",
+});
+await context.addInitScript(instruments);
+await context.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
+const pages = new Map();
+
+async function pageOf(name) {
+  if (!pages.has(name)) {
+    const page = await context.newPage();
+    page.on("console", (message) => message.type() === "error" && say({ complaint: `${message.text()} ${message.location().url}` }));
+    page.on("pageerror", (error) => say({ complaint: String(error) }));
+    pages.set(name, page);
+  }
+  return pages.get(name);
+}
+
+async function act({ page: name, open, run, click, fill, text, see, leave }) {
+  const page = await pageOf(name);
+  if (open) return void (await page.goto(new URL(open, request.base).href, { waitUntil: "load" }));
+  if (click) return void (await page.click(click));
+  if (fill) return void (await page.fill(fill, text));
+  if (see) return void (await page.screenshot({ path: see, fullPage: true }));
+  if (leave) return pages.delete(name), void (await page.close({ runBeforeUnload: true }));
+  return (await page.evaluate(`(async () => {${run}})()`)) ?? null;
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  try {
+    say({ value: (await act(JSON.parse(line))) ?? null });
+  } catch (error) {
+    say({ error: String(error.message ?? error).slice(0, 2000) });
+  }
+}
+await browser.close();
+process.exit(0);
