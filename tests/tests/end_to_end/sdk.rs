@@ -101,6 +101,18 @@ fn the_transports_of_two_pages_need_not_be_the_same() -> Result<()> {
 }
 
 #[test]
+fn the_picture_has_its_size_from_the_beginning() -> Result<()> {
+    let _turn = turn();
+    let origin = Origin::start()?;
+    let mut pages = Pages::of(&origin.page("/"))?;
+    begin(&mut pages, "session", "whip")?;
+    let size = pages.run("ben", "return [video.videoWidth, video.videoHeight];")?;
+    ensure!(size == serde_json::json!([1280, 720]), "after twenty pictures: {size}");
+    origin.stop()?;
+    Ok(())
+}
+
+#[test]
 fn the_camera_is_changed_while_viewers_watch() -> Result<()> {
     let _turn = turn();
     let origin = Origin::start()?;

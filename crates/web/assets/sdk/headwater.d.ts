@@ -59,6 +59,8 @@ export interface StreamOptions extends Wishes {
   simulcast?: boolean | RTCRtpEncodingParameters[];
   /** The most that the picture may take, in bit/s. */
   maxBitrate?: number;
+  /** What gives way when bandwidth or processor are short: `maintain-resolution`, so frames rather than size, if absent. */
+  degradation?: 'maintain-resolution' | 'maintain-framerate' | 'balanced';
   /** Video codecs, the best liked first; `['H264']` if absent, which every other protocol takes unconverted. */
   codecs?: string[];
   /** Playing: wait for a stream that is not live yet, and for a server that is not there yet. */

@@ -16,7 +16,7 @@ export class Link extends EventTarget {
   #shape;
   #over = false;
   #restarting = false;
-  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  /** @type {any} */
   #timer;
   #leave = new AbortController();
   connected = false;

@@ -46,7 +46,7 @@ export class Socket {
     return new Promise((/** @type {(value: void) => void} */ resolve, reject) => {
       const timer = setTimeout(() => socket.close(), CONNECT_MS);
       let error = new HeadwaterError('network');
-      socket.onopen = () => this.send('connection', { authToken: this.#token, mediaProviders: ['WebRTC'], clientVersion: '2.0' });
+      socket.onopen = () => this.send('connection', { authToken: this.#token, mediaProviders: ['WebRTC'] });
       socket.onmessage = ({ data }) => {
         const { message, data: [first, second] } = JSON.parse(data);
         if (message === 'ping') this.send('pong');

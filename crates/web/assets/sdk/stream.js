@@ -46,9 +46,9 @@ export class Stream extends EventTarget {
   /** @type {{resolve: (stream: Stream) => void, reject: (error: HeadwaterError) => void}|null} */
   #waiting = null;
   #display = new Display();
-  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  /** @type {any} */
   #retry;
-  /** @type {ReturnType<typeof setInterval>|undefined} */
+  /** @type {any} */
   #ticks;
   #moved = { packets: 0, at: 0, since: 0 };
   #leave = new AbortController();
@@ -141,7 +141,7 @@ export class Stream extends EventTarget {
       signalling.onmute = (kind, muted) => this.#heard(kind, muted);
       const link = new Link(signalling, { iceServers, shape });
       this.#link = link;
-      const mine = (/** @type {(event: any) => void} */ act) => (/** @type {Event} */ event) => link === this.#link && act(event);
+      const mine = (/** @type {(event: any) => void} */ act) => (/** @type {any} */ event) => link === this.#link && act(event);
       link.addEventListener('connected', mine(() => this.#live()));
       link.addEventListener('interrupted', mine(() => this.#setState('reconnecting')));
       link.addEventListener('ended', mine(({ detail }) => this.#lost(detail)));

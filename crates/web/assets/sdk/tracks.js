@@ -8,7 +8,7 @@
 const LAYERS = [{ rid: 'q', scaleResolutionDownBy: 4 }, { rid: 'h', scaleResolutionDownBy: 2 }, { rid: 'f' }];
 
 /** @param {RTCPeerConnection} peer @param {MediaStream} media @param {Options} options */
-export function send(peer, media, { simulcast, maxBitrate, codecs = ['H264'] }) {
+export function send(peer, media, { simulcast, maxBitrate, codecs = ['H264'], degradation = 'maintain-resolution' }) {
   for (const track of media.getTracks()) {
     const video = track.kind === 'video';
     const layers = video && simulcast ? (simulcast === true ? LAYERS : simulcast) : [{}];
@@ -16,7 +16,11 @@ export function send(peer, media, { simulcast, maxBitrate, codecs = ['H264'] }) 
     const sendEncodings = layers.map((layer) => ({ ...layer }));
     if (video && maxBitrate) sendEncodings[sendEncodings.length - 1].maxBitrate ??= maxBitrate;
     const transceiver = peer.addTransceiver(track, { direction: 'sendonly', streams: [media], sendEncodings });
-    if (video) prefer(transceiver, codecs);
+    if (!video) continue;
+    prefer(transceiver, codecs);
+    const { sender } = transceiver;
+    // A picture that an encoder has made small takes long to grow again.
+    sender.setParameters?.(/** @type {any} */ ({ ...sender.getParameters(), degradationPreference: degradation })).catch(() => {});
   }
 }
 

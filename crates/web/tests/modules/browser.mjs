@@ -61,7 +61,7 @@ export class Peer extends EventTarget {
         this.track = track;
       },
     });
-    return {};
+    return { sender: {} };
   }
   getReceivers() {
     return [];
