@@ -22,6 +22,12 @@ pub enum PublishError {
         /// The limit.
         limit: u64,
     },
+    /// The limit `WEBRTC_RENDITIONS`.
+    #[error("a track may have at most {limit} renditions at once")]
+    TooManyRenditions {
+        /// The limit.
+        limit: u64,
+    },
     /// The limit `STREAM_TRACKS`.
     #[error("a stream may have at most {limit} tracks")]
     TooManyTracks {

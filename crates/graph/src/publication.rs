@@ -68,6 +68,24 @@ impl Publication {
         Ok(begin(writer.expect("a track of packets has a lane of packets"), parameters, again))
     }
 
+    /// Adds one of several renditions that are sent of a track at once, written as packets, beside the track's own
+    /// lane, to which the publisher writes the best of them.
+    ///
+    /// A resumed stream's rendition of the same label is taken up again, with a discontinuity.
+    ///
+    /// # Errors
+    /// The limit `WEBRTC_RENDITIONS`.
+    pub fn add_rendition(
+        &mut self,
+        track: &Track,
+        label: &str,
+        parameters: TrackParameters,
+    ) -> Result<LaneWriter<Packet>, PublishError> {
+        let (rendition, again) = track.add_named(label)?;
+        let writer = rendition.packet_writer();
+        Ok(begin(writer.expect("a named rendition has a lane of packets"), parameters, again))
+    }
+
     /// Says that all tracks are known: viewers may join.
     pub fn ready(&mut self) {
         for track in self.left_over.drain(..) {

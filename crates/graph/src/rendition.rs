@@ -17,6 +17,8 @@ pub struct Rendition {
     kind: TrackKind,
     /// The codec of the source that it is converted from, if it is.
     converted_from: Option<Codec>,
+    /// The name that the source gives it, where it sends several.
+    label: Option<Arc<str>>,
     facts: Arc<Facts>,
     demand: Arc<Demand>,
     native: Form,
@@ -69,7 +71,17 @@ impl Rendition {
             Form::Frames => lanes.frames = Some(Lane::new(options, demand.clone(), owner, Some(facts.clone()))),
             Form::Packets => lanes.packets = Some(Lane::new(options, demand.clone(), owner, Some(facts.clone()))),
         }
-        Arc::new(Rendition { kind, converted_from, facts, demand, native, lanes: Mutex::new(lanes), services })
+        let lanes = Mutex::new(lanes);
+        Arc::new(Rendition { kind, converted_from, label: None, facts, demand, native, lanes, services })
+    }
+
+    /// One of several that the source sends of a track, as packets.
+    pub(crate) fn named(label: &str, kind: TrackKind, services: Arc<Services>) -> Arc<Rendition> {
+        let (facts, demand) = (Arc::new(Facts::new()), Arc::new(Demand::new()));
+        let lane = Lane::new(services.options.lane.clone(), demand.clone(), None, Some(facts.clone()));
+        let lanes = Mutex::new(Lanes { frames: None, packets: Some(lane) });
+        let (native, label) = (Form::Packets, Some(label.into()));
+        Arc::new(Rendition { kind, converted_from: None, label, facts, demand, native, lanes, services })
     }
 
     /// What a decoder must know; `None` before the source has said it.
@@ -85,6 +97,11 @@ impl Rendition {
     /// The codec of the source, if this rendition is converted from it.
     pub fn converted_from(&self) -> Option<Codec> {
         self.converted_from
+    }
+
+    /// The name that the source gives it, where it sends several at once (simulcast).
+    pub fn label(&self) -> Option<&str> {
+        self.label.as_deref()
     }
 
     /// Whether pictures have come in another order than they are shown (B-frames).

@@ -9,6 +9,7 @@ use crate::{
     events::Event,
     lane::{Bell, Cursor, Join},
     peer::Peer,
+    rendition::Rendition,
     stream::{Stream, StreamState, Viewer},
     track::Track,
 };
@@ -54,6 +55,19 @@ impl Subscription {
         join: Join,
     ) -> Result<Cursor<Packet>, ConvertError> {
         track.packets(accept, bell, join)
+    }
+
+    /// Reads one of the renditions that the source sends at once, as RTP packets.
+    ///
+    /// # Errors
+    /// The rendition has not begun.
+    pub fn rendition_packets(
+        &self,
+        rendition: &Arc<Rendition>,
+        bell: &Bell,
+        join: Join,
+    ) -> Result<Cursor<Packet>, ConvertError> {
+        rendition.packets(bell, join)
     }
 
     /// Reads a track as frames; otherwise like [`Subscription::packets`].

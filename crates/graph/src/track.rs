@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Weak};
 
-use headwater_media::{Codec, Frame, Packet, TrackKind, TrackParameters};
+use headwater_media::{Codec, Frame, Packet, TrackKind, TrackParameters, limits};
 use parking_lot::Mutex;
 
 use crate::{
     conversion::{Conversion, Running},
-    error::ConvertError,
+    error::{ConvertError, PublishError},
     hub::Services,
     lane::{Bell, Cursor, Join, LaneWriter},
     rendition::{Form, Rendition},
@@ -19,6 +19,8 @@ pub struct Track {
     id: u32,
     kind: TrackKind,
     native: Arc<Rendition>,
+    /// All that the source sends at once, where that is more than one.
+    named: Mutex<Vec<Arc<Rendition>>>,
     /// Renditions converted from the native one, one for each codec that someone needs now.
     converted: Mutex<Vec<(Codec, Arc<Rendition>)>>,
     services: Arc<Services>,
@@ -27,7 +29,7 @@ pub struct Track {
 impl Track {
     pub(crate) fn new(id: u32, kind: TrackKind, form: Form, services: Arc<Services>) -> Arc<Track> {
         let native = Rendition::new(kind, form, None, None, services.clone());
-        Arc::new(Track { id, kind, native, converted: Mutex::new(Vec::new()), services })
+        Arc::new(Track { id, kind, native, named: Mutex::default(), converted: Mutex::default(), services })
     }
 
     /// Its number in the stream, from zero.
@@ -40,7 +42,7 @@ impl Track {
         self.kind
     }
 
-    /// What the source sends.
+    /// What the source sends; where it sends several renditions at once, the best of those that come now.
     pub fn native(&self) -> &Arc<Rendition> {
         &self.native
     }
@@ -49,6 +51,27 @@ impl Track {
     pub fn renditions(&self) -> Vec<Arc<Rendition>> {
         let converted = self.converted.lock();
         std::iter::once(&self.native).chain(converted.iter().map(|(_, r)| r)).cloned().collect()
+    }
+
+    /// The renditions that the source sends at once, each under its label; none where it sends one.
+    pub fn named_renditions(&self) -> Vec<Arc<Rendition>> {
+        self.named.lock().clone()
+    }
+
+    /// Adds one, or takes up that of an earlier publisher; says whether it did.
+    pub(crate) fn add_named(&self, label: &str) -> Result<(Arc<Rendition>, bool), PublishError> {
+        let mut named = self.named.lock();
+        if let Some(known) = named.iter().find(|rendition| rendition.label() == Some(label)) {
+            return Ok((known.clone(), true));
+        }
+        let limit = limits::WEBRTC_RENDITIONS.get();
+        if named.len() as u64 >= limit {
+            limits::WEBRTC_RENDITIONS.hit();
+            return Err(PublishError::TooManyRenditions { limit });
+        }
+        let rendition = Rendition::named(label, self.kind, self.services.clone());
+        named.push(rendition.clone());
+        Ok((rendition, false))
     }
 
     pub(crate) fn frames(
@@ -138,6 +161,7 @@ impl Track {
 
     pub(crate) fn end(&self) {
         self.native.end();
+        self.named.lock().iter().for_each(|rendition| rendition.end());
     }
 }
 

@@ -1,11 +1,14 @@
 //! One publisher: a session's transport, and the lanes that its media is written to.
 
+mod agreed;
 mod clock;
 mod ingress;
 mod key_frames;
+mod lanes;
 mod numbers;
 mod options;
 mod paths;
+mod selector;
 mod source;
 mod strangers;
 
@@ -21,18 +24,13 @@ use headwater_net::Permit;
 
 use crate::{egress::Remote, sdp::IceCredentials, session::Ended, viewer::Surroundings};
 
-use self::{
-    ingress::{Incoming, Notice},
-    paths::Paths,
-    source::Source,
-};
+use self::{ingress::Notice, paths::Paths, selector::Selector, source::Source};
 
-pub(crate) use ingress::{Agreed, Ingress, Section};
+pub(crate) use agreed::{Agreed, Section};
+pub(crate) use ingress::Ingress;
 pub(crate) use options::ReceivedCounters;
 pub use options::{PublishOptions, Received};
 
-/// How long the other tracks are waited for once the first has begun.
-const OTHER_TRACKS: Duration = Duration::from_secs(2);
 /// How often a ceiling is repeated: what says it may be lost.
 const CEILING_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -42,6 +40,8 @@ pub(crate) struct Publisher {
     ingress: Ingress,
     sections: Vec<Section>,
     sources: Vec<Source>,
+    /// One for each section that sends several renditions at once.
+    selectors: Vec<Selector>,
     publication: Publication,
     /// What is added to the clock, counted from the stream's epoch, to get the stream's time.
     shift: Duration,
@@ -84,6 +84,7 @@ impl Publisher {
             ingress,
             sections,
             sources: Vec::new(),
+            selectors: Vec::new(),
             shift: publication.start().saturating_sub(passed),
             publication,
             readiness: Readiness::Connecting(now + limits::WEBRTC_FIRST_CHECK_MS.get_duration()),
@@ -152,6 +153,7 @@ impl Publisher {
     /// Wakes the readers of all lanes in which there is something new.
     pub(crate) fn ring(&mut self) {
         self.sources.iter_mut().for_each(Source::ring);
+        self.selectors.iter_mut().for_each(Selector::ring);
     }
 
     fn check_life(&mut self, now: Instant) -> Result<(), Ended> {
@@ -223,64 +225,13 @@ impl Publisher {
         }
     }
 
-    /// Writes a packet to the lane that it belongs to.
-    fn take(&mut self, packet: &Incoming, around: &mut Surroundings<'_>) {
-        let known = self.sources.iter().position(|source| source.ssrc == packet.ssrc);
-        let Some(index) = known.or_else(|| self.begin(packet, around.now)) else {
-            return;
-        };
-        let Some(source) = self.sources.get_mut(index) else { return };
-        let section = self.sections.get(source.section);
-        let Some(format) = section.and_then(|section| section.format(packet.payload_type)) else {
-            return;
-        };
-        let passed = around.now.saturating_duration_since(self.publication.stream().epoch());
-        source.write(packet, format, passed + self.shift);
-        around.counters.packets_received.add(1);
-        self.received.packets.fetch_add(1, Relaxed);
-        self.received.bytes.fetch_add(packet.payload.len() as u64, Relaxed);
-    }
-
-    /// Finds or makes the source of a packet whose number is new.
-    fn begin(&mut self, packet: &Incoming, now: Instant) -> Option<usize> {
-        let (section, rid) = self.ingress.place_of(packet.ssrc)?;
-        let known = self.sources.iter().position(|source| source.section == section && source.rid == rid);
-        if known.is_some() {
-            return known;
-        }
-        let codec = self.sections.get(section)?.format(packet.payload_type)?.codec;
-        let parameters = source::parameters(codec)?;
-        let writer = match self.publication.add_packets(parameters.clone()) {
-            Ok(writer) => writer,
-            Err(error) => {
-                tracing::warn!(stream = %self.publication.stream().name(), %error, "a track of a publisher is left out");
-                return None;
-            }
-        };
-        self.sources.push(Source::new((section, rid), packet.ssrc, &parameters, writer, &self.bell));
-        self.begun(now);
-        Some(self.sources.len() - 1)
-    }
-
-    /// A track has begun.
-    fn begun(&mut self, now: Instant) {
-        let has_begun = |section: usize| self.sources.iter().any(|source| source.section == section);
-        if (0..self.sections.len()).all(has_begun) {
-            self.become_ready();
-        } else if let Readiness::Silent(_) = self.readiness {
-            self.readiness = Readiness::Partial(now + OTHER_TRACKS);
-        }
-    }
-
-    fn become_ready(&mut self) {
-        if self.readiness != Readiness::Ready {
-            self.readiness = Readiness::Ready;
-            self.publication.ready();
-        }
-    }
-
     /// Asks the peer for key frames and tells it the ceiling. Says whether it did.
     fn say_wishes(&mut self, around: &mut Surroundings<'_>) -> bool {
+        for wish in self.selectors.iter().filter_map(Selector::wish) {
+            if let Some(source) = self.sources.get_mut(wish) {
+                source.want_key_frame();
+            }
+        }
         let mut any = false;
         for source in &mut self.sources {
             if !source.wants_key_frame(around.now) {
@@ -339,8 +290,8 @@ impl Publisher {
 
     /// Leaves the stream: ended at once if that was asked for, else left to whoever comes back in time.
     pub(crate) fn leave(self, ended: &Ended) {
-        let Publisher { publication, sources, .. } = self;
-        drop(sources);
+        let Publisher { publication, sources, selectors, .. } = self;
+        drop((sources, selectors));
         match ended {
             Ended::Deleted => publication.end("the publisher has ended it"),
             Ended::Stream(reason) => publication.end(reason),

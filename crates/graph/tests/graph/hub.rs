@@ -9,7 +9,7 @@ use std::{
 };
 
 use headwater_graph::{Bell, BoxFuture, Event, Hub, Join, Peer, PublishError, Resolver, StreamState, SubscribeError};
-use headwater_media::{Codec, StreamName, TrackKind};
+use headwater_media::{Codec, Packet, StreamName, TrackKind, limits};
 
 use crate::support::{audio, drain, frame, hub, name, publish, video};
 
@@ -202,4 +202,47 @@ async fn a_start_that_fails_says_why() {
     let expected =
         SubscribeError::NotStarted { name: name("cameras/broken"), reason: "the camera does not answer".to_owned() };
     assert_eq!(refused, expected);
+}
+
+#[tokio::test]
+async fn renditions_that_come_at_once_are_read_by_their_names_and_taken_up_again() {
+    let hub = hub();
+    let mut first = publish(&hub, "camera");
+    let _best = first.add_packets(video(Codec::Vp8)).unwrap();
+    let track = first.stream().track(TrackKind::Video).unwrap();
+    let mut small = first.add_rendition(&track, "q", video(Codec::Vp8)).unwrap();
+    let _large = first.add_rendition(&track, "f", video(Codec::Vp8)).unwrap();
+    first.ready();
+    let named = track.named_renditions();
+    assert_eq!(named.iter().map(|rendition| rendition.label()).collect::<Vec<_>>(), [Some("q"), Some("f")]);
+    assert_eq!((track.native().label(), track.renditions().len()), (None, 1));
+
+    let subscription = hub.subscribe(&name("camera"), viewer()).await.unwrap();
+    let bell = Bell::new();
+    let mut cursor = subscription.rendition_packets(&named[0], &bell, Join::NewestGroup).unwrap();
+    let packet = |number: u64| Packet {
+        sequence: number,
+        timestamp: number as i64 * 3_000,
+        marker: true,
+        random_access: true,
+        payload: vec![0; 10].into(),
+    };
+    small.push(packet(1));
+    small.ring();
+    assert!(bell.take());
+    assert_eq!(drain(&mut cursor), ["VP8", "1"]);
+
+    drop((first, small));
+    let mut second = publish(&hub, "camera");
+    second.add_packets(video(Codec::Vp8)).unwrap();
+    let mut small = second.add_rendition(&track, "q", video(Codec::Vp8)).unwrap();
+    small.push(packet(9));
+    assert_eq!(drain(&mut cursor), ["break", "9"]);
+    for number in 2..limits::WEBRTC_RENDITIONS.get() {
+        second.add_rendition(&track, &format!("r{number}"), video(Codec::Vp8)).unwrap();
+    }
+    let refused = second.add_rendition(&track, "more", video(Codec::Vp8)).unwrap_err();
+    assert!(matches!(refused, PublishError::TooManyRenditions { .. }), "{refused}");
+    second.end("over");
+    assert_eq!(drain(&mut cursor), ["end"]);
 }

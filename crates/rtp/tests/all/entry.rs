@@ -26,7 +26,20 @@ fn no_payload_does_harm() {
         for length in 0..40 {
             for byte in 0..=255 {
                 finder.is_entry(0, &vec![byte; length]);
+                finder.parameters(&vec![byte; length]);
             }
         }
+    }
+}
+
+#[test]
+fn parameters_in_band_are_told_once() {
+    for track in video_tracks().into_iter().filter(|track| matches!(track.parameters.codec, Codec::H264 | Codec::Vp8)) {
+        let mut finder = EntryFinder::new(track.parameters.codec);
+        let packets = packets_of(&track, PacketizerOptions::default()).into_iter().flatten();
+        let mut found: Vec<_> = packets.filter_map(|packet| finder.parameters(&packet.payload)).collect();
+        found.dedup();
+        assert_eq!(found.len(), 1, "{}", track.name);
+        assert_eq!(found[0].video().map(|video| (video.width, video.height)).unwrap(), (66, 50), "{}", track.name);
     }
 }

@@ -15,6 +15,14 @@ use super::{
     numbers::Numbers,
 };
 
+/// A packet that was written to a lane.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) packet: Packet,
+    /// Whether it does not continue what came before.
+    pub(crate) after_break: bool,
+}
+
 /// One encoding that a publisher sends, and the lane that it is written to.
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -24,6 +32,8 @@ pub(crate) struct Source {
     pub(crate) rid: Option<String>,
     pub(crate) ssrc: u32,
     codec: Codec,
+    /// Those found in its packets.
+    parameters: Option<TrackParameters>,
     writer: LaneWriter<Packet>,
     clock: SourceClock,
     numbers: Numbers,
@@ -48,6 +58,7 @@ impl Source {
             rid,
             ssrc,
             codec: parameters.codec,
+            parameters: None,
             writer,
             clock: SourceClock::new(parameters.clock_rate),
             numbers: Numbers::default(),
@@ -61,16 +72,18 @@ impl Source {
         self.codec.kind() == TrackKind::Video
     }
 
-    /// Writes a packet that arrives now, in stream time, in a payload type of `format`.
-    pub(crate) fn write(&mut self, incoming: &Incoming, format: &Format, arrived: Duration) {
-        if incoming.ssrc != self.ssrc {
+    /// Writes a packet that arrives now, in stream time, in a payload type of `format`. `None` if it holds no media.
+    pub(crate) fn write(&mut self, incoming: &Incoming, format: &Format, arrived: Duration) -> Option<Written> {
+        let mut after_break = incoming.ssrc != self.ssrc;
+        if after_break {
             self.ssrc = incoming.ssrc;
             self.clock.restart(self.clock.rate());
             self.begin_anew();
         }
         if format.codec != self.codec {
-            let Some(parameters) = parameters(format.codec) else { return };
+            let parameters = parameters(format.codec)?;
             self.codec = format.codec;
+            self.parameters = None;
             self.entries = EntryFinder::new(format.codec);
             if parameters.clock_rate != self.clock.rate() {
                 self.clock.restart(parameters.clock_rate);
@@ -78,23 +91,38 @@ impl Source {
             }
             self.writer.set_parameters(parameters);
         }
-        let Some(sequence) = self.numbers.number(incoming.sequence, incoming.payload.is_empty()) else {
-            return;
-        };
+        let sequence = self.numbers.number(incoming.sequence, incoming.payload.is_empty())?;
         let timestamp = match self.clock.place(incoming.timestamp, arrived) {
             Placed::At(ticks) => ticks,
             Placed::Jumped(ticks) => {
                 self.begin_anew();
+                after_break = true;
                 ticks
             }
         };
+        if let Some(parameters) = self.entries.parameters(&incoming.payload) {
+            self.writer.set_parameters(parameters.clone());
+            self.parameters = Some(parameters);
+        }
         let random_access = self.entries.is_entry(timestamp, &incoming.payload);
         if random_access {
             self.key_frames.came();
         }
         let payload = incoming.payload.clone();
-        self.writer.push(Packet { sequence, timestamp, marker: incoming.marker, random_access, payload });
+        let packet = Packet { sequence, timestamp, marker: incoming.marker, random_access, payload };
+        self.writer.push(packet.clone());
         self.unrung = true;
+        Some(Written { packet, after_break })
+    }
+
+    /// What is known of it by now.
+    pub(crate) fn parameters(&self) -> Option<TrackParameters> {
+        self.parameters.clone().or_else(|| parameters(self.codec))
+    }
+
+    /// Its next key frame is needed soon.
+    pub(crate) fn want_key_frame(&mut self) {
+        self.key_frames.want();
     }
 
     /// What follows does not continue what came before.

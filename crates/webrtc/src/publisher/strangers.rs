@@ -2,7 +2,7 @@
 
 use headwater_media::limits;
 
-use super::ingress::Section;
+use super::agreed::Section;
 
 /// Keeps count of a peer's synchronization sources, and finds the media section of those that say nothing of it.
 ///
