@@ -1,6 +1,13 @@
 //! Addresses that begin with the name of a stream, which may hold slashes, and so end with what they mean.
 
-use axum::{Router, body::Body, extract::Request, http::HeaderMap, middleware, response::Response};
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{HeaderMap, Method},
+    middleware,
+    response::Response,
+};
 use tower::ServiceExt;
 
 /// Routes of the protocols.
@@ -27,12 +34,16 @@ impl Routes {
         self.ahead.push((has_head, router));
     }
 
-    /// Puts the routers that go by the head of a request ahead of one that goes by its path.
+    /// Puts the routers that go by the head of a request ahead of one that goes by its path; and those that go by the
+    /// end of the path for requests that no page answers, as a stream may be called `play/camera`.
     pub(crate) fn put_ahead(&mut self, of: Router) -> Router {
-        let ahead = std::mem::take(&mut self.ahead);
+        let (ahead, by_ending) = (std::mem::take(&mut self.ahead), self.by_ending.clone());
         of.layer(middleware::from_fn(move |request: Request, next: middleware::Next| {
-            let found = ahead.iter().find(|(has_head, _)| has_head(request.headers()));
-            let router = found.map(|(_, router)| router.clone());
+            let is_for_page = matches!(*request.method(), Method::GET | Method::HEAD);
+            let path = request.uri().path();
+            let by_head = ahead.iter().find(|(has_head, _)| has_head(request.headers())).map(|(_, router)| router);
+            let by_path = by_ending.iter().find(|(is_of_kind, _)| !is_for_page && is_of_kind(path));
+            let router = by_head.or(by_path.map(|(_, router)| router)).cloned();
             async move {
                 match router {
                     Some(router) => router.oneshot(request).await.unwrap_or_else(|never| match never {}),

@@ -106,6 +106,11 @@ async fn whep_is_at_the_name_of_the_stream() {
     let address = server.address("HTTP").unwrap();
     let options = "OPTIONS /live/cam/whep HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     assert_eq!(send(address, options).await.status, 204);
+    for page in ["play/cam", "assets/cam"] {
+        let options = options.replace("live/cam", page);
+        assert_eq!(send(address, &options).await.status, 204, "a stream may be called {page}");
+        assert_eq!(send(address, &options.replace("whep", "whip")).await.status, 204);
+    }
     let post = "POST /live/cam/whep HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/sdp\r\n\
                 Content-Length: 3\r\nConnection: close\r\n\r\nv=0";
     let answer = send(address, post).await;
