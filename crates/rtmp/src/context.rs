@@ -138,6 +138,7 @@ counters! {
     arriving: "RTMP connections now that have not yet finished TLS, handshake and connect.",
     publishers: "RTMP publishers now.",
     viewers: "RTMP and HTTP-FLV viewers now.",
+    together: "RTMP viewers now that are sent the same bytes by one task.",
     connections_total: "RTMP connections accepted.",
     bytes_received: "Bytes received over RTMP.",
     bytes_sent: "Bytes sent over RTMP and HTTP-FLV.",

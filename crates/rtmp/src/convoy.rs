@@ -108,3 +108,6 @@ fn forget(convoys: &mut HashMap<StreamName, Vec<Arc<Door>>>, door: &Arc<Door>) {
         convoys.remove(name);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use bytes::Bytes;
 use headwater_flv::{MediaWriter, Prefix, write_metadata};
-use headwater_graph::{Bell, ConvertError, Join, Subscription, Track};
+use headwater_graph::{Bell, ConvertError, Join, Stream, Subscription, Track};
 use headwater_media::{ClockRate, Codec, TrackKind};
 
 use self::reading::Reading;
@@ -39,6 +39,25 @@ pub(crate) trait Sink {
     fn media(&mut self, kind: TrackKind, timestamp: u32, prefix: &Prefix, payload: &Bytes);
     /// Whether enough has been collected to be sent.
     fn is_full(&self) -> bool;
+}
+
+/// Which of a stream's tracks a player reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TracksRead {
+    /// As many as a player takes.
+    All,
+    /// Those of so many that it can take; one more could be of use.
+    Of(usize),
+}
+
+impl TracksRead {
+    /// Whether the stream has nothing more for such a player.
+    pub(crate) fn are_all_of(self, stream: &Stream) -> bool {
+        match self {
+            TracksRead::All => true,
+            TracksRead::Of(count) => stream.tracks().len() == count,
+        }
+    }
 }
 
 /// Reads a stream for one player.
@@ -124,9 +143,12 @@ impl FromStream {
         self.context.counters().frames_skipped.fetch_add(skipped, Relaxed);
     }
 
-    /// Which of the stream's tracks are known, if all that are known are read.
-    pub(crate) fn tracks_seen(&self) -> Option<usize> {
-        (self.tracks_seen != NOT_ALL_READ).then_some(self.tracks_seen)
+    /// Which tracks it reads, if none of those that are there is still to be tried again.
+    pub(crate) fn tracks(&self) -> Option<TracksRead> {
+        if self.readings.list.len() == KINDS.len() {
+            return Some(TracksRead::All);
+        }
+        (self.tracks_seen != NOT_ALL_READ).then_some(TracksRead::Of(self.tracks_seen))
     }
 
     /// Gives away where it stands, to go on elsewhere until it is taken back.

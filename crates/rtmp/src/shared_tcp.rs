@@ -28,7 +28,7 @@ impl SharedTcp {
 
 impl Outlet for Connection {
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream().try_write(bytes)
+        self.try_send(bytes)
     }
 }
 

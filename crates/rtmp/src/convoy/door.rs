@@ -11,10 +11,10 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::player::{Newcomer, Returned};
-use crate::error::RtmpError;
+use crate::{error::RtmpError, from_stream::TracksRead};
 
 /// A convoy is bounded, so that several processors share the work, and a defect does not end all players.
-pub(super) const PLAYERS_MAX: usize = 256;
+pub(super) const PLAYERS_MAX: usize = 512;
 
 /// What the players of a convoy have in common, so that the same bytes are right for all of them.
 #[derive(Clone, Debug)]
@@ -24,8 +24,7 @@ pub(crate) struct Route {
     pub(crate) message_stream: u32,
     /// Whether they take the codecs of enhanced RTMP.
     pub(crate) enhanced: bool,
-    /// How many tracks the stream has; the players read all that they can of these.
-    pub(crate) tracks: usize,
+    pub(crate) tracks: TracksRead,
 }
 
 impl PartialEq for Route {

@@ -120,7 +120,8 @@ impl Convoy {
     /// Writes what is new into the burst; says how many frames that are.
     fn fill(&mut self) -> (Filled, u64) {
         let mut frames = 0;
-        if self.door.route.stream.tracks().len() != self.door.route.tracks {
+        let route = &self.door.route;
+        if !route.tracks.are_all_of(&route.stream) {
             return (Filled::Change, frames);
         }
         if let Some(limit) = self.readings.limit_passed() {
@@ -188,6 +189,7 @@ impl Convoy {
     }
 
     fn send_home(&self, mut member: Member, rest: Bytes, broken: Option<io::Error>) {
+        self.context.counters().together.fetch_sub(1, Relaxed);
         member.count(self.sent);
         self.door.count_gone(1);
         if member.way_home.is_closed() {
@@ -214,19 +216,25 @@ impl Convoy {
         }
     }
 
-    /// Lets in those who have come, as far as they fit. The first of all says where the convoy stands.
+    /// Lets in those who have come, as far as they fit. The first of all says where the convoy stands; who stands
+    /// further on waits until the convoy comes there.
     fn let_in(&mut self) {
+        let mut ahead = Vec::new();
         while let Some(mut newcomer) = self.waiting.pop() {
             if self.members.is_empty() {
                 self.readings = newcomer.readings.fork(&self.bell);
                 self.burst.begin(self.readings.timestamps());
             }
-            if self.catch_up(&mut newcomer) {
-                self.members.extend(newcomer.into_member(self.sent));
-            } else {
+            if newcomer.readings.is_ahead_of(&self.readings) {
+                ahead.push(newcomer);
+            } else if !self.catch_up(&mut newcomer) {
                 self.turn_away(newcomer);
+            } else if let Some(member) = newcomer.into_member(self.sent) {
+                self.members.push(member);
+                self.context.counters().together.fetch_add(1, Relaxed);
             }
         }
+        self.waiting.append(&mut ahead);
     }
 
     /// Sends a newcomer what the convoy has read meanwhile. Says whether it is in step then.
@@ -254,6 +262,7 @@ impl Convoy {
 
 impl Drop for Convoy {
     fn drop(&mut self) {
+        self.context.counters().together.fetch_sub(self.members.len() as u64, Relaxed);
         super::close(&self.context, &self.door);
     }
 }

@@ -114,6 +114,13 @@ impl Readings {
         frames
     }
 
+    /// Whether it has come further than another in any track.
+    pub(crate) fn is_ahead_of(&self, other: &Readings) -> bool {
+        self.list.iter().any(|here| {
+            other.of(here.kind).and_then(|there| here.cursor.compare(&there.cursor)) == Some(Ordering::Greater)
+        })
+    }
+
     /// Whether the next frame of every track is the same for both, and what is said of it as well: the same
     /// parameters are known, and the same stream time was last sent.
     pub(crate) fn is_in_step_with(&self, other: &Readings) -> bool {

@@ -11,7 +11,7 @@ use super::{Left, Session};
 use crate::{
     context::Present,
     error::RtmpError,
-    from_stream::FromStream,
+    from_stream::{FromStream, TracksRead},
     outbox::Outbox,
     pace::{Orders, Pace, orders},
     wire::server::Event,
@@ -78,8 +78,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 self.conversation.end_play(&reason);
                 return Ok(Left::Gone);
             }
-            let woken = match self.outlet.filter(|_| watch.may_travel()) {
-                Some(outlet) => self.travel(outlet, &mut watch).await?,
+            let woken = match self.outlet.zip(watch.may_travel()) {
+                Some((outlet, tracks)) => self.travel(outlet, tracks, &mut watch).await?,
                 None => self.wait(&mut watch).await?,
             };
             match woken {
@@ -186,14 +186,12 @@ impl Watch {
         }
     }
 
-    /// Whether it may be written to together with others: it has read and been sent all there is.
-    fn may_travel(&mut self) -> bool {
-        if self.paused || self.from.tracks_seen().is_none() {
-            return false;
-        }
+    /// Which tracks it reads, if it may be written to together with others: it has read and been sent all there is.
+    fn may_travel(&mut self) -> Option<TracksRead> {
+        let tracks = self.from.tracks().filter(|_| !self.paused)?;
         let due = self.alone == 0;
         self.alone = self.alone.saturating_sub(1);
-        due
+        due.then_some(tracks)
     }
 }
 

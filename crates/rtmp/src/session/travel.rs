@@ -13,10 +13,11 @@ use super::{
 use crate::{
     convoy::{self, Newcomer, Returned, Route, Stay},
     error::RtmpError,
+    from_stream::TracksRead,
     outbox::Outbox,
 };
 
-/// Whoever did not fit into a convoy asks again after so many turns.
+/// Whoever did not fit into a convoy, or had something to say, asks again after so many turns.
 const TURNS_ALONE: u32 = 16;
 
 /// What happens to a player that travels.
@@ -30,8 +31,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     /// Travels with a convoy until it sends the player home or something is to be done for the player alone: a
     /// command, an answer, an order to end. Then the session is where it was before, only further on; what the
     /// convoy's last write did not get rid of lies in the outbox.
-    pub(super) async fn travel(&mut self, outlet: Sharing<S>, watch: &mut Watch) -> Result<Woken, RtmpError> {
-        let mut stay = self.enter(outlet, watch);
+    pub(super) async fn travel(
+        &mut self,
+        outlet: Sharing<S>,
+        tracks: TracksRead,
+        watch: &mut Watch,
+    ) -> Result<Woken, RtmpError> {
+        let mut stay = self.enter(outlet, tracks, watch);
         let mut woken = None;
         loop {
             match self.meet(&mut stay, watch, woken.is_none()).await? {
@@ -49,14 +55,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         }
     }
 
-    fn enter(&self, outlet: Sharing<S>, watch: &mut Watch) -> Stay {
+    fn enter(&self, outlet: Sharing<S>, tracks: TracksRead, watch: &mut Watch) -> Stay {
         let subscription = watch.from.subscription();
         let route = Route {
             stream: subscription.stream().clone(),
             chunk_size: self.conversation.chunk_size(),
             message_stream: self.conversation.active_stream(),
             enhanced: self.request.capabilities.takes(Codec::Opus),
-            tracks: watch.from.tracks_seen().unwrap_or_default(),
+            tracks,
         };
         let newcomer = Newcomer::new(
             outlet(self.transport.io()),
@@ -102,7 +108,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
 fn come_home(returned: Returned, watch: &mut Watch, woken: Option<Woken>) -> Result<Woken, RtmpError> {
     watch.from.take_back(returned.readings);
     watch.outbox = returned.outbox;
-    watch.alone = if returned.travelled { 0 } else { TURNS_ALONE };
+    // A client that says much is not worth the way to and fro.
+    watch.alone = if returned.travelled && woken.is_none() { 0 } else { TURNS_ALONE };
     match returned.broken {
         Some(error) => Err(error.into()),
         None => Ok(woken.unwrap_or(Woken::Media)),
