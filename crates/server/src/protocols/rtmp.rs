@@ -138,7 +138,7 @@ impl Rtmp {
 struct RtmpSource(headwater_rtmp::Context);
 
 /// Counts of what there is now; all others only grow.
-const NOW: [&str; 3] = ["connections", "publishers", "viewers"];
+const NOW: [&str; 5] = ["connections", "arriving", "publishers", "viewers", "together"];
 
 impl Source for RtmpSource {
     fn metrics(&self) -> Vec<Metric> {
