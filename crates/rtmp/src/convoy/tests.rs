@@ -268,6 +268,7 @@ async fn a_step_too_long_for_its_field_and_new_parameters_are_told_by_each_playe
     }
     settle().await;
     rig.push(1);
+    settle().await;
     rig.push_at(0x1_000_000 + 40, false, 500);
     settle().await;
     assert_eq!(rig.together(), 0);

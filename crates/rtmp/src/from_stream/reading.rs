@@ -58,7 +58,8 @@ impl Reading {
             cursor: self.cursor.fork(bell),
             parameters: self.parameters.clone(),
             writer: self.writer.clone(),
-            allowance: Allowance::default(),
+            // Who has caught up needs no more time to do so.
+            allowance: Allowance { granted: true, ..Allowance::default() },
             ..*self
         }
     }

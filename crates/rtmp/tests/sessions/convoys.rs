@@ -144,13 +144,7 @@ async fn a_player_who_does_not_read_harms_none_beside_it_and_goes_on_with_what_c
     let (_slow, seen) = reading.await.unwrap();
     assert_never_backwards(&seen);
     let video = frames(&seen, MediaKind::Video);
-    eprintln!(
-        "DBG at {at} end {end} seen {} first {} skipped {} sent {}",
-        video.len(),
-        video[0].timestamp,
-        server.count("frames_skipped"),
-        server.count("bytes_sent")
-    );
+    assert!(server.count("frames_skipped") > 0);
     for pair in video.windows(2) {
         assert!(pair[1].timestamp - pair[0].timestamp == STEP || pair[1].is_key(), "what follows a gap can be decoded");
     }
