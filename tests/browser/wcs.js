@@ -64,6 +64,16 @@ window.wcs = (() => {
     session,
     play: (key, of, options) => stream(key, of, options, "play"),
     publish: (key, of, options) => stream(key, of, options, "publish"),
+    // Publishes a drawing that changes, as a page with a canvas does.
+    publishCanvas(key, of, options) {
+      const canvas = Object.assign(document.createElement("canvas"), { width: 640, height: 360 });
+      const pen = canvas.getContext("2d");
+      setInterval(() => {
+        pen.fillStyle = `hsl(${performance.now() / 10} 90% 50%)`;
+        pen.fillRect(0, 0, 640, 360);
+      }, 33);
+      return stream(key, of, { constraints: { audio: false, video: false, customStream: canvas.captureStream(30) }, ...options }, "publish");
+    },
     snapshot: (key, of, options) => stream(key, of, options, "snapshot"),
     // Any method of a stream or session, such as stop, muteAudio, getInfo, disconnect.
     ask: (key, method, ...args) => streams[key].stream[method](...args) ?? null,

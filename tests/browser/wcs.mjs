@@ -1,10 +1,12 @@
 // A page made with the WCS Web SDK, unmodified, in headless Chromium. Does what lines of its input say, one JSON
-// object each: {"call": a function of wcs.js, "args": […]}; answers {"result": …} or {"error": …}.
+// object each: {"call": a function of wcs.js or of `hands`, "args": […]}; answers {"result": …} or {"error": …}.
 //
-// Argument: {"url": page to run in, "chromium": program}.
+// Argument: {"chromium": program, "url": page to run in, "example": a page of the Web SDK's own, to open there instead}.
 import { createInterface } from "node:readline";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, extname, join } from "node:path";
 
 const request = JSON.parse(process.argv[2]);
 const load = createRequire(join(process.env.HEADWATER_TEST_TOOLS, "node", "package.json"));
@@ -19,23 +21,66 @@ const flags = [
   "--disable-component-update",
   "--disable-sync",
   "--autoplay-policy=no-user-gesture-required",
-  "--use-fake-device-for-media-stream",
+  "--use-fake-device-for-media-stream=device-count=3",
   "--use-fake-ui-for-media-stream",
 ];
 
+if (request.url.startsWith("https:")) flags.push("--ignore-certificate-errors");
+
 const browser = await chromium.launch({ executablePath: request.chromium, args: flags, headless: true });
 const context = await browser.newContext({ bypassCSP: true });
-await context.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
 const page = await context.newPage();
 page.on("pageerror", (error) => say({ pageError: String(error) }));
 page.on("console", (message) => process.stderr.write(`${message.text()}\n`));
 
+const sdk = dirname(load.resolve("@flashphoner/websdk/package.json"));
+// The Web SDK's files are on a web server of their own beside the server under test; nothing is fetched from elsewhere.
+const { hostname } = new URL(request.url);
+const files = createServer((asked, answer) => {
+  const file = join(sdk, new URL(asked.url, "http://files").pathname);
+  const kind = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" }[extname(file)];
+  readFile(file).then(
+    (bytes) => answer.writeHead(200, { "Content-Type": kind ?? "application/octet-stream" }).end(bytes),
+    () => answer.writeHead(404).end());
+});
+await new Promise((done) => files.listen(0, hostname, done));
+await context.route("**/*", (route) => {
+  const asked = new URL(route.request().url());
+  if (asked.hostname !== hostname) return route.abort();
+  return asked.pathname === "/favicon.ico" ? route.fulfill({ status: 204 }) : route.fallback();
+});
+
+// What somebody does who sits before the page.
+const hands = {
+  click: (selector) => page.click(selector),
+  reads: (selector, text) => page.waitForFunction(
+    ([selector, text]) => document.querySelector(selector)?.innerText.includes(text), [selector, text], { timeout: 20000 }).then(() => true),
+  text: (selector) => page.innerText(selector),
+  frames: (selector, count) => page.waitForFunction(([selector, count]) => {
+    const video = document.querySelector(selector);
+    if (!video) return false;
+    if (video !== window.seenVideo) {
+      window.seenVideo = video;
+      window.seenFrames = 0;
+      const step = () => { window.seenFrames++; video.requestVideoFrameCallback(step); };
+      video.requestVideoFrameCallback(step);
+    }
+    return window.seenFrames >= count && video.videoWidth > 0;
+  }, [selector, count], { timeout: 20000, polling: 50 }).then(() => true),
+};
+
 try {
-  await page.goto(request.url, { waitUntil: "load" });
-  await page.addScriptTag({ path: load.resolve("@flashphoner/websdk/flashphoner.js") });
-  await page.evaluate(() => Flashphoner.init({}));
-  await page.addScriptTag({ path: new URL("wcs.js", import.meta.url).pathname });
-  say({ result: await page.evaluate(() => Flashphoner.getMediaProviders()) });
+  if (request.example) {
+    const { port } = files.address();
+    await page.goto(`http://${hostname}:${port}/examples/demo/streaming/${request.example}`, { waitUntil: "load" });
+    say({ result: await page.title() });
+  } else {
+    await page.goto(request.url, { waitUntil: "load" });
+    await page.addScriptTag({ path: join(sdk, "flashphoner.js") });
+    await page.evaluate(() => Flashphoner.init({}));
+    await page.addScriptTag({ path: new URL("wcs.js", import.meta.url).pathname });
+    say({ result: await page.evaluate(() => Flashphoner.getMediaProviders()) });
+  }
 } catch (error) {
   say({ error: String(error) });
 }
@@ -43,7 +88,8 @@ try {
 for await (const line of createInterface({ input: process.stdin })) {
   const { call, args } = JSON.parse(line);
   try {
-    say({ result: (await page.evaluate(({ call, args }) => window.wcs[call](...args), { call, args })) ?? null });
+    const done = hands[call] ? hands[call](...args) : page.evaluate(({ call, args }) => window.wcs[call](...args), { call, args });
+    say({ result: (await done) ?? null });
   } catch (error) {
     say({ error: String(error) });
   }

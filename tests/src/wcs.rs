@@ -25,7 +25,19 @@ impl Page {
     /// # Errors
     /// When a tool is missing, or the page does not open.
     pub fn open(url: &str) -> Result<Page> {
-        let request = json!({ "url": url, "chromium": tools::on_path("chromium")? });
+        Page::launch(json!({ "url": url }))
+    }
+
+    /// Opens one of the Web SDK's own example pages, unmodified, from a web server beside the one at that address.
+    ///
+    /// # Errors
+    /// When a tool is missing, or the page does not open.
+    pub fn example(url: &str, file: &str) -> Result<Page> {
+        Page::launch(json!({ "url": url, "example": file }))
+    }
+
+    fn launch(mut request: Value) -> Result<Page> {
+        request["chromium"] = json!(tools::on_path("chromium")?);
         let mut command = Command::new(tools::on_path("node")?);
         command.arg(tools::package().join("browser/wcs.mjs")).arg(request.to_string());
         command.env("HEADWATER_TEST_TOOLS", tools::folder());
@@ -35,7 +47,7 @@ impl Page {
         Ok(page)
     }
 
-    /// Calls a function of `tests/browser/wcs.js`.
+    /// Calls a function of `tests/browser/wcs.js`, or does by hand what `tests/browser/wcs.mjs` lists.
     ///
     /// # Errors
     /// What the page says went wrong.
