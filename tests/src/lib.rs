@@ -18,6 +18,7 @@ pub mod noise;
 pub mod origin;
 pub mod players;
 pub mod program;
+pub mod publisher;
 pub mod source;
 pub mod tools;
 pub mod wcs;

@@ -111,6 +111,11 @@ impl Origin {
         self.page(&format!("/{name}/whep"))
     }
 
+    /// Where WHIP publishes a stream.
+    pub fn whip(&self, name: &str) -> String {
+        self.page(&format!("/{name}/whip"))
+    }
+
     /// Where HTTP-FLV plays a stream.
     pub fn flv(&self, name: &str) -> String {
         self.page(&format!("/{name}.flv"))
@@ -150,6 +155,16 @@ impl Origin {
                 .is_ok_and(|list| list.iter().any(|stream| stream["name"] == name && stream["status"] == "PUBLISHING"))
         };
         until(&format!("the stream {name} is live"), Duration::from_secs(10), mentions)
+            .with_context(|| format!("origin said:\n{}", self.log()))
+    }
+
+    /// Waits until nobody publishes this name any more.
+    ///
+    /// # Errors
+    /// When somebody still does after ten seconds.
+    pub fn wait_gone(&self, name: &str) -> Result<()> {
+        let gone = || self.streams().is_ok_and(|list| list.iter().all(|stream| stream["name"] != name));
+        until(&format!("the stream {name} is gone"), Duration::from_secs(10), gone)
             .with_context(|| format!("origin said:\n{}", self.log()))
     }
 

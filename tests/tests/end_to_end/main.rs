@@ -12,3 +12,4 @@ mod rtmp_players;
 mod sdk;
 mod wcs;
 mod whep_requests;
+mod whip;

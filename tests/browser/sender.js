@@ -1,0 +1,101 @@
+// Runs in the page: publishes by WHIP with a few lines of client code of the test's own.
+(() => {
+  const BLOCKS = 20; // as observe.js reads them: white, black, sixteen of Gray code, black, white
+  const seen = { problem: null, state: null, answer: null };
+  let peer, location_;
+
+  // A picture with the time in its top strip and a flash each second, and a steady tone with a beep at each flash.
+  function clock(rids) {
+    const canvas = document.createElement("canvas");
+    // Chromium sends three sizes of a picture from this size on, and two of a smaller one.
+    [canvas.width, canvas.height] = rids ? [960, 540] : [640, 360];
+    document.body.append(canvas);
+    const brush = canvas.getContext("2d");
+    const block = canvas.width / BLOCKS, strip = canvas.height / 18;
+    const draw = () => {
+      const now = Date.now(), value = now % 65536, gray = value ^ (value >> 1);
+      brush.fillStyle = `hsl(${(now / 20) % 360} 60% 40%)`;
+      brush.fillRect(0, strip, canvas.width, canvas.height);
+      brush.fillStyle = "#888";
+      brush.fillRect((now / 5) % canvas.width, canvas.height / 3, 60, 60);
+      for (let i = 0; i < BLOCKS; i++) {
+        const lit = i === 0 || i === 19 || (i > 1 && i < 18 && (gray >> (17 - i)) & 1);
+        brush.fillStyle = lit ? "#fff" : "#000";
+        brush.fillRect(i * block, 0, block, strip);
+      }
+      brush.fillStyle = now % 1000 < 100 ? "#fff" : "#000";
+      brush.fillRect(canvas.width * 0.75, canvas.height * 0.75, canvas.width * 0.25, canvas.height * 0.25);
+    };
+    draw();
+    setInterval(draw, 1000 / 30);
+    const context = new AudioContext({ sampleRate: 48000 });
+    const out = context.createMediaStreamDestination();
+    const tone = (hertz, gain) => {
+      const source = new OscillatorNode(context, { frequency: hertz }), volume = new GainNode(context, { gain });
+      source.connect(volume).connect(out);
+      source.start();
+      return volume.gain;
+    };
+    tone(500, 0.3);
+    const beep = tone(2000, 0);
+    const ahead = () => {
+      const next = Math.ceil((Date.now() + 300) / 1000) * 1000, at = context.currentTime + (next - Date.now()) / 1000;
+      beep.setValueAtTime(0.4, at);
+      beep.setValueAtTime(0, at + 0.1);
+      setTimeout(ahead, next - Date.now() + 100);
+    };
+    ahead();
+    return new MediaStream([...canvas.captureStream(30).getTracks(), ...out.stream.getTracks()]);
+  }
+
+  const camera = () => navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 640, height: 360 } });
+
+  function encodings(rids) {
+    return rids.map((rid, index) => ({ rid, scaleResolutionDownBy: 2 ** (rids.length - 1 - index) }));
+  }
+
+  async function publish({ whip, media, codec, rids }) {
+    const stream = media === "clock" ? clock(rids) : await camera();
+    peer = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    peer.onconnectionstatechange = () => { seen.state = peer.connectionState; };
+    for (const track of stream.getTracks()) {
+      const sendEncodings = track.kind === "video" && rids ? encodings(rids) : undefined;
+      const transceiver = peer.addTransceiver(track, { direction: "sendonly", streams: [stream], sendEncodings });
+      if (track.kind === "video" && codec) {
+        const all = RTCRtpSender.getCapabilities("video").codecs;
+        transceiver.setCodecPreferences(all.filter(({ mimeType }) => mimeType === codec || mimeType === "video/rtx"));
+      }
+    }
+    await peer.setLocalDescription();
+    const reply = await fetch(whip, {
+      method: "POST", headers: { "Content-Type": "application/sdp" }, body: peer.localDescription.sdp,
+    });
+    const text = await reply.text();
+    seen.answer = { status: reply.status, text, offer: peer.localDescription.sdp };
+    if (reply.status !== 201) { seen.problem = `${reply.status}: ${text.slice(0, 300)}`; return; }
+    location_ = new URL(reply.headers.get("Location"), whip).href;
+    await peer.setRemoteDescription({ type: "answer", sdp: text });
+  }
+
+  async function statistics() {
+    if (!peer) return null;
+    const found = { video: [] };
+    const entries = await peer.getStats();
+    for (const entry of entries.values()) {
+      if (entry.type === "outbound-rtp" && entry.kind === "video") {
+        found.video.push(entry);
+        found.codec = entries.get(entry.codecId)?.mimeType;
+      }
+      if (entry.type === "outbound-rtp" && entry.kind === "audio") found.audio = entry;
+      if (entry.type === "candidate-pair" && entry.nominated) found.pair = entry;
+    }
+    return found;
+  }
+
+  window.publish = (request) => publish(request).catch((error) => { seen.problem = String(error); });
+  window.published = async () => ({ ...seen, statistics: await statistics() });
+  window.leave = async (say) => {
+    if (location_ && say) await fetch(location_, { method: "DELETE" });
+    peer?.close();
+  };
+})();
