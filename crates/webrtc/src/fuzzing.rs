@@ -7,6 +7,7 @@ use headwater_media::{ClockRate, Codec, Format as TrackFormat, TrackParameters, 
 use crate::{
     egress::{Agreed, Carrier, Common, Egress, Outgoing, Remote},
     framing::Unframer,
+    publisher::{self, Ingress, Notice, Section},
     sdp::{self, BitrateRange, Candidates, Decision, Fragment, IceCredentials, Kind, Local, Offer},
 };
 
@@ -70,8 +71,10 @@ pub fn framing(data: &[u8]) {
     assert_eq!(read(usize::from(*piece)), read(data.len()));
 }
 
-/// Gives datagrams, each behind its length in two bytes, to a session as if its peer had sent them.
+/// Gives datagrams, each behind its length in two bytes, to a viewer's and to a publisher's session as if their peers
+/// had sent them.
 pub fn datagrams(data: &[u8]) {
+    datagrams_of_publisher(data);
     let Some(mut egress) = egress() else { return };
     let remote = Remote { carrier: Carrier::Udp, address: ([127, 0, 0, 1], 9).into() };
     let now = Instant::now();
@@ -90,6 +93,56 @@ pub fn datagrams(data: &[u8]) {
     assert!(sent <= data.len(), "nothing is amplified");
 }
 
+fn datagrams_of_publisher(data: &[u8]) {
+    let Some(mut ingress) = ingress() else { return };
+    let remote = Remote { carrier: Carrier::Udp, address: ([127, 0, 0, 1], 9).into() };
+    let now = Instant::now();
+    let mut unframer = Unframer::default();
+    unframer.push(data);
+    let (mut sent, mut taken) = (0, 0);
+    while let Ok(Some(datagram)) = unframer.next() {
+        ingress.proves(remote, datagram, now);
+        if ingress.receive(remote, datagram, now).is_err() {
+            break;
+        }
+        let count = |notice| taken += usize::from(matches!(notice, Notice::Packet(_)));
+        if ingress.drain(|_, _| sent += 1, count).is_err() {
+            break;
+        }
+    }
+    assert!(sent <= data.len(), "nothing is amplified");
+    assert_eq!(taken, 0, "nothing is taken that is not authentic");
+}
+
+fn ingress() -> Option<Ingress> {
+    let offer = Offer::parse(OFFER).ok()?;
+    let section = |(index, section): (usize, &sdp::MediaSection)| Section {
+        is_video: section.kind == Kind::Video,
+        mid: index.to_string(),
+        formats: sdp::receivable(section, &[], &BitrateRange::default()),
+        sources: Vec::new(),
+        rids: Vec::new(),
+        extensions: vec![(4, sdp::extension::MID)],
+    };
+    let sections: Vec<Section> = offer.media.iter().enumerate().map(section).collect();
+    let agreed = publisher::Agreed {
+        local_ice: &IceCredentials { fragment: "fragment".into(), password: "password-of-the-server-side".into() },
+        remote_ice: &offer.ice,
+        fingerprint: &offer.fingerprint,
+        role: offer.role,
+        sections: &sections,
+        port: 8189,
+    };
+    Ingress::new(common()?, &agreed, Instant::now()).ok()
+}
+
+const OFFER: &str = include_str!("sdp/chromium.sdp");
+
+fn common() -> Option<&'static Common> {
+    static COMMON: OnceLock<Option<Common>> = OnceLock::new();
+    COMMON.get_or_init(Common::new).as_ref()
+}
+
 fn h264() -> TrackParameters {
     TrackParameters {
         codec: Codec::H264,
@@ -100,8 +153,6 @@ fn h264() -> TrackParameters {
 }
 
 fn egress() -> Option<Egress> {
-    static COMMON: OnceLock<Option<Common>> = OnceLock::new();
-    const OFFER: &str = include_str!("sdp/chromium.sdp");
     let offer = Offer::parse(OFFER).ok()?;
     let section = offer.media.iter().find(|section| section.kind == Kind::Video)?;
     let media = [Outgoing { is_video: true, mid: "1".into(), formats: sdp::choose(section, Some(&h264())) }];
@@ -115,5 +166,5 @@ fn egress() -> Option<Egress> {
         media: &media,
         port: 8189,
     };
-    Egress::new(COMMON.get_or_init(Common::new).as_ref()?, &agreed, Instant::now()).ok()
+    Egress::new(common()?, &agreed, Instant::now()).ok()
 }

@@ -15,7 +15,7 @@ mod strangers;
 use std::{
     net::IpAddr,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use headwater_graph::{Bell, Publication};
@@ -24,10 +24,10 @@ use headwater_net::Permit;
 
 use crate::{egress::Remote, sdp::IceCredentials, session::Ended, viewer::Surroundings};
 
-use self::{ingress::Notice, paths::Paths, selector::Selector, source::Source};
+use self::{paths::Paths, selector::Selector, source::Source};
 
 pub(crate) use agreed::{Agreed, Section};
-pub(crate) use ingress::Ingress;
+pub(crate) use ingress::{Ingress, Notice};
 pub(crate) use options::ReceivedCounters;
 pub use options::{PublishOptions, Received};
 
@@ -197,12 +197,7 @@ impl Publisher {
                     Notice::Connected => self.connect(around),
                     Notice::Closed => closed = true,
                     Notice::Packet(packet) => self.take(&packet, around),
-                    Notice::Report { ssrc, timestamp, captured } => {
-                        if let Some(source) = self.sources.iter_mut().find(|source| source.ssrc == ssrc) {
-                            source.report(timestamp, captured);
-                            source::align(&mut self.sources);
-                        }
-                    }
+                    Notice::Report { ssrc, timestamp, captured } => self.take_report(ssrc, timestamp, captured),
                 }
             }
             self.notices = notices;
@@ -214,6 +209,16 @@ impl Publisher {
             }
             self.ingress.advance(around.now).map_err(failed)?;
         }
+    }
+
+    fn take_report(&mut self, ssrc: u32, timestamp: u32, captured: SystemTime) {
+        let Some(source) = self.sources.iter_mut().find(|source| source.ssrc == ssrc) else {
+            return;
+        };
+        source.report(timestamp, captured);
+        source::align(&mut self.sources);
+        let lost = self.sources.iter().map(Source::lost).sum();
+        self.received.packets_lost.store(lost, Relaxed);
     }
 
     /// The peer has proved to be who the offer says.
@@ -258,8 +263,6 @@ impl Publisher {
         if takes {
             self.ingress.request_bitrate(source.ssrc, bits);
         }
-        let lost = self.sources.iter().map(Source::lost).sum();
-        self.received.packets_lost.store(lost, Relaxed);
         takes
     }
 

@@ -58,7 +58,7 @@ impl Publisher {
         let writer = match self.lane(section, rid.as_deref(), &parameters) {
             Ok(writer) => writer,
             Err(error) => {
-                tracing::warn!(stream = %self.publication.stream().name(), %error, "a track of a publisher is left out");
+                tracing::debug!(stream = %self.publication.stream().name(), %error, "a track of a publisher is left out");
                 return None;
             }
         };
