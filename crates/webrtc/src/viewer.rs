@@ -1,5 +1,6 @@
 //! One viewer: a session's transport, fed from the cursors of its media.
 
+mod flow;
 mod outlet;
 #[cfg(test)]
 mod tests;
@@ -18,8 +19,9 @@ use crate::{
     statistics::Counters,
 };
 
+use flow::CaptureClock;
 pub(crate) use outlet::Outlet;
-use outlet::{CaptureClock, Reading};
+use outlet::Reading;
 
 /// One viewer.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ fn push(writer: &mut LaneWriter<Packet>, sequence: u64) {
         sequence,
         timestamp: sequence as i64 * 300,
         marker: true,
-        random_access: sequence % 100 == 0,
+        random_access: sequence.is_multiple_of(100),
         payload: sequence.to_be_bytes().into(),
     });
 }
@@ -50,7 +50,7 @@ fn where_a_new_source_counts_anew_its_own_packet_is_found() {
     writer.set_parameters(video(Codec::H264));
     let cursor = lane.cursor(&Bell::new(), Join::Live);
     (1_000..1_200).for_each(|sequence| push(&mut writer, sequence));
-    writer.mark_discontinuity();
+    writer.discontinuity();
     for sequence in 1_100..1_300u64 {
         writer.push(Packet { sequence, timestamp: 0, marker: false, random_access: false, payload: [9].into() });
     }

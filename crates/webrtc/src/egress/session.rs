@@ -12,13 +12,11 @@ use crate::{
 };
 
 use super::{
-    Agreed, Common, EgressError, Notice, OutPacket, Outgoing, Path, Sink, Sources, Writer,
+    Agreed, Common, EgressError, Notice, OutPacket, Path, Sink, Sources, Writer,
     dtls::{Handshake, Keys, Said},
     ice::{self, Lite},
-    resend::Resend,
     rtcp::{self, Feedback},
     stream::{self, Stream},
-    wire::Header,
 };
 
 /// Time that a sender report may wait for media to travel with.
@@ -55,7 +53,7 @@ impl Egress {
         let handshake = Handshake::new(&common.dtls, &agreed.fingerprint.bytes, agreed.role, now)?;
         let mut streams: SmallVec<[Stream; 2]> = SmallVec::new();
         for media in agreed.media {
-            let stream = declare(media, agreed.mid_extension, &streams);
+            let stream = Stream::declare(media, agreed.mid_extension, &streams);
             streams.push(stream);
         }
         Ok(Egress {
@@ -290,24 +288,4 @@ fn send_reports(sealer: &mut Sealer, path: &Path, compound: &[u8], out: &mut imp
         }
         sealer.seal_reports(datagram)
     });
-}
-
-fn declare(media: &Outgoing, mid_extension: Option<u8>, others: &[Stream]) -> Stream {
-    let taken = |number: &u32| {
-        let others = others.iter().map(|stream| stream.sources(0));
-        others.flat_map(|sources| [Some(sources.main), sources.retransmissions]).flatten().any(|other| other == *number)
-    };
-    let fresh = |but: u32| loop {
-        let number = rand::random();
-        if number != 0 && number != but && !taken(&number) {
-            break number;
-        }
-    };
-    let main = fresh(0);
-    let header = Header::new(mid_extension, &media.mid);
-    let payload_types: Vec<(u8, u8)> =
-        media.formats.iter().filter_map(|format| Some((format.payload_type, format.retransmission?))).collect();
-    let resend = (!payload_types.is_empty())
-        .then(|| Resend::new(fresh(main), header, payload_types, rand::random_range(1..=0x7fff)));
-    Stream::new(main, header, resend)
 }

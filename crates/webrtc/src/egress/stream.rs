@@ -1,13 +1,13 @@
 //! One outgoing stream: its header, its counts, and its place in time.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use headwater_media::{ClockRate, limits};
 
 use crate::srtp::{ReplayWindow, Sealer};
 
 use super::{
-    OutPacket, Path, Sink, Sources,
+    OutPacket, Outgoing, Path, Sink, Sources,
     resend::Resend,
     rtcp::SenderReport,
     wire::{Fields, Header},
@@ -15,6 +15,12 @@ use super::{
 
 /// The largest RTP payload: beyond it a datagram would not fit a path of 1,500 bytes.
 const PAYLOAD_BYTES_MAX: usize = 1_400;
+/// Time between two sender reports. A browser aligns sound with picture once it has one of each.
+pub(super) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// The same for the first few, as sound and picture seldom begin together.
+pub(super) const FIRST_REPORT_INTERVAL: Duration = Duration::from_millis(200);
+/// The number of those.
+pub(super) const FIRST_REPORTS: u32 = 4;
 
 /// One outgoing stream. What each packet touches stands together.
 #[derive(Debug)]
@@ -41,7 +47,25 @@ struct Place {
 }
 
 impl Stream {
-    pub(super) fn new(source: u32, header: Header, resend: Option<Resend>) -> Stream {
+    /// A stream for a medium, under numbers that none of the session's other streams has.
+    pub(super) fn declare(media: &Outgoing, mid_extension: Option<u8>, others: &[Stream]) -> Stream {
+        let mut taken: Vec<u32> = vec![0];
+        for sources in others.iter().map(|stream| stream.sources(0)) {
+            taken.extend([Some(sources.main), sources.retransmissions].into_iter().flatten());
+        }
+        let mut fresh = || loop {
+            let number = rand::random();
+            if !taken.contains(&number) {
+                taken.push(number);
+                break number;
+            }
+        };
+        let header = Header::new(mid_extension, &media.mid);
+        let formats = media.formats.iter();
+        let again: Vec<(u8, u8)> =
+            formats.filter_map(|format| Some((format.payload_type, format.retransmission?))).collect();
+        let source = fresh();
+        let resend = (!again.is_empty()).then(|| Resend::new(fresh(), header, again, rand::random_range(1..=0x7fff)));
         Stream {
             source,
             header,
@@ -114,7 +138,7 @@ impl Stream {
     }
 
     /// What a sender report says now. `None` before the first packet.
-    pub(super) fn report(&self, now: Instant, time: std::time::SystemTime) -> Option<SenderReport> {
+    pub(super) fn report(&self, now: Instant, time: SystemTime) -> Option<SenderReport> {
         let place = self.place?;
         let since = now.saturating_duration_since(place.captured);
         Some(SenderReport {
@@ -148,10 +172,3 @@ impl<S: Sink> Writer<'_, S> {
         self.stream.place = Some(Place { timestamp, clock_rate, captured });
     }
 }
-
-/// Time between two sender reports. A browser aligns sound with picture once it has one of each.
-pub(super) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-/// The same for the first few, as sound and picture seldom begin together.
-pub(super) const FIRST_REPORT_INTERVAL: Duration = Duration::from_millis(200);
-/// The number of those.
-pub(super) const FIRST_REPORTS: u32 = 4;

@@ -18,8 +18,19 @@ const SHA1_TAG_BYTES: usize = 10;
 /// One cipher with its session keys, for media or for reports.
 #[derive(Debug)]
 pub(super) enum Cipher {
-    Gcm { key: LessSafeKey, salt: [u8; 12] },
-    Counter { key: EncryptingKey, salt: [u8; 14], authentication: hmac::Key },
+    Gcm {
+        key: LessSafeKey,
+        salt: [u8; 12],
+    },
+    /// Apart, as it is large and seldom used.
+    Counter(Box<Counter>),
+}
+
+#[derive(Debug)]
+pub(super) struct Counter {
+    key: EncryptingKey,
+    salt: [u8; 14],
+    authentication: hmac::Key,
 }
 
 impl Cipher {
@@ -33,11 +44,11 @@ impl Cipher {
                 let (mut salt, mut authentication) = ([0; 14], [0; 20]);
                 keys::derive(profile, master, labels.salt, &mut salt)?;
                 keys::derive(profile, master, labels.authentication, &mut authentication)?;
-                return Some(Cipher::Counter {
+                return Some(Cipher::Counter(Box::new(Counter {
                     key: keys::counter_mode(profile, &key)?,
                     salt,
                     authentication: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &authentication),
-                });
+                })));
             }
         };
         let mut salt = [0; 12];
@@ -48,7 +59,7 @@ impl Cipher {
     pub(super) fn tag_bytes(&self) -> usize {
         match self {
             Cipher::Gcm { .. } => GCM_TAG_BYTES,
-            Cipher::Counter { .. } => SHA1_TAG_BYTES,
+            Cipher::Counter(_) => SHA1_TAG_BYTES,
         }
     }
 
@@ -68,7 +79,8 @@ impl Cipher {
                 let nonce = gcm_nonce(salt, source, sequence);
                 key.seal_out_of_place_scatter(nonce, Aad::from(&*header), payload, sealed, &[], tag).ok()
             }
-            Cipher::Counter { key, salt, authentication } => {
+            Cipher::Counter(counter) => {
+                let Counter { key, salt, authentication } = &**counter;
                 let (packet, tag) = out.split_at_mut_checked(header + payload.len())?;
                 let sealed = packet.get_mut(header..)?;
                 sealed.copy_from_slice(payload);
@@ -100,7 +112,8 @@ impl Cipher {
                 copy_front(tag, made.as_ref())?;
                 copy_front(last, &word)
             }
-            Cipher::Counter { key, salt, authentication } => {
+            Cipher::Counter(counter) => {
+                let Counter { key, salt, authentication } = &**counter;
                 let (packet, rest) = out.split_at_mut_checked(plain)?;
                 let (last, tag) = rest.split_at_mut_checked(INDEX_BYTES)?;
                 let body = packet.get_mut(REPORT_HEADER_BYTES..)?;
@@ -129,7 +142,8 @@ impl Cipher {
                 into.truncate(REPORT_HEADER_BYTES + length);
                 Some(index)
             }
-            Cipher::Counter { key, salt, authentication } => {
+            Cipher::Counter(counter) => {
+                let Counter { key, salt, authentication } = &**counter;
                 let (rest, tag) = datagram.split_last_chunk::<SHA1_TAG_BYTES>()?;
                 let (packet, word) = rest.split_last_chunk::<INDEX_BYTES>()?;
                 let index = encrypted_index(*word)?;

@@ -90,7 +90,7 @@ async fn packets_are_sealed_and_sent_without_allocating() {
                 sequence: frame * 7 + part,
                 timestamp: frame as i64 * 3_000,
                 marker: part == 6,
-                random_access: frame % 60 == 0 && part == 0,
+                random_access: frame.is_multiple_of(60) && part == 0,
                 payload: vec![0; if part == 6 { 300 } else { 1_172 }].into(),
             });
         }
