@@ -74,6 +74,11 @@ impl Backlog {
     }
 
     /// What is needed to send some of it again.
+    pub(crate) fn past(&self) -> &Past {
+        &self.past
+    }
+
+    /// The same, once all of it has been sent.
     pub(crate) fn into_past(self) -> Past {
         self.past
     }

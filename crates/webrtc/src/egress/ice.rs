@@ -71,7 +71,7 @@ impl Lite {
     ///
     /// A peer may nominate several in turn (RFC 5245 §8.1.1.2): then the one that it prefers is kept. It may also
     /// change to one that it prefers less, as the better one is gone: then it nominates it twice with nothing else
-    /// in between.
+    /// in between. One that it prefers as much is the same one behind a translator that has forgotten it.
     fn choose(&mut self, from: Path, message: &StunMessage<'_>) {
         let priority = message.prio().unwrap_or(0).max(1);
         let nominated = Chosen { path: from, priority };
@@ -84,7 +84,7 @@ impl Lite {
             return;
         }
         let is_same = chosen.path.remote == from.remote;
-        if is_same || priority > chosen.priority || self.challenger == Some(from.remote) {
+        if is_same || priority >= chosen.priority || self.challenger == Some(from.remote) {
             *chosen = nominated;
             self.challenger = None;
         } else {
@@ -228,6 +228,7 @@ mod tests {
             (1, 100, true, 3),
             (1, 100, true, 1),
             (3, 300, false, 1),
+            (4, 100, true, 4),
         ];
         let mut agent = agent();
         for (step, (port, priority, nominates, expected)) in steps.into_iter().enumerate() {

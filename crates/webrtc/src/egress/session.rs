@@ -19,7 +19,7 @@ use super::{
     stream::{self, Stream},
 };
 
-/// Time that a sender report may wait for media to travel with.
+/// Time that a sender report may wait for media to be written with.
 const REPORT_SLACK: Duration = Duration::from_millis(250);
 
 /// The transport of one viewer.
@@ -193,7 +193,7 @@ impl Egress {
         stream.resend.as_mut().is_some_and(|resend| resend.push(packet, sealer, path, out))
     }
 
-    /// To be called after writing: a report that is due leaves in the same system call, as it is shorter than media.
+    /// To be called after writing: sends a report that is due, so that a viewer needs no timer for it.
     #[inline]
     pub(crate) fn finish(&mut self, now: Instant, out: &mut impl Sink) {
         if self.report_at.is_none_or(|at| at <= now) {

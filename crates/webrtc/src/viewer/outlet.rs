@@ -133,7 +133,8 @@ impl Outlet {
     pub(crate) fn recall(&self, sequence: u64) -> Option<(Packet, u32)> {
         let origin = self.flow.rewriter.origin(sequence)?;
         let packet = self.cursor.recall(origin.sequence)?;
-        let ticks = self.past.as_ref().map_or(packet.timestamp, |(past, _)| past.time(&packet));
+        let past = self.backlog.as_ref().map(Backlog::past).or(self.past.as_ref().map(|(past, _)| past));
+        let ticks = past.map_or(packet.timestamp, |past| past.time(&packet));
         let timestamp = origin.timestamp(ticks);
         Some((packet, timestamp))
     }
