@@ -40,4 +40,5 @@ pub const TARGETS: &[(&str, Harness)] = &[
     ("session_message", signalling::session_message),
     ("ice_tcp_framing", signalling::ice_tcp_framing),
     ("session_datagrams", signalling::session_datagrams),
+    ("session_reports", signalling::session_reports),
 ];

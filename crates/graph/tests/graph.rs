@@ -8,6 +8,8 @@ mod conversions;
 mod hub;
 #[path = "graph/lanes.rs"]
 mod lanes;
+#[path = "graph/recall.rs"]
+mod recall;
 #[path = "graph/stress.rs"]
 mod stress;
 #[path = "graph/support.rs"]

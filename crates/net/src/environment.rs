@@ -41,3 +41,28 @@ impl Environment for TokioEnvironment {
         SystemTime::now()
     }
 }
+
+/// The time of day at any moment of the monotonic clock.
+///
+/// Read once, so that it never jumps: what is told to a peer with it stays together.
+#[derive(Clone, Copy, Debug)]
+pub struct WallClock {
+    moment: Instant,
+    time: SystemTime,
+}
+
+impl WallClock {
+    /// Reads both clocks.
+    pub fn read() -> WallClock {
+        WallClock { moment: Instant::now(), time: SystemTime::now() }
+    }
+
+    /// What time of day it was, or will be, at a moment.
+    pub fn at(&self, moment: Instant) -> SystemTime {
+        let time = match moment.checked_duration_since(self.moment) {
+            Some(since) => self.time.checked_add(since),
+            None => self.time.checked_sub(self.moment.saturating_duration_since(moment)),
+        };
+        time.unwrap_or(self.time)
+    }
+}

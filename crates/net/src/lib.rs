@@ -7,7 +7,7 @@
 //! | [`Quota`] | a limit for all and one for each address |
 //! | [`TlsAcceptor`], [`Identity`] | TLS with a time limit, from files or with a certificate made at start |
 //! | [`Shard`] | a thread that owns what runs on it |
-//! | [`TokioEnvironment`] | the graph's executor and clock |
+//! | [`TokioEnvironment`], [`WallClock`] | the graph's executor and clock; the time of day |
 //! | [`candidate_addresses`] | the addresses a peer may reach a socket at |
 //!
 //! It knows no protocol, and of the graph only what that wants of a runtime ([`TokioEnvironment`]).
@@ -23,7 +23,7 @@ mod udp;
 
 pub use addresses::candidate_addresses;
 pub use burst::Burst;
-pub use environment::TokioEnvironment;
+pub use environment::{TokioEnvironment, WallClock};
 pub use listener::{Connection, Listener};
 pub use quota::{Permit, Quota, Refused};
 pub use shard::Shard;

@@ -14,6 +14,8 @@ const selects = { cameras: list('camera'), microphones: list('microphone') };
 let mine = null;
 /** @type {import('./sdk/headwater.d.ts').Stream|null} */
 let theirs = null;
+/** The browser took the sound away, not the visitor. */
+let blocked = false;
 
 async function publish() {
   mine = session.createStream({
@@ -41,11 +43,12 @@ function showPublisher() {
 }
 
 async function play() {
+  blocked = false;
   theirs = session.createStream({ name: field('their-name').value.trim(), display: byId('theirs'), wait: true });
   follow(theirs, byId('player'));
   theirs.addEventListener('state', showPlayer);
   theirs.addEventListener('mute', showPlayer);
-  theirs.addEventListener('blocked', showPlayer);
+  theirs.addEventListener('blocked', () => (blocked = true, showPlayer()));
   await theirs.play().catch(() => {}); // the card tells it
 }
 
@@ -56,7 +59,7 @@ function showPlayer() {
   field('their-name').disabled = running;
   field('mute-sound').disabled = !running;
   byId('mute-sound').setAttribute('aria-pressed', String(running && theirs?.audioMuted));
-  byId('tap').hidden = !(theirs?.state === 'playing' && theirs.audioMuted);
+  byId('tap').hidden = !(blocked && theirs?.state === 'playing' && theirs.audioMuted);
 }
 
 /** Another device takes the place of the old while the stream goes on. @param {'useCamera'|'useMicrophone'} use @param {HTMLSelectElement} select */

@@ -12,11 +12,15 @@ const technology = /** @type {HTMLSelectElement} */ (byId('technology'));
 const mute = /** @type {HTMLButtonElement} */ (byId('mute-sound'));
 /** @type {import('./sdk/headwater.d.ts').Stream|null} */
 let stream = null;
+/** The browser took the sound away, not the visitor. */
+let blocked = false;
 
 async function play() {
+  blocked = false;
   stream = session.createStream({ name: name.value.trim(), display: byId('video'), wait: true });
   follow(stream, byId('player'));
-  for (const type of ['state', 'mute', 'blocked']) stream.addEventListener(type, show);
+  for (const type of ['state', 'mute']) stream.addEventListener(type, show);
+  stream.addEventListener('blocked', () => (blocked = true, show()));
   await stream.play().catch(() => {}); // the card tells it
 }
 
@@ -27,7 +31,7 @@ function show() {
   name.disabled = technology.disabled = running;
   mute.disabled = !running;
   mute.setAttribute('aria-pressed', String(running && Boolean(stream?.audioMuted)));
-  byId('tap').hidden = !(stream?.state === 'playing' && stream.audioMuted);
+  byId('tap').hidden = !(blocked && stream?.state === 'playing' && stream.audioMuted);
 }
 
 /** Where other programs find the stream. */

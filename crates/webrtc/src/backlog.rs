@@ -23,19 +23,29 @@ const FRAME_DISTANCE: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub(crate) struct Backlog {
     packets: VecDeque<Packet>,
+    past: Past,
+    next_slice: Option<Instant>,
+}
+
+/// The times that the frames of a backlog are given.
+#[derive(Debug)]
+pub(crate) struct Past {
+    /// The source's number of the first packet.
+    first: u64,
     /// The distinct times of the frames, in order.
     times: Vec<Ticks>,
     distance: Ticks,
-    next_slice: Option<Instant>,
 }
 
 impl Backlog {
     /// Takes what is there to catch up on.
     pub(crate) fn new(packets: VecDeque<Packet>, clock_rate: ClockRate) -> Backlog {
+        let first = packets.front().map_or(0, |packet| packet.sequence);
         let mut times: Vec<Ticks> = packets.iter().map(|packet| packet.timestamp).collect();
         times.sort_unstable();
         times.dedup();
-        Backlog { packets, times, distance: clock_rate.ticks(FRAME_DISTANCE).max(1), next_slice: None }
+        let past = Past { first, times, distance: clock_rate.ticks(FRAME_DISTANCE).max(1) };
+        Backlog { packets, past, next_slice: None }
     }
 
     /// When more of it may be sent.
@@ -57,15 +67,28 @@ impl Backlog {
         let count = self.packets.len().min(SLICE_PACKETS);
         let taken: Vec<Packet> = self.packets.drain(..count).collect();
         let with_time = |packet: Packet| {
-            let time = self.time(packet.timestamp);
+            let time = self.past.time(&packet);
             (packet, time)
         };
         taken.into_iter().map(with_time).collect()
     }
 
-    /// The time that a frame of the past is to have.
-    fn time(&self, own: Ticks) -> Ticks {
-        let Some(newest) = self.times.last() else {
+    /// What is needed to send some of it again.
+    pub(crate) fn past(&self) -> &Past {
+        &self.past
+    }
+
+    /// The same, once all of it has been sent.
+    pub(crate) fn into_past(self) -> Past {
+        self.past
+    }
+}
+
+impl Past {
+    /// The time that a packet is given; its own, if it is not of the past.
+    pub(crate) fn time(&self, packet: &Packet) -> Ticks {
+        let own = packet.timestamp;
+        let Some(newest) = self.times.last().filter(|_| packet.sequence >= self.first) else {
             return own;
         };
         let rank = self.times.partition_point(|time| *time <= own);
@@ -117,5 +140,16 @@ mod tests {
             now = backlog.due().unwrap();
         }
         assert_eq!(sizes, [16, 16, 8]);
+    }
+
+    #[test]
+    fn a_packet_that_is_sent_again_has_the_time_that_it_had() {
+        let packets = [(5, 0), (6, 0), (7, 3_000), (8, 6_000)].map(|(sequence, time)| packet(sequence, time));
+        let mut backlog = Backlog::new(packets.clone().into(), ClockRate::VIDEO);
+        let sent: Vec<Ticks> = backlog.slice(Instant::now()).into_iter().map(|(_, time)| time).collect();
+        let past = backlog.into_past();
+        assert_eq!(packets.each_ref().map(|packet| past.time(packet)).to_vec(), sent);
+        assert_eq!(past.time(&packet(9, 9_000)), 9_000, "what followed had its own");
+        assert_eq!(past.time(&packet(4, 0)), 0, "and so had what came before");
     }
 }

@@ -47,14 +47,21 @@ impl Unframer {
     }
 }
 
-/// Appends a datagram in its frame. Says `false`, and appends nothing, where it does not fit into one.
-pub(crate) fn frame(datagram: &[u8], into: &mut Vec<u8>) -> bool {
-    let Ok(length) = u16::try_from(datagram.len()) else {
+/// Appends a datagram of this length, which `write` fills, in its frame. Says `false`, and appends nothing, where it
+/// does not fit into one, or `write` says so.
+pub(crate) fn frame(length: usize, write: impl FnOnce(&mut [u8]) -> bool, into: &mut Vec<u8>) -> bool {
+    let Ok(prefix) = u16::try_from(length) else {
         return false;
     };
-    into.extend_from_slice(&length.to_be_bytes());
-    into.extend_from_slice(datagram);
-    true
+    let before = into.len();
+    into.extend_from_slice(&prefix.to_be_bytes());
+    let begin = into.len();
+    into.resize(begin.saturating_add(length), 0);
+    let is_written = into.get_mut(begin..).is_some_and(write);
+    if !is_written {
+        into.truncate(before);
+    }
+    is_written
 }
 
 #[cfg(test)]
@@ -78,7 +85,11 @@ mod tests {
         let datagrams: [&[u8]; 4] = [b"one", b"", &[7; 1_500], b"four"];
         let mut stream = Vec::new();
         for datagram in datagrams {
-            assert!(frame(datagram, &mut stream));
+            let copy = |to: &mut [u8]| {
+                to.copy_from_slice(datagram);
+                true
+            };
+            assert!(frame(datagram.len(), copy, &mut stream));
         }
         for cut in 0..=stream.len() {
             let (head, tail) = stream.split_at(cut);
@@ -91,6 +102,9 @@ mod tests {
         let mut unframer = Unframer::default();
         unframer.push(&1_501u16.to_be_bytes());
         assert_eq!(unframer.next(), Err(TooLong(1_501)));
-        assert!(!frame(&[0; 65_536], &mut Vec::new()));
+        let mut stream = vec![7];
+        assert!(!frame(65_536, |_| true, &mut stream));
+        assert!(!frame(10, |_| false, &mut stream));
+        assert_eq!(stream, [7]);
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::OnceLock, time::Instant};
 use headwater_media::{ClockRate, Codec, Format as TrackFormat, TrackParameters, VideoFormat};
 
 use crate::{
-    egress::{Agreed, Carrier, Common, Egress, Outgoing, Remote},
+    egress::{self, Agreed, Carrier, Common, Egress, Outgoing, Path, Remote},
     framing::Unframer,
     publisher::{self, Ingress, Notice, Section},
     sdp::{self, BitrateRange, Candidates, Decision, Fragment, IceCredentials, Kind, Local, Offer},
@@ -77,20 +77,25 @@ pub fn datagrams(data: &[u8]) {
     datagrams_of_publisher(data);
     let Some(mut egress) = egress() else { return };
     let remote = Remote { carrier: Carrier::Udp, address: ([127, 0, 0, 1], 9).into() };
+    let path = Path { remote, local: None };
     let now = Instant::now();
     let mut unframer = Unframer::default();
     unframer.push(data);
-    let mut sent = 0;
+    let mut sent: Vec<Vec<u8>> = Vec::new();
+    let mut notices = Vec::new();
     while let Ok(Some(datagram)) = unframer.next() {
-        egress.proves(remote, datagram, now);
-        if egress.receive(remote, datagram, now).is_err() {
-            break;
-        }
-        if egress.drain(|_, _| sent += 1, |_| {}).is_err() {
+        egress.proves(datagram);
+        if egress.receive(path, datagram, now, &mut sent, &mut notices).is_err() {
             break;
         }
     }
-    assert!(sent <= data.len(), "nothing is amplified");
+    assert!(sent.len() <= data.len(), "nothing is amplified");
+}
+
+/// Reads a compound packet of reports and feedback, as it is once its seal has been opened.
+pub fn reports(data: &[u8]) {
+    let told = egress::count_feedback(data);
+    assert!(told <= data.len() * 5, "at most 17 packets are lost for each 4 bytes");
 }
 
 fn datagrams_of_publisher(data: &[u8]) {
@@ -155,7 +160,7 @@ fn h264() -> TrackParameters {
 fn egress() -> Option<Egress> {
     let offer = Offer::parse(OFFER).ok()?;
     let section = offer.media.iter().find(|section| section.kind == Kind::Video)?;
-    let media = [Outgoing { is_video: true, mid: "1".into(), formats: sdp::choose(section, Some(&h264())) }];
+    let media = [Outgoing { mid: "1".into(), formats: sdp::choose(section, Some(&h264())) }];
     let local = IceCredentials { fragment: "fragment".into(), password: "password-of-the-server-side".into() };
     let agreed = Agreed {
         local_ice: &local,
@@ -164,7 +169,7 @@ fn egress() -> Option<Egress> {
         role: offer.role,
         mid_extension: Some(4),
         media: &media,
-        port: 8189,
+        cname: "cname",
     };
     Egress::new(common()?, &agreed, Instant::now()).ok()
 }

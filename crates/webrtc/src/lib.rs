@@ -26,6 +26,7 @@ mod sdp;
 mod server;
 mod session;
 mod shard;
+mod srtp;
 mod statistics;
 mod viewer;
 

@@ -33,7 +33,10 @@ macro_rules! either {
 impl Participant {
     /// Whether a STUN message proves to come from the peer.
     pub(crate) fn proves(&self, from: Remote, datagram: &[u8], now: Instant) -> bool {
-        either!(self, one => one.proves(from, datagram, now))
+        match self {
+            Participant::Viewer(viewer) => viewer.proves(datagram),
+            Participant::Publisher(publisher) => publisher.proves(from, datagram, now),
+        }
     }
 
     /// Remembers a proven address. Yields the one that is forgotten for it, if there are too many.

@@ -1,6 +1,9 @@
 //! One viewer: a session's transport, fed from the cursors of its media.
 
+mod flow;
 mod outlet;
+#[cfg(test)]
+mod tests;
 
 use std::{net::IpAddr, time::Instant};
 
@@ -9,15 +12,16 @@ use headwater_media::limits;
 use headwater_net::Permit;
 
 use crate::{
-    egress::{Egress, Notice, Remote},
+    egress::{Egress, EgressError, Notice, OutPacket, Path, Remote},
     sdp::IceCredentials,
     session::Ended,
     shard::Outbox,
     statistics::Counters,
 };
 
+use flow::CaptureClock;
 pub(crate) use outlet::Outlet;
-use outlet::{CaptureClock, Reading};
+use outlet::Reading;
 
 /// One viewer.
 #[derive(Debug)]
@@ -28,18 +32,12 @@ pub(crate) struct Viewer {
     subscription: Subscription,
     bell: Bell,
     clock: CaptureClock,
+    /// From where the peer has proved itself.
     paths: Vec<Path>,
     heard: Instant,
     created: Instant,
     /// Held until the peer has proved itself.
     pending: Option<Permit>,
-}
-
-/// An address from which the peer has proved itself, and the local address that it used.
-#[derive(Clone, Copy, Debug)]
-struct Path {
-    remote: Remote,
-    local: Option<IpAddr>,
 }
 
 /// What a viewer works with and does not own.
@@ -73,8 +71,8 @@ impl Viewer {
     }
 
     /// Whether a STUN message proves to come from the peer.
-    pub(crate) fn proves(&self, from: Remote, datagram: &[u8], now: Instant) -> bool {
-        self.egress.proves(from, datagram, now)
+    pub(crate) fn proves(&self, datagram: &[u8]) -> bool {
+        self.egress.proves(datagram)
     }
 
     /// Remembers a proven address. Yields the one that is forgotten for it, if there are too many.
@@ -90,7 +88,9 @@ impl Viewer {
             return None;
         }
         limits::WEBRTC_PATHS.hit();
-        Some(self.paths.remove(0).remote)
+        let in_use = self.egress.path().map(|path| path.remote);
+        let oldest = self.paths.iter().position(|path| Some(path.remote) != in_use).unwrap_or(0);
+        Some(self.paths.remove(oldest).remote)
     }
 
     /// The addresses from which the peer has proved itself.
@@ -105,21 +105,31 @@ impl Viewer {
         datagram: &[u8],
         around: &mut Surroundings<'_>,
     ) -> Result<Instant, Ended> {
-        self.heard = around.now;
-        self.egress.receive(from, datagram, around.now).map_err(failed)?;
-        self.drain(around)
+        let path = self.paths.iter().find(|path| path.remote == from).copied();
+        let path = path.unwrap_or(Path { remote: from, local: None });
+        let mut notices = Vec::new();
+        let heard = self.egress.receive(path, datagram, around.now, around.outbox, &mut notices).map_err(failed)?;
+        if heard {
+            self.heard = around.now;
+        }
+        self.heed(&notices, around)?;
+        Ok(self.deadline())
     }
 
     /// Sends what is new and does what is due. Says when to run again, or why the session is over.
     pub(crate) fn run(&mut self, around: &mut Surroundings<'_>) -> Result<Instant, Ended> {
         self.check_life(around.now)?;
         self.read(around);
-        self.drain(around)
+        let mut notices = Vec::new();
+        self.egress.advance(around.now, around.outbox, &mut notices).map_err(failed)?;
+        self.heed(&notices, around)?;
+        Ok(self.deadline())
     }
 
-    /// Sends what is new; does nothing, and yields `None`, where nothing is.
+    /// Sends what is new. Says when to run again where that may be sooner than before.
     pub(crate) fn deliver(&mut self, around: &mut Surroundings<'_>) -> Option<Result<Instant, Ended>> {
-        self.read(around).then(|| self.drain(around))
+        self.read(around);
+        self.outlets.iter().any(|outlet| outlet.due().is_some()).then(|| Ok(self.deadline()))
     }
 
     fn check_life(&self, now: Instant) -> Result<(), Ended> {
@@ -141,81 +151,80 @@ impl Viewer {
         }
     }
 
-    /// Moves new packets into the transport. Says whether there were any.
-    fn read(&mut self, around: &mut Surroundings<'_>) -> bool {
+    /// Sends new packets.
+    fn read(&mut self, around: &mut Surroundings<'_>) {
         if self.pending.is_some() || self.is_blocked(around) {
-            return false;
+            return;
         }
-        let mut any = false;
+        let mut sent = 0;
         for outlet in &mut self.outlets {
-            let reading = outlet.read(&mut self.egress, &mut self.clock, around.now, around.counters);
+            let reading = outlet.read(&mut self.egress, around.outbox, &mut self.clock, around.now, around.counters);
             match reading {
-                Reading::Packets(count) => {
-                    around.counters.packets.add(count);
-                    any = true;
-                }
+                Reading::Packets(count) => sent += count,
                 Reading::Nothing => {}
                 Reading::Ended if self.subscription.has_ended().is_none() => {
-                    any |= outlet.reopen(&self.subscription, &self.bell);
+                    outlet.reopen(&self.subscription, &self.bell);
                 }
                 Reading::Ended => {}
             }
         }
-        any
+        if sent > 0 {
+            around.counters.packets.add(sent);
+            self.egress.finish(around.now, around.outbox);
+        }
     }
 
     /// A viewer over TCP that does not take what it was sent is sent no more until it does.
     fn is_blocked(&self, around: &Surroundings<'_>) -> bool {
-        self.paths.iter().any(|path| around.outbox.is_congested(path.remote))
+        self.egress.path().is_some_and(|path| around.outbox.is_congested(path.remote))
     }
 
-    fn drain(&mut self, around: &mut Surroundings<'_>) -> Result<Instant, Ended> {
-        loop {
-            self.egress.advance(around.now).map_err(failed)?;
-            let (mut connected, mut closed) = (false, false);
-            let next = {
-                let Viewer { egress, paths, outlets, .. } = self;
-                egress.drain(
-                    |remote, datagram| {
-                        count(outlets, datagram, around.counters);
-                        let path = paths.iter().find(|path| path.remote == remote);
-                        around.outbox.send(remote, path.and_then(|path| path.local), datagram);
-                    },
-                    |notice| match notice {
-                        Notice::Connected => connected = true,
-                        Notice::Closed => closed = true,
-                        Notice::KeyFrameWanted { source } => {
-                            around.counters.key_frames_wanted.add(1);
-                            let of_source = |outlet: &&Outlet| outlet.sources().main == source;
-                            if let Some(outlet) = outlets.iter().find(of_source) {
-                                outlet.request_key_frame();
-                            }
-                        }
-                    },
-                )
+    /// Does what the peer asks for.
+    fn heed(&mut self, notices: &[Notice], around: &mut Surroundings<'_>) -> Result<(), Ended> {
+        for notice in notices {
+            match *notice {
+                Notice::Connected => self.connect(around),
+                Notice::Closed => return Err(Ended::PeerLeft),
+                Notice::KeyFrameWanted { stream } => {
+                    around.counters.key_frames_wanted.add(1);
+                    if let Some(outlet) = self.outlets.get(stream) {
+                        outlet.request_key_frame();
+                    }
+                }
+                Notice::Lost { stream, sequence } => self.send_again(stream, sequence, around),
             }
-            .map_err(failed)?;
-            if closed {
-                return Err(Ended::PeerLeft);
-            }
-            if !connected {
-                return Ok(self.deadline(next));
-            }
-            self.connect(around);
+        }
+        Ok(())
+    }
+
+    fn send_again(&mut self, stream: usize, sequence: u64, around: &mut Surroundings<'_>) {
+        let outlet = self.outlets.get(stream);
+        let recalled = outlet.and_then(|outlet| Some((outlet.recall(sequence)?, outlet.payload_type()?)));
+        let again = recalled.as_ref().map(|((packet, timestamp), payload_type)| OutPacket {
+            payload_type: *payload_type,
+            sequence,
+            timestamp: *timestamp,
+            marker: packet.marker,
+            payload: &packet.payload,
+        });
+        if self.egress.resend(stream, again.as_ref(), around.outbox) {
+            around.counters.packets_again.add(1);
         }
     }
 
     /// The peer has proved to be who the offer says: media begins.
     fn connect(&mut self, around: &mut Surroundings<'_>) {
         self.pending = None;
+        self.heard = around.now;
         around.counters.connected.add(1);
         self.outlets.iter_mut().for_each(Outlet::start);
         self.read(around);
     }
 
-    fn deadline(&self, next: Instant) -> Instant {
+    fn deadline(&self) -> Instant {
         let due = self.outlets.iter().filter_map(Outlet::due);
-        due.chain([next, self.expiry()]).min().unwrap_or(next)
+        let expiry = self.expiry();
+        due.chain(self.egress.deadline()).min().map_or(expiry, |due| due.min(expiry))
     }
 
     /// Whether the peer has connected.
@@ -235,18 +244,7 @@ impl Viewer {
 
     /// Tells the peer that the session is over, as far as it can be reached.
     pub(crate) fn say_farewell(&mut self, around: &mut Surroundings<'_>) {
-        self.egress.close();
-        let Viewer { egress, paths, .. } = self;
-        let sent = egress.drain(
-            |remote, datagram| {
-                let path = paths.iter().find(|path| path.remote == remote);
-                around.outbox.send(remote, path.and_then(|path| path.local), datagram);
-            },
-            |_| {},
-        );
-        if let Err(error) = sent {
-            tracing::debug!(%error, "a WebRTC session could not say farewell");
-        }
+        self.egress.close(around.outbox);
     }
 
     /// The viewer's stay at its stream.
@@ -255,19 +253,6 @@ impl Viewer {
     }
 }
 
-fn failed(error: str0m::RtcError) -> Ended {
+fn failed(error: EgressError) -> Ended {
     Ended::Failed(error.to_string())
-}
-
-/// Counts retransmissions by the source in a datagram's header (RFC 3550 §5.1, RFC 5761 §4).
-fn count(outlets: &[Outlet], datagram: &[u8], counters: &Counters) {
-    let (Some(first), Some(second)) = (datagram.first(), datagram.get(1)) else {
-        return;
-    };
-    let is_media = first & 0xc0 == 0x80 && !(192..224).contains(second);
-    let source = datagram.get(8..12).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
-    let is_again = |outlet: &Outlet| outlet.sources().retransmissions == source;
-    if is_media && source.is_some() && outlets.iter().any(is_again) {
-        counters.packets_again.add(1);
-    }
 }

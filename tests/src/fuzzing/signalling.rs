@@ -34,3 +34,8 @@ pub fn session_message(data: &[u8]) {
         wcs::fuzzing::origin(text);
     }
 }
+
+/// Reports and feedback of a viewer, once their seal has been opened.
+pub fn session_reports(data: &[u8]) {
+    fuzzing::reports(data);
+}

@@ -2,6 +2,8 @@
 
 mod fork;
 
+mod recall;
+
 use headwater_media::{Ticks, TrackParameters};
 
 use super::{

@@ -1,8 +1,7 @@
 /**
  * Where media comes from: cameras, microphones, screens, canvases, or any MediaStream.
  *
- * @typedef {import('./headwater.d.ts').Source} Source
- * @typedef {import('./headwater.d.ts').Wish} Wish
+ * @import { Source, Wish, Wishes } from './headwater.d.ts'
  */
 import { HeadwaterError, mediaError } from './errors.js';
 
@@ -16,7 +15,7 @@ const opened = new WeakSet();
 /**
  * Opens a source.
  * @param {Source} source
- * @param {import('./headwater.d.ts').Wishes} wishes
+ * @param {Wishes} wishes
  * @returns {Promise<MediaStreamTrack[]>}
  */
 export async function open(source, { audio, video = true, systemAudio = false }) {

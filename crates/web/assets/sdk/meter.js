@@ -1,9 +1,7 @@
 /**
  * What a session measures once a second, and how good the connection is.
  *
- * @typedef {import('./headwater.d.ts').Stats} Stats
- * @typedef {import('./headwater.d.ts').Flow} Flow
- * @typedef {import('./headwater.d.ts').Quality} Quality
+ * @import { Flow, Quality, Stats } from './headwater.d.ts'
  */
 
 const LEVELS = ['none', 'bad', 'poor', 'good', 'excellent'];

@@ -1,5 +1,7 @@
 /**
  * The server that a page talks to, and the streams it has there.
+ *
+ * @import { SessionOptions, Signalling, StreamOptions } from './headwater.d.ts'
  */
 import { HeadwaterError } from './errors.js';
 import { Socket, SocketSignalling } from './socket.js';
@@ -11,7 +13,7 @@ export class Session {
   /** @type {Set<Stream>} */
   #streams = new Set();
 
-  /** @param {import('./headwater.d.ts').SessionOptions} [options] */
+  /** @param {SessionOptions} [options] */
   constructor({ url, token, transport = 'session', iceServers = [] } = {}) {
     this.url = new URL((url ?? '/').replace(/^ws/, 'http'), document.baseURI);
     if (!this.url.pathname.endsWith('/')) this.url.pathname += '/';
@@ -20,15 +22,11 @@ export class Session {
     this.iceServers = iceServers;
   }
 
-  /** The streams of this session that run. */
   get streams() {
     return [...this.#streams].filter(({ running }) => running);
   }
 
-  /**
-   * A stream to publish or to play; nothing happens before `publish` or `play` is called.
-   * @param {import('./headwater.d.ts').StreamOptions} options
-   */
+  /** @param {StreamOptions} options */
   createStream(options) {
     if (!options?.name) throw new HeadwaterError('invalid', 'a stream needs a name');
     const stream = new Stream(this, options);
@@ -36,7 +34,6 @@ export class Session {
     return stream;
   }
 
-  /** Stops all its streams. */
   async close() {
     await Promise.all(this.streams.map((stream) => stream.stop()));
     this.#streams.clear();
@@ -44,9 +41,9 @@ export class Session {
 
   /**
    * How a stream speaks to the server.
-   * @param {import('./headwater.d.ts').StreamOptions} options
+   * @param {StreamOptions} options
    * @param {boolean} published
-   * @returns {Promise<import('./headwater.d.ts').Signalling>}
+   * @returns {Promise<Signalling>}
    */
   async signalling({ name, maxBitrate = 0 }, published) {
     if (this.#socket) return new SocketSignalling(this.#socket, { name, published, maxBitrate: Math.round(maxBitrate / 1000) });

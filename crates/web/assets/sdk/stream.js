@@ -6,23 +6,21 @@
  *
  * What is public is told in headwater.d.ts.
  *
- * @typedef {import('./headwater.d.ts').Wish} Wish
- * @typedef {import('./headwater.d.ts').Wishes} Wishes
- * @typedef {import('./headwater.d.ts').StreamState} State
+ * @import { Quality, Signalling, Source, Stats, StreamOptions, StreamState, Wish, Wishes } from './headwater.d.ts'
  */
 import { Backoff } from './backoff.js';
 import { Display } from './display.js';
 import { HeadwaterError } from './errors.js';
 import { Link, askForStereo } from './link.js';
-import { open, release } from './media.js';
+import { Local } from './local.js';
 import { receive, send } from './tracks.js';
 
 const STATS_MS = 1000;
 /** Without a packet for this long, a viewer asks anew. */
 const STALLED_MS = 15_000;
-/** Connected for this long, a session counts as good: the next loss is retried at once. */
+/** Connected for this long, a session was good: its loss is retried at once. */
 const GOOD_MS = 10_000;
-/** @type {import('./headwater.d.ts').Quality} */
+/** @type {Quality} */
 const NONE = { level: 0, word: 'none', reason: 'There is no connection.' };
 
 export class Stream extends EventTarget {
@@ -31,7 +29,7 @@ export class Stream extends EventTarget {
   #backoff;
   /** @type {Link|null} */
   #link = null;
-  /** @type {import('./headwater.d.ts').Signalling|null} */
+  /** @type {Signalling|null} */
   #signalling = null;
   /** @type {import('./meter.js').Meter|null} */
   #meter = null;
@@ -41,8 +39,6 @@ export class Stream extends EventTarget {
   #muted = { audio: false, video: false };
   /** What the publisher of a stream that plays has muted. */
   remoteMuted = { audio: false, video: false };
-  /** @type {MediaStreamTrack|null} */
-  #screen = null;
   /** @type {{resolve: (stream: Stream) => void, reject: (error: HeadwaterError) => void}|null} */
   #waiting = null;
   #display = new Display();
@@ -53,22 +49,24 @@ export class Stream extends EventTarget {
   #moved = { packets: 0, at: 0, since: 0 };
   #leave = new AbortController();
 
-  /** @type {State} */
+  /** @type {StreamState} */
   state = 'idle';
   /** @type {HeadwaterError|null} */
   error = null;
-  /** @type {import('./headwater.d.ts').Stats|null} */
+  /** @type {Stats|null} */
   stats = null;
-  /** @type {import('./headwater.d.ts').Quality} */
+  /** @type {Quality} */
   quality = NONE;
   media = new MediaStream();
+  #local = new Local(this.media, this.#muted);
 
-  /** @param {import('./session.js').Session} session @param {import('./headwater.d.ts').StreamOptions} options */
+  /** @param {import('./session.js').Session} session @param {StreamOptions} options */
   constructor(session, options) {
     super();
     this.#session = session;
     this.#options = options;
     this.#backoff = new Backoff(options.reconnect || undefined);
+    this.#local.onend = (screen) => this.#ended(screen);
     this.name = options.name;
   }
 
@@ -84,13 +82,8 @@ export class Stream extends EventTarget {
     return !['idle', 'stopped', 'failed'].includes(this.state);
   }
 
-  publish() {
-    return this.#start('publish');
-  }
-
-  play() {
-    return this.#start('play');
-  }
+  publish = () => this.#start('publish');
+  play = () => this.#start('play');
 
   /** @param {'publish'|'play'} role @returns {Promise<Stream>} */
   async #start(role) {
@@ -102,7 +95,7 @@ export class Stream extends EventTarget {
     this.#leave = new AbortController();
     const { signal } = this.#leave;
     const done = new Promise((resolve, reject) => (this.#waiting = { resolve, reject }));
-    // The network is back: what was planned for later is tried at once.
+    // The network is back: why wait?
     globalThis.addEventListener?.('online', () => this.#retry !== undefined && this.#connect(), { signal });
     globalThis.addEventListener?.('pagehide', () => this.#link?.close(), { signal });
     this.#setState('connecting');
@@ -114,16 +107,14 @@ export class Stream extends EventTarget {
   async #openAndConnect(signal) {
     try {
       if (this.#role === 'publish') {
-        const { source = 'camera' } = this.#options;
-        const tracks = await open(source, this.#options);
-        if (signal.aborted) return release(tracks);
-        tracks.forEach((track) => this.#take(track, source === 'screen' && track.kind === 'video'));
+        await this.#local.use(this.#options.source ?? 'camera', this.#options, null);
+        if (signal.aborted) return;
       }
       this.#display.show(this.#options.display, this.media);
       if (this.display && this.#role === 'publish') this.display.muted = true;
       this.#show();
     } catch (error) {
-      return this.#fail(/** @type {HeadwaterError} */ (error));
+      return signal.aborted ? undefined : this.#fail(error);
     }
     this.#connect();
   }
@@ -149,7 +140,7 @@ export class Stream extends EventTarget {
       else receive(link.peer, this.media, this.#options, (track) => this.#received(track));
       await link.open().catch((error) => link === this.#link && this.#lost(error));
     } catch (error) {
-      this.#fail(/** @type {HeadwaterError} */ (error));
+      this.#fail(error);
     }
   }
 
@@ -254,48 +245,18 @@ export class Stream extends EventTarget {
 
   /**
    * Changes what is sent, without a break for those who watch.
-   * @param {import('./headwater.d.ts').Source} source
+   * @param {Source} source
    * @param {Wishes} [wishes]
    */
   async use(source, wishes = {}) {
     if (this.#role !== 'publish' || !this.running) throw new HeadwaterError('invalid', 'only a stream that is being published can change its source');
-    const { signal } = this.#leave;
-    const tracks = await open(source, wishes).catch((error) => {
-      // A phone opens one camera at a time: the old one has to go first.
-      if (error.code !== 'device-busy' || source !== 'camera') throw error;
-      release(this.media.getTracks().filter(({ kind }) => wishes[/** @type {'audio'|'video'} */ (kind)]));
-      return open(source, wishes);
-    });
-    if (signal.aborted) return release(tracks);
-    for (const track of tracks) {
-      const sender = this.peer?.getSenders().find((sender) => sender.track?.kind === track.kind);
-      await sender?.replaceTrack(track);
-      // A session that began without sound takes none now, for instance that of a shared tab.
-      if (sender || !this.peer) this.#take(track, source === 'screen' && track.kind === 'video');
-      else release([track]);
-    }
+    await this.#local.use(source, wishes, this.peer);
   }
 
-  /**
-   * Makes a track the one that is sent and shown.
-   * @param {MediaStreamTrack} track
-   * @param {boolean} screen
-   */
-  #take(track, screen) {
-    const old = this.media.getTracks().filter(({ kind }) => kind === track.kind);
-    track.enabled = !this.#muted[/** @type {'audio'|'video'} */ (track.kind)];
-    if (track.kind === 'video') this.#screen = screen ? track : null;
-    this.media.addTrack(track);
-    old.forEach((one) => this.media.removeTrack(one));
-    release(old);
-    track.addEventListener('ended', () => this.#ended(track), { signal: this.#leave.signal });
-  }
-
-  /** @param {MediaStreamTrack} track */
-  #ended(track) {
-    if (!this.media.getTracks().includes(track)) return;
+  /** @param {boolean} screen */
+  #ended(screen) {
     const { source = 'camera', video = true } = this.#options;
-    if (track !== this.#screen) this.#complain(new HeadwaterError('device-lost'));
+    if (!screen) this.#complain(new HeadwaterError('device-lost'));
     else if (source === 'camera' && video) this.useCamera(video).catch((error) => this.#complain(error));
     else this.stop();
   }
@@ -309,7 +270,7 @@ export class Stream extends EventTarget {
     if (this.running) await this.#finish('stopped', new HeadwaterError('stopped'));
   }
 
-  /** @param {HeadwaterError} error */
+  /** @param {any} error */
   #fail(error) {
     this.error = error;
     this.#finish('failed', error);
@@ -317,16 +278,13 @@ export class Stream extends EventTarget {
 
   /**
    * Lets go of everything: camera, connection, the element it made.
-   * @param {State} state
+   * @param {StreamState} state
    * @param {HeadwaterError} error
    */
   #finish(state, error) {
     this.#leave.abort();
     const ended = this.#drop();
-    const tracks = this.media.getTracks();
-    release(tracks);
-    tracks.forEach((track) => this.media.removeTrack(track));
-    this.#screen = null;
+    this.#local.clear();
     this.#display.clear();
     this.#setState(state);
     this.#waiting?.reject(error);
@@ -334,7 +292,6 @@ export class Stream extends EventTarget {
     return ended;
   }
 
-  /** Ends the session, not the stream. */
   #drop() {
     clearTimeout(this.#retry);
     clearInterval(this.#ticks);
@@ -348,7 +305,7 @@ export class Stream extends EventTarget {
     return link?.close();
   }
 
-  /** @param {State} state */
+  /** @param {StreamState} state */
   #setState(state) {
     if (this.state === state) return;
     this.state = state;

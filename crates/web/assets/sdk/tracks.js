@@ -1,7 +1,7 @@
 /**
  * What a connection sends or receives: encodings, simulcast, the choice of codec.
  *
- * @typedef {import('./headwater.d.ts').StreamOptions} Options
+ * @import { StreamOptions as Options } from './headwater.d.ts'
  */
 
 /** Small, half and full size. */

@@ -189,6 +189,19 @@ test('stopping while it connects ends everything', async (context) => {
   assert.equal(asked.length, 0);
 });
 
+test('a refusal that comes after the stop changes nothing', async (context) => {
+  let refuse;
+  const { session } = await begin(context, { getUserMedia: () => new Promise((_, reject) => (refuse = reject)) });
+  const stream = session.createStream({ name: 'x' });
+  const states = follow(stream);
+  stream.publish().catch(() => {});
+  await until('it asks', () => refuse);
+  await stream.stop();
+  refuse(new DOMException('no', 'NotAllowedError'));
+  await new Promise((done) => setTimeout(done, 20));
+  assert.deepEqual([states, stream.error], [['connecting', 'stopped'], null]);
+});
+
 test('another camera takes the place of the old while the session goes on', async (context) => {
   const devices = machine();
   const { session, asked } = await begin(context, devices);

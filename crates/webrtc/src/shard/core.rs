@@ -11,6 +11,7 @@ use std::{
 
 use headwater_graph::Bell;
 use slab::Slab;
+use smallvec::SmallVec;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::{
@@ -149,23 +150,20 @@ impl Core {
 
     /// Serves some of a stream's viewers, from one position on.
     pub(super) fn deliver(&mut self, stream: usize, from: usize, at_most: usize, now: Instant) -> Delivery {
-        let mut position = from;
-        for _ in 0..at_most {
-            let Some(feed) = self.feeds.get(&stream) else {
-                return Delivery::NobodyLeft;
-            };
-            let Some(&index) = feed.viewers.get(position) else {
-                self.outbox.flush();
-                return Delivery::Done;
-            };
-            let before = feed.viewers.len();
-            self.with(index, now, Participant::deliver);
-            // A viewer that has ended has given its position to the last.
-            let after = self.feeds.get(&stream).map_or(0, |feed| feed.viewers.len());
-            position += usize::from(after >= before);
+        let Some(feed) = self.feeds.get(&stream) else {
+            return Delivery::NobodyLeft;
+        };
+        let before = feed.viewers.len();
+        let turn: SmallVec<[usize; super::VIEWERS_PER_TURN]> =
+            feed.viewers.iter().skip(from).take(at_most).copied().collect();
+        for index in &turn {
+            self.with(*index, now, Participant::deliver);
         }
         self.outbox.flush();
-        Delivery::More { from: position }
+        // Viewers that have ended have given their positions to the last ones, which are to be served then.
+        let after = self.feeds.get(&stream).map_or(0, |feed| feed.viewers.len());
+        let next = (from + turn.len()).saturating_sub(before.saturating_sub(after));
+        if next < after { Delivery::More { from: next } } else { Delivery::Done }
     }
 
     /// Sends what the socket did not take before. Says whether all of it is gone.

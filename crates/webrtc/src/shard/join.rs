@@ -62,6 +62,7 @@ impl Core {
         let credentials = self.new_credentials();
         let mid_extension = mid_extension(&offer, &choice.sections);
         let media = outgoing(&offer, &choice, mid_extension);
+        let cname = format!("{:016x}", rand::random::<u64>());
         let agreed = Agreed {
             local_ice: &credentials,
             remote_ice: &offer.ice,
@@ -69,20 +70,18 @@ impl Core {
             role: offer.role,
             mid_extension,
             media: &media,
-            port: self.local.port(),
+            cname: &cname,
         };
-        let mut egress =
-            Egress::new(&self.common, &agreed, now).map_err(|error| ViewError::Setup(error.to_string()))?;
+        let egress = Egress::new(&self.common, &agreed, now).map_err(|error| ViewError::Setup(error.to_string()))?;
         for (outlet, sources) in choice.outlets.iter_mut().zip(egress.sources()) {
             outlet.set_sources(sources);
         }
-        let cname = rand::random::<u64>();
         let local = Local {
             session: rand::random::<u64>() >> 2,
             ice: &credentials,
-            fingerprint: &egress.fingerprint(),
+            fingerprint: &self.common.fingerprint(),
             candidates: &self.candidates,
-            cname: &format!("{cname:016x}"),
+            cname: &cname,
             mid_extension,
         };
         let answer = sdp::write(&offer, &decisions(&choice), &local);
@@ -248,7 +247,6 @@ fn outgoing(offer: &Offer, choice: &Choice, mid_extension: Option<u8>) -> Vec<Ou
         let outlet = choice.outlets.get(index)?;
         let own_name = index.to_string();
         Some(Outgoing {
-            is_video: outlet.is_video(),
             mid: section.mid.clone().filter(|_| mid_extension.is_some()).unwrap_or(own_name),
             formats: outlet.formats().to_vec(),
         })

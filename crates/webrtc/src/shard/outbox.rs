@@ -12,7 +12,7 @@ use headwater_net::{Burst, Sent, UdpSocket};
 use tokio::sync::Notify;
 
 use crate::{
-    egress::{Carrier, Remote},
+    egress::{Carrier, Path, Remote, Sink},
     framing,
     statistics::Counters,
 };
@@ -46,27 +46,12 @@ impl Outbox {
         }
     }
 
-    /// Sends a datagram, at the latest with the next [`Outbox::flush`].
+    /// Takes a whole datagram.
     pub(crate) fn send(&mut self, to: Remote, from: Option<IpAddr>, datagram: &[u8]) {
-        self.counters.datagrams.add(1);
-        self.counters.bytes.add(datagram.len() as u64);
-        match to.carrier {
-            Carrier::Tcp => match self.connections.get(&to.address) {
-                Some(queue) if queue.push(datagram) => {}
-                _ => self.counters.datagrams_dropped.add(1),
-            },
-            Carrier::Udp => {
-                let same = self.burst.destination() == to.address && self.burst.source() == from;
-                if same && self.burst.push(datagram) {
-                    return;
-                }
-                self.flush();
-                self.burst.reset(to.address, from);
-                if !self.burst.push(datagram) {
-                    self.counters.datagrams_dropped.add(1);
-                }
-            }
-        }
+        self.write(&Path { remote: to, local: from }, datagram.len(), |slice| {
+            slice.copy_from_slice(datagram);
+            true
+        });
     }
 
     /// Sends what has been gathered.
@@ -90,8 +75,7 @@ impl Outbox {
     }
 
     fn wait(&mut self) {
-        let (destination, source) = (self.burst.destination(), self.burst.source());
-        let burst = std::mem::replace(&mut self.burst, Burst::new(destination, source));
+        let burst = self.burst.take();
         let bytes = burst.bytes().len();
         if self.waiting_bytes.saturating_add(bytes) > limits::WEBRTC_SEND_QUEUE_BYTES.get_usize() {
             limits::WEBRTC_SEND_QUEUE_BYTES.hit();
@@ -143,6 +127,31 @@ impl Outbox {
     }
 }
 
+impl Sink for Outbox {
+    /// Takes a datagram, which leaves at the latest with the next [`Outbox::flush`].
+    #[inline]
+    fn write(&mut self, path: &Path, length: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
+        let to = path.remote;
+        let is_taken = match to.carrier {
+            Carrier::Tcp => self.connections.get(&to.address).is_some_and(|queue| queue.push(length, write)),
+            Carrier::Udp => {
+                let is_same = self.burst.destination() == to.address && self.burst.source() == path.local;
+                if !is_same || !self.burst.fits(length) {
+                    self.flush();
+                    self.burst.reset(to.address, path.local);
+                }
+                self.burst.write(length, write)
+            }
+        };
+        self.counters.datagrams.add(1);
+        self.counters.bytes.add(length as u64);
+        if !is_taken {
+            self.counters.datagrams_dropped.add(1);
+        }
+        is_taken
+    }
+}
+
 /// Framed datagrams that wait for a TCP connection to take them.
 #[derive(Debug, Default)]
 pub(crate) struct TcpQueue {
@@ -155,9 +164,9 @@ pub(crate) struct TcpQueue {
 const CONGESTED_BYTES: usize = 128 << 10;
 
 impl TcpQueue {
-    fn push(&self, datagram: &[u8]) -> bool {
+    fn push(&self, length: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
         let mut bytes = self.bytes.borrow_mut();
-        if bytes.len() > 4 * CONGESTED_BYTES || !framing::frame(datagram, &mut bytes) {
+        if bytes.len() > 4 * CONGESTED_BYTES || !framing::frame(length, write, &mut bytes) {
             return false;
         }
         self.filled.notify_one();

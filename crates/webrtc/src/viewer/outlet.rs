@@ -1,17 +1,22 @@
 //! One medium of a viewer: from a cursor in a lane to packets of the viewer's own.
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use headwater_graph::{Bell, ConvertError, Cursor, Join, Next, Subscription, Track};
-use headwater_media::{ClockRate, Codec, Packet, Ticks, TrackKind, TrackParameters, limits};
+use headwater_media::{ClockRate, Codec, Packet, TrackKind, limits};
 
 use crate::{
-    backlog::Backlog,
-    egress::{Egress, OutPacket, Sources, Writer},
-    rewrite::Rewriter,
+    backlog::{Backlog, Past},
+    egress::{Egress, Sink, Sources},
     sdp::Format,
     statistics::Counters,
 };
+
+use super::flow::{CaptureClock, Flow};
 
 /// One medium of a viewer.
 #[derive(Debug)]
@@ -23,45 +28,12 @@ pub(crate) struct Outlet {
     cursor: Cursor<Packet>,
     flow: Flow,
     backlog: Option<Backlog>,
+    /// The times of the backlog that was sent last, until nobody can ask for it again.
+    past: Option<(Past, Instant)>,
 }
 
-/// What the next packet is written with.
-#[derive(Debug)]
-struct Flow {
-    /// `None` while the source sends a codec that was not agreed on.
-    payload_type: Option<u8>,
-    clock_rate: ClockRate,
-    rewriter: Rewriter,
-    /// Packets are passed over until a decoder can start.
-    awaits_random_access: bool,
-}
-
-/// Where capture times come from.
-#[derive(Debug)]
-pub(crate) struct CaptureClock {
-    epoch: Instant,
-    /// How far the source has run ahead of the clock; all media of a viewer are moved back alike.
-    ahead: std::time::Duration,
-}
-
-impl CaptureClock {
-    pub(crate) fn new(epoch: Instant) -> CaptureClock {
-        CaptureClock { epoch, ahead: std::time::Duration::ZERO }
-    }
-
-    /// When a time of the lane was captured; never later than `now`, as a sender report of the future is of no use.
-    fn captured(&mut self, clock_rate: ClockRate, ticks: Ticks, now: Instant) -> Instant {
-        let at = self.epoch.checked_add(clock_rate.duration(ticks)).and_then(|at| at.checked_sub(self.ahead));
-        match at {
-            Some(at) if at <= now => at,
-            Some(at) => {
-                self.ahead += at.duration_since(now);
-                now
-            }
-            None => now,
-        }
-    }
-}
+/// How long after a backlog its packets may be asked for again.
+const PAST_KEPT: Duration = Duration::from_secs(3);
 
 /// How a reading went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,22 +59,14 @@ impl Outlet {
         bell: &Bell,
     ) -> Result<Outlet, ConvertError> {
         let cursor = subscription.packets(&track, &[codec], bell, join(track.kind()))?;
-        let clock_rate = clock_rate(codec);
-        let first_sequence = rand::random_range(1..=0x7fff);
-        let rewriter = Rewriter::new(clock_rate, first_sequence, rand::random());
-        let awaits_random_access = track.kind() == TrackKind::Video;
-        let flow = Flow { payload_type: None, clock_rate, rewriter, awaits_random_access };
-        let sources = Sources { main: 0, retransmissions: None };
-        Ok(Outlet { track, codec, formats, sources, cursor, flow, backlog: None })
+        let flow = Flow::new(track.kind(), clock_rate(codec));
+        let sources = Sources { index: 0, main: 0, retransmissions: None };
+        Ok(Outlet { track, codec, formats, sources, cursor, flow, backlog: None, past: None })
     }
 
     /// The payload types agreed on, the one in use first.
     pub(crate) fn formats(&self) -> &[Format] {
         &self.formats
-    }
-
-    pub(crate) fn is_video(&self) -> bool {
-        self.track.kind() == TrackKind::Video
     }
 
     pub(crate) fn sources(&self) -> Sources {
@@ -138,7 +102,7 @@ impl Outlet {
         };
         self.track = track;
         self.cursor = cursor;
-        self.flow.jump();
+        self.flow.start_over();
         self.catch_up();
         true
     }
@@ -150,7 +114,11 @@ impl Outlet {
             match self.cursor.next() {
                 Next::Item(packet) => packets.push_back(packet.clone()),
                 Next::Parameters(parameters) => self.flow.take_parameters(parameters, &self.formats),
-                Next::Discontinuity | Next::Lost { .. } => {
+                Next::Discontinuity => {
+                    packets.clear();
+                    self.flow.start_over();
+                }
+                Next::Lost { .. } => {
                     packets.clear();
                     self.flow.jump();
                 }
@@ -161,26 +129,32 @@ impl Outlet {
         self.backlog = Some(backlog).filter(|backlog| !backlog.is_empty());
     }
 
+    /// The packet that the viewer knows by this number, and the time that it had, if it may still be sent again.
+    pub(crate) fn recall(&self, sequence: u64) -> Option<(Packet, u32)> {
+        let origin = self.flow.rewriter.origin(sequence)?;
+        let packet = self.cursor.recall(origin.sequence)?;
+        let past = self.backlog.as_ref().map(Backlog::past).or(self.past.as_ref().map(|(past, _)| past));
+        let ticks = past.map_or(packet.timestamp, |past| past.time(&packet));
+        let timestamp = origin.timestamp(ticks);
+        Some((packet, timestamp))
+    }
+
+    /// The payload type in use.
+    pub(crate) fn payload_type(&self) -> Option<u8> {
+        self.flow.payload_type
+    }
+
     /// Hands all new packets over to the session.
     pub(crate) fn read(
         &mut self,
         egress: &mut Egress,
+        out: &mut impl Sink,
         clock: &mut CaptureClock,
         now: Instant,
         counters: &Counters,
     ) -> Reading {
-        if let Some(backlog) = &mut self.backlog {
-            let slice = backlog.slice(now);
-            let mut count = 0;
-            egress.write(self.sources.main, |out| {
-                for (packet, time) in &slice {
-                    count += self.flow.send(out, packet, *time, clock, now);
-                }
-            });
-            if backlog.is_empty() {
-                self.backlog = None;
-            }
-            return if slice.is_empty() { Reading::Nothing } else { Reading::Packets(count) };
+        if self.backlog.is_some() {
+            return self.read_backlog(egress, out, clock, now);
         }
         if self.cursor.next_ticks().is_none() {
             return match self.cursor.next() {
@@ -195,7 +169,33 @@ impl Outlet {
             self.catch_up();
             return Reading::Packets(0);
         }
-        self.read_live(egress, clock, now, counters)
+        self.read_live(egress, out, clock, now, counters)
+    }
+
+    #[cold]
+    fn read_backlog(
+        &mut self,
+        egress: &mut Egress,
+        out: &mut impl Sink,
+        clock: &mut CaptureClock,
+        now: Instant,
+    ) -> Reading {
+        let Some(mut backlog) = self.backlog.take() else {
+            return Reading::Nothing;
+        };
+        let slice = backlog.slice(now);
+        let mut count = 0;
+        egress.write(self.sources.index, out, |writer| {
+            for (packet, time) in &slice {
+                count += self.flow.send(writer, packet, *time);
+            }
+            self.flow.mark(writer, clock, now);
+        });
+        match backlog.is_empty() {
+            true => self.past = Some((backlog.into_past(), now + PAST_KEPT)),
+            false => self.backlog = Some(backlog),
+        }
+        if slice.is_empty() { Reading::Nothing } else { Reading::Packets(count) }
     }
 
     fn is_too_slow(&self) -> bool {
@@ -211,20 +211,19 @@ impl Outlet {
     fn read_live(
         &mut self,
         egress: &mut Egress,
+        out: &mut impl Sink,
         clock: &mut CaptureClock,
         now: Instant,
         counters: &Counters,
     ) -> Reading {
         let (cursor, flow, formats) = (&mut self.cursor, &mut self.flow, &self.formats);
         let (mut count, mut lost) = (0, false);
-        egress.write(self.sources.main, |out| {
+        egress.write(self.sources.index, out, |writer| {
             loop {
                 match cursor.next() {
-                    Next::Item(packet) => {
-                        count += flow.send(out, packet, packet.timestamp, clock, now);
-                    }
+                    Next::Item(packet) => count += flow.send(writer, packet, packet.timestamp),
                     Next::Parameters(parameters) => flow.take_parameters(parameters, formats),
-                    Next::Discontinuity => flow.jump(),
+                    Next::Discontinuity => flow.start_over(),
                     Next::Lost { .. } => {
                         lost = true;
                         break;
@@ -232,64 +231,17 @@ impl Outlet {
                     Next::Empty | Next::Ended => break,
                 }
             }
+            flow.mark(writer, clock, now);
         });
         if lost {
             counters.skips.add(1);
             self.flow.jump();
             self.catch_up();
         }
+        if self.past.as_ref().is_some_and(|(_, until)| *until <= now) {
+            self.past = None;
+        }
         Reading::Packets(count)
-    }
-}
-
-impl Flow {
-    fn take_parameters(&mut self, parameters: &TrackParameters, formats: &[Format]) {
-        let format = formats.iter().find(|format| format.codec == parameters.codec);
-        let payload_type = format.map(|format| format.payload_type);
-        if payload_type.is_none() {
-            tracing::debug!(codec = %parameters.codec, "the source now sends a codec that this viewer did not offer");
-        }
-        if self.payload_type.is_some() && payload_type != self.payload_type {
-            self.jump();
-        }
-        self.payload_type = payload_type;
-        self.clock_rate = parameters.clock_rate;
-        self.rewriter.set_clock_rate(parameters.clock_rate);
-    }
-
-    fn jump(&mut self) {
-        self.rewriter.jump();
-        self.awaits_random_access = true;
-    }
-
-    /// Writes one packet; says how many it wrote.
-    fn send(
-        &mut self,
-        out: &mut Writer<'_>,
-        packet: &Packet,
-        ticks: Ticks,
-        clock: &mut CaptureClock,
-        now: Instant,
-    ) -> u64 {
-        if self.awaits_random_access && !packet.random_access {
-            return 0;
-        }
-        self.awaits_random_access = false;
-        let Some(payload_type) = self.payload_type else {
-            return 0;
-        };
-        let Some(sequence) = self.rewriter.sequence(packet.sequence) else {
-            return 0;
-        };
-        out.push(&OutPacket {
-            payload_type,
-            sequence,
-            timestamp: self.rewriter.timestamp(ticks),
-            captured: clock.captured(self.clock_rate, ticks, now),
-            marker: packet.marker,
-            payload: &packet.payload,
-        });
-        1
     }
 }
 

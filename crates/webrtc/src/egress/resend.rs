@@ -1,0 +1,203 @@
+//! Sending again what a viewer has missed, within bounds.
+//!
+//! Source: RFC 4588 §4, §8.6.
+
+use std::time::{Duration, Instant};
+
+use headwater_media::limits;
+
+use crate::srtp::Sealer;
+
+use super::{
+    OutPacket, Path, Sink,
+    wire::{Fields, Header},
+};
+
+/// The most that can be saved up, and what a stream begins with.
+const SAVED_BYTES_MAX: i64 = 256 << 10;
+const SAVED_BYTES_FIRST: i64 = 32 << 10;
+/// A packet is not sent again before the last time can have arrived, whatever the viewer asks: half a round trip,
+/// within these bounds.
+const INTERVAL_MIN: Duration = Duration::from_millis(10);
+const INTERVAL_MAX: Duration = Duration::from_millis(200);
+/// Bytes put aside for a packet whose size is not known yet.
+const ASIDE_BYTES: i64 = 1_200;
+/// Nor more often than this.
+const TIMES_MAX: u8 = 10;
+/// Packets whose resending is remembered.
+const REMEMBERED: usize = 64;
+
+/// The stream of retransmissions that goes with a stream.
+#[derive(Debug)]
+pub(super) struct Resend {
+    source: u32,
+    header: Header,
+    /// Payload types, and what they are sent again as.
+    payload_types: Vec<(u8, u8)>,
+    next_sequence: u64,
+    /// Bytes that may be sent; below 0 where the last packet was larger than what was left.
+    saved: i64,
+    recent: Vec<Again>,
+    oldest: usize,
+}
+
+/// A packet that has been sent again.
+#[derive(Clone, Copy, Debug)]
+struct Again {
+    sequence: u64,
+    at: Instant,
+    times: u8,
+}
+
+impl Resend {
+    pub(super) fn new(source: u32, header: Header, payload_types: Vec<(u8, u8)>, first_sequence: u16) -> Resend {
+        Resend {
+            source,
+            header,
+            payload_types,
+            next_sequence: u64::from(first_sequence),
+            saved: SAVED_BYTES_FIRST,
+            recent: Vec::new(),
+            oldest: 0,
+        }
+    }
+
+    pub(super) fn source(&self) -> u32 {
+        self.source
+    }
+
+    /// Media of this size has been sent.
+    #[inline]
+    pub(super) fn earn(&mut self, bytes: usize) {
+        let earned = (bytes as u64).saturating_mul(limits::WEBRTC_RESENDS.get()) / 100;
+        let earned = i64::try_from(earned).unwrap_or(SAVED_BYTES_MAX);
+        self.saved = self.saved.saturating_add(earned).min(SAVED_BYTES_MAX);
+    }
+
+    /// Whether a packet may be sent again now; counts that it is, and puts bytes for it aside, which
+    /// [`Resend::push`] settles. Cheap, so that a storm of requests is.
+    pub(super) fn allows(&mut self, sequence: u64, round_trip: Option<Duration>, now: Instant) -> bool {
+        if self.saved <= 0 {
+            limits::WEBRTC_RESENDS.hit();
+            return false;
+        }
+        match self.recent.iter_mut().find(|again| again.sequence == sequence) {
+            Some(again) => {
+                let interval = (round_trip.unwrap_or_default() / 2).clamp(INTERVAL_MIN, INTERVAL_MAX);
+                let is_early = now.saturating_duration_since(again.at) < interval;
+                if is_early || again.times >= TIMES_MAX {
+                    return false;
+                }
+                *again = Again { sequence, at: now, times: again.times + 1 };
+            }
+            None => self.remember(Again { sequence, at: now, times: 1 }),
+        }
+        self.saved -= ASIDE_BYTES;
+        true
+    }
+
+    fn remember(&mut self, again: Again) {
+        match self.recent.get_mut(self.oldest) {
+            Some(oldest) => *oldest = again,
+            None => self.recent.push(again),
+        }
+        self.oldest = (self.oldest + 1) % REMEMBERED;
+    }
+
+    /// Sends a packet again that was allowed, if it was found. Says whether it has.
+    pub(super) fn push(
+        &mut self,
+        packet: Option<&OutPacket<'_>>,
+        sealer: &Sealer,
+        path: &Path,
+        out: &mut impl Sink,
+    ) -> bool {
+        self.saved += ASIDE_BYTES;
+        let Some(packet) = packet else {
+            return false;
+        };
+        let Some((_, payload_type)) = self.payload_types.iter().find(|(of, _)| *of == packet.payload_type) else {
+            return false;
+        };
+        let fields = Fields {
+            marker: packet.marker,
+            payload_type: *payload_type,
+            sequence: self.next_sequence,
+            timestamp: packet.timestamp,
+            source: self.source,
+        };
+        // RFC 4588 §4: the payload begins with the number that the packet had.
+        let [high, low] = (packet.sequence as u16).to_be_bytes();
+        let mut payload = Vec::with_capacity(packet.payload.len() + 2);
+        payload.extend_from_slice(&[high, low]);
+        payload.extend_from_slice(packet.payload);
+        let header = &self.header;
+        let length = header.length(true) + payload.len() + sealer.media_overhead();
+        let is_sent = out.write(path, length, |datagram| {
+            header.write(true, &fields, datagram);
+            sealer.seal_media(fields.source, fields.sequence, &payload, datagram)
+        });
+        if is_sent {
+            self.next_sequence += 1;
+            self.saved = self.saved.saturating_sub(length as i64);
+        }
+        is_sent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resend() -> Resend {
+        Resend::new(2, Header::new(None, ""), vec![(96, 97)], 1)
+    }
+
+    #[test]
+    fn attack_w14_one_packet_is_not_sent_again_at_once_nor_for_ever() {
+        let mut resend = resend();
+        let start = Instant::now();
+        let mut times = 0;
+        for ms in 0..1_000 {
+            resend.earn(1_200);
+            times += u8::from(resend.allows(5, None, start + Duration::from_millis(ms)));
+        }
+        assert_eq!(times, TIMES_MAX);
+        assert!(resend.allows(6, None, start));
+    }
+
+    #[test]
+    fn attack_w14_the_requests_of_one_datagram_are_bounded_before_any_is_answered() {
+        let mut resend = resend();
+        let now = Instant::now();
+        let allowed = (0..6_000).filter(|sequence| resend.allows(*sequence, None, now)).count();
+        assert!((10..=30).contains(&allowed), "{allowed}");
+    }
+
+    #[test]
+    fn attack_w14_a_storm_of_requests_is_answered_in_proportion_to_the_media() {
+        use crate::srtp::{Master, Profile};
+        let material = [7; 56];
+        let (master, _) = Master::split(Profile::Aes128Gcm, &material).unwrap();
+        let sealer = Sealer::new(Profile::Aes128Gcm, &master).unwrap();
+        let mut resend = resend();
+        let (mut media, mut again) = (0, 0i64);
+        let now = Instant::now();
+        for sequence in 0..20_000u64 {
+            if sequence % 10 == 0 {
+                resend.earn(1_200);
+                media += 1_200;
+            }
+            let payload = [0; 1_000];
+            let packet = OutPacket { payload_type: 96, sequence, timestamp: 0, marker: false, payload: &payload };
+            if resend.allows(sequence, None, now) {
+                let mut sink: Vec<Vec<u8>> = Vec::new();
+                resend.push(Some(&packet), &sealer, &crate::egress::tests::path(), &mut sink);
+                again += sink.iter().map(|datagram| datagram.len() as i64).sum::<i64>();
+            }
+        }
+        assert!(again > media, "as much as is allowed");
+        assert!(again <= media * 5 / 4 + SAVED_BYTES_FIRST + 1_200, "{again} for {media}");
+        assert_eq!(resend.recent.len(), REMEMBERED);
+    }
+}

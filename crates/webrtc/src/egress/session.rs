@@ -1,0 +1,291 @@
+//! The parts of a session together.
+
+use std::time::{Duration, Instant};
+
+use headwater_net::WallClock;
+use is::stun::StunMessage;
+use smallvec::SmallVec;
+
+use crate::{
+    sdp::IceCredentials,
+    srtp::{ReportOpener, Sealer},
+};
+
+use super::{
+    Agreed, Common, EgressError, Notice, OutPacket, Path, Sink, Sources, Writer,
+    dtls::{Handshake, Keys, Said},
+    ice::{self, Lite},
+    rtcp::{self, Feedback},
+    stream::{self, Stream},
+};
+
+/// Time that a sender report may wait for media to be written with.
+const REPORT_SLACK: Duration = Duration::from_millis(250);
+
+/// The transport of one viewer.
+#[derive(Debug)]
+pub(crate) struct Egress {
+    path: Option<Path>,
+    /// `None` until the peer has connected.
+    sealer: Option<Sealer>,
+    streams: SmallVec<[Stream; 2]>,
+    /// `None` until something has been sent.
+    report_at: Option<Instant>,
+    rest: Box<Rest>,
+}
+
+/// What is seldom needed.
+#[derive(Debug)]
+struct Rest {
+    ice: Lite,
+    handshake: Handshake,
+    opener: Option<ReportOpener>,
+    opened: Vec<u8>,
+    reports: u32,
+    cname: String,
+    clock: WallClock,
+    round_trip: Option<Duration>,
+}
+
+impl Egress {
+    /// A session that waits for its peer.
+    pub(crate) fn new(common: &Common, agreed: &Agreed<'_>, now: Instant) -> Result<Egress, EgressError> {
+        let handshake = Handshake::new(&common.dtls, &agreed.fingerprint.bytes, agreed.role, now)?;
+        let mut streams: SmallVec<[Stream; 2]> = SmallVec::new();
+        for media in agreed.media {
+            let stream = Stream::declare(media, agreed.mid_extension, &streams);
+            streams.push(stream);
+        }
+        Ok(Egress {
+            path: None,
+            sealer: None,
+            streams,
+            report_at: None,
+            rest: Box::new(Rest {
+                ice: Lite::new(agreed.local_ice, agreed.remote_ice),
+                handshake,
+                opener: None,
+                opened: Vec::new(),
+                reports: 0,
+                cname: agreed.cname.to_owned(),
+                clock: common.clock,
+                round_trip: None,
+            }),
+        })
+    }
+
+    /// The numbers of each outgoing stream, in the order they were agreed on.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = Sources> {
+        self.streams.iter().enumerate().map(|(index, stream)| stream.sources(index))
+    }
+
+    /// Where media goes; `None` until the peer has proved an address.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_ref()
+    }
+
+    /// Whether a STUN message proves to come from the peer: it carries a checksum under this session's password.
+    pub(crate) fn proves(&self, datagram: &[u8]) -> bool {
+        StunMessage::parse(datagram).is_ok_and(|message| self.rest.ice.proves(&message))
+    }
+
+    /// Takes a datagram from a proven address. What makes no sense is passed over. Says whether it proves that the
+    /// peer is still there.
+    pub(crate) fn receive(
+        &mut self,
+        from: Path,
+        datagram: &[u8],
+        now: Instant,
+        out: &mut impl Sink,
+        notices: &mut Vec<Notice>,
+    ) -> Result<bool, EgressError> {
+        match datagram {
+            [0..=3, ..] => {
+                let mut answer = [0; ice::ANSWER_BYTES];
+                let length = self.rest.ice.answer(from, datagram, &mut answer);
+                let Some(answer) = length.and_then(|length| answer.get(..length)) else {
+                    return Ok(false);
+                };
+                send_copy(out, &from, answer);
+                self.path = self.rest.ice.path();
+                self.handshake(out, notices)?;
+                Ok(true)
+            }
+            [20..=63, ..] => {
+                self.rest.handshake.receive(datagram, now)?;
+                self.handshake(out, notices)?;
+                Ok(false)
+            }
+            // RFC 5761 §4 tells RTCP from RTP.
+            [128..=191, 192..=223, ..] => Ok(self.take_reports(datagram, now, notices)),
+            _ => Ok(false),
+        }
+    }
+
+    /// Sends what DTLS has to send, if there is somewhere to send it to, and takes what it has to say.
+    fn handshake(&mut self, out: &mut impl Sink, notices: &mut Vec<Notice>) -> Result<(), EgressError> {
+        let Some(path) = self.path else {
+            return Ok(());
+        };
+        match self.rest.handshake.poll(|datagram| send_copy(out, &path, datagram))? {
+            Some(Said::Connected(keys)) if self.sealer.is_none() => {
+                self.take_keys(&keys)?;
+                notices.push(Notice::Connected);
+            }
+            Some(Said::Closed) => notices.push(Notice::Closed),
+            _ if self.rest.handshake.is_connected() && self.sealer.is_none() => return Err(EgressError::NoProfile),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn take_keys(&mut self, keys: &Keys) -> Result<(), EgressError> {
+        self.rest.opener = Some(ReportOpener::new(keys.profile, &keys.peer).ok_or(EgressError::Keys)?);
+        self.sealer = Some(Sealer::new(keys.profile, &keys.own).ok_or(EgressError::Keys)?);
+        Ok(())
+    }
+
+    fn take_reports(&mut self, datagram: &[u8], now: Instant, notices: &mut Vec<Notice>) -> bool {
+        let Rest { opener, opened, clock, round_trip, .. } = &mut *self.rest;
+        let Some(compound) = opener.as_mut().and_then(|opener| opener.open(datagram, opened)) else {
+            return false;
+        };
+        let streams = &mut self.streams;
+        rtcp::read(compound, &mut |feedback| {
+            let (Feedback::Lost { source, .. }
+            | Feedback::PictureLost { source }
+            | Feedback::Received(rtcp::Reception { source, .. })) = feedback;
+            let mut with_index = streams.iter_mut().enumerate();
+            let Some((index, stream)) = with_index.find(|(_, stream)| stream.source == source) else {
+                return;
+            };
+            match feedback {
+                Feedback::Received(reception) => {
+                    stream.is_received();
+                    *round_trip = rtcp::round_trip(&reception, clock.at(now)).or(*round_trip);
+                }
+                Feedback::PictureLost { .. } => notices.push(Notice::KeyFrameWanted { stream: index }),
+                Feedback::Lost { sequence, .. } => {
+                    if let (Some(sequence), Some(resend)) = (stream.extend(sequence), &mut stream.resend)
+                        && resend.allows(sequence, *round_trip, now)
+                    {
+                        notices.push(Notice::Lost { stream: index, sequence });
+                    }
+                }
+            }
+        });
+        true
+    }
+
+    /// Lets `fill` hand over packets of one stream. Does nothing until the peer has connected.
+    #[inline]
+    pub(crate) fn write<S: Sink>(&mut self, index: usize, out: &mut S, fill: impl FnOnce(&mut Writer<'_, S>)) {
+        if let (Some(stream), Some(sealer), Some(path)) = (self.streams.get_mut(index), &self.sealer, &self.path) {
+            fill(&mut Writer { stream, sealer, path, out });
+        }
+    }
+
+    /// Answers a [`Notice::Lost`]: sends the packet again, if there is one. Says whether it has.
+    pub(crate) fn resend(&mut self, index: usize, packet: Option<&OutPacket<'_>>, out: &mut impl Sink) -> bool {
+        let (Some(stream), Some(sealer), Some(path)) = (self.streams.get_mut(index), &self.sealer, &self.path) else {
+            return false;
+        };
+        stream.resend.as_mut().is_some_and(|resend| resend.push(packet, sealer, path, out))
+    }
+
+    /// To be called after writing: sends a report that is due, so that a viewer needs no timer for it.
+    #[inline]
+    pub(crate) fn finish(&mut self, now: Instant, out: &mut impl Sink) {
+        if self.report_at.is_none_or(|at| at <= now) {
+            self.report(now, out);
+        }
+    }
+
+    #[cold]
+    fn report(&mut self, now: Instant, out: &mut impl Sink) {
+        let (Some(path), Some(sealer)) = (&self.path, &mut self.sealer) else {
+            return;
+        };
+        let time = self.rest.clock.at(now);
+        let mut compound = Vec::with_capacity(160);
+        let mut named: SmallVec<[u32; 4]> = SmallVec::new();
+        for stream in self.streams.iter().filter(|stream| stream.has_begun()) {
+            if let Some(report) = stream.report(now, time) {
+                report.write(&mut compound);
+                named.push(stream.source);
+            }
+        }
+        if named.is_empty() {
+            return;
+        }
+        rtcp::write_names(&named, &self.rest.cname, &mut compound);
+        send_reports(sealer, path, &compound, out);
+        let is_early = self.rest.reports < stream::FIRST_REPORTS;
+        self.rest.reports = self.rest.reports.saturating_add(1);
+        let interval = if is_early { stream::FIRST_REPORT_INTERVAL } else { stream::REPORT_INTERVAL };
+        self.report_at = Some(now + interval);
+    }
+
+    /// Lets time pass.
+    pub(crate) fn advance(
+        &mut self,
+        now: Instant,
+        out: &mut impl Sink,
+        notices: &mut Vec<Notice>,
+    ) -> Result<(), EgressError> {
+        if self.path.is_some() && self.rest.handshake.due() <= now {
+            self.rest.handshake.advance(now)?;
+            self.handshake(out, notices)?;
+        }
+        if self.report_at.is_some_and(|at| at + REPORT_SLACK <= now) {
+            self.report(now, out);
+        }
+        Ok(())
+    }
+
+    /// When to call [`Egress::advance`].
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let handshake = self.path.map(|_| self.rest.handshake.due());
+        let report = self.report_at.map(|at| at + REPORT_SLACK);
+        handshake.into_iter().chain(report).min()
+    }
+
+    /// Begins ICE anew under other credentials. Media goes on over the old path until the peer has chosen a new one
+    /// (RFC 8445 §9).
+    pub(crate) fn restart_ice(&mut self, local: &IceCredentials, remote: &IceCredentials) {
+        self.rest.ice.restart(local, remote);
+    }
+
+    /// Says farewell: RTCP BYE and DTLS close.
+    pub(crate) fn close(&mut self, out: &mut impl Sink) {
+        let Some(path) = self.path else {
+            return;
+        };
+        if let Some(sealer) = &mut self.sealer {
+            let sources: SmallVec<[u32; 4]> = self.streams.iter().map(|stream| stream.source).collect();
+            let mut compound = Vec::new();
+            rtcp::write_farewell(&sources, &mut compound);
+            send_reports(sealer, &path, &compound, out);
+        }
+        self.rest.handshake.close();
+        if let Err(error) = self.rest.handshake.poll(|datagram| send_copy(out, &path, datagram)) {
+            tracing::debug!(%error, "a WebRTC session could not say farewell");
+        }
+    }
+}
+
+fn send_copy(out: &mut impl Sink, path: &Path, datagram: &[u8]) {
+    out.write(path, datagram.len(), |to| {
+        to.copy_from_slice(datagram);
+        true
+    });
+}
+
+fn send_reports(sealer: &mut Sealer, path: &Path, compound: &[u8], out: &mut impl Sink) {
+    out.write(path, compound.len() + sealer.report_overhead(), |datagram| {
+        if let Some(front) = datagram.get_mut(..compound.len()) {
+            front.copy_from_slice(compound);
+        }
+        sealer.seal_reports(datagram)
+    });
+}
