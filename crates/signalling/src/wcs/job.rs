@@ -98,15 +98,18 @@ impl Job {
         self.tell(Reply::Answer { media_session_id: self.claim.id.to_string(), sdp }).await;
     }
 
-    /// Tells the client how the stream has ended.
-    pub(super) async fn tell_outcome(&self, outcome: Outcome) {
+    /// Frees the stream's id, and tells the client how it has ended.
+    pub(super) async fn finish(self, outcome: Outcome) {
         tracing::info!(
             stream = %self.name, media_session = %self.claim.id, published = self.published,
             info = ?outcome.info, reason = outcome.reason, "a stream of a client is over"
         );
         let mut status = self.status(outcome.status);
         (status.info, status.reason) = (Some(outcome.info), outcome.reason);
-        self.tell(Reply::Status(Box::new(status))).await;
+        let Job { claim, place, replies, .. } = self;
+        drop((claim, place));
+        // A client that has gone needs no word.
+        let _ = replies.send(Reply::Status(Box::new(status))).await;
     }
 
     /// Waits until the stream is to stop.

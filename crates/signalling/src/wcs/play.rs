@@ -30,7 +30,7 @@ pub(super) async fn play(job: Job) {
         Ok(playing) => playing.go_on(&job).await,
         Err(outcome) => outcome,
     };
-    job.tell_outcome(outcome).await;
+    job.finish(outcome).await;
 }
 
 /// A stream that goes to a client.

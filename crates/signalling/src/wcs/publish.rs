@@ -20,7 +20,7 @@ pub(super) async fn publish(job: Job) {
         Ok(publishing) => publishing.go_on(&job).await,
         Err(outcome) => outcome,
     };
-    job.tell_outcome(outcome).await;
+    job.finish(outcome).await;
 }
 
 /// A stream that comes from a client.

@@ -148,7 +148,7 @@ async fn a_connection_has_as_many_streams_as_it_may() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_whose_media_never_connects_is_told_and_nothing_stays() {
     let server = Server::start().await;
-    limits::WEBRTC_FIRST_CHECK_MS.set(300);
+    limits::WEBRTC_FIRST_CHECK_MS.set(1_000);
     let mut client = server.connect().await;
     client.begin("playStream", "v", "live/cam.1").await;
     assert_eq!(client.hear_status("FAILED").await["info"], "Failed by ICE timeout");
