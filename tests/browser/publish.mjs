@@ -2,7 +2,8 @@
 // input ends; then it ends the session.
 //
 // Argument: {"url": page to publish from, "whip": WHIP address, "media": "camera" or "clock",
-// "codec": "video/H264", "rids": names of simulcast renditions, the largest last}.
+// "codec": "video/H264", "rids": names of simulcast renditions, the largest last, "onlyTcp": as if
+// UDP were blocked, "via": host:port to reach the server's media at instead of its own}.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

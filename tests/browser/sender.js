@@ -54,7 +54,15 @@
     return rids.map((rid, index) => ({ rid, scaleResolutionDownBy: 2 ** (rids.length - 1 - index) }));
   }
 
-  async function publish({ whip, media, codec, rids }) {
+  // The server's candidates: only those over TCP, or its UDP ones at another address (RFC 8839 section 5.1).
+  function elsewhere(sdp, { onlyTcp, via }) {
+    const [host, port] = via?.split(":") ?? [];
+    const without = onlyTcp ? / udp /i : via ? / tcp /i : / never /;
+    const lines = sdp.split("\r\n").filter((line) => !line.startsWith("a=candidate:") || !without.test(line));
+    return lines.map((line) => via ? line.replace(/^(a=candidate:\S+ \d+ udp \d+) \S+ \d+/i, `$1 ${host} ${port}`) : line).join("\r\n");
+  }
+
+  async function publish({ whip, media, codec, rids, onlyTcp, via }) {
     const stream = media === "clock" ? clock(rids) : await camera();
     peer = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
     peer.onconnectionstatechange = () => { seen.state = peer.connectionState; };
@@ -74,7 +82,7 @@
     seen.answer = { status: reply.status, text, offer: peer.localDescription.sdp };
     if (reply.status !== 201) { seen.problem = `${reply.status}: ${text.slice(0, 300)}`; return; }
     location_ = new URL(reply.headers.get("Location"), whip).href;
-    await peer.setRemoteDescription({ type: "answer", sdp: text });
+    await peer.setRemoteDescription({ type: "answer", sdp: elsewhere(text, { onlyTcp, via }) });
   }
 
   async function statistics() {
@@ -87,7 +95,10 @@
         found.codec = entries.get(entry.codecId)?.mimeType;
       }
       if (entry.type === "outbound-rtp" && entry.kind === "audio") found.audio = entry;
-      if (entry.type === "candidate-pair" && entry.nominated) found.pair = entry;
+      if (entry.type === "candidate-pair" && entry.nominated) {
+        found.pair = entry;
+        found.transport = entries.get(entry.remoteCandidateId)?.protocol;
+      }
     }
     return found;
   }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::{program::Program, tools};
+use crate::{network::Relay, program::Program, tools};
 
 /// A browser that publishes by WHIP. Dropping it kills it.
 #[derive(Debug)]
@@ -42,6 +42,26 @@ impl Publisher {
     /// # Errors
     /// When a tool is missing.
     pub fn start(whip: &str, kind: &Kind<'_>) -> Result<Publisher> {
+        Publisher::launch(whip, kind, json!({}))
+    }
+
+    /// The same with media that goes through a relay.
+    ///
+    /// # Errors
+    /// When a tool is missing.
+    pub fn start_via(whip: &str, kind: &Kind<'_>, relay: &Relay) -> Result<Publisher> {
+        Publisher::launch(whip, kind, json!({ "via": relay.address().to_string() }))
+    }
+
+    /// The same as if the network let no UDP through.
+    ///
+    /// # Errors
+    /// When a tool is missing.
+    pub fn start_without_udp(whip: &str, kind: &Kind<'_>) -> Result<Publisher> {
+        Publisher::launch(whip, kind, json!({ "onlyTcp": true }))
+    }
+
+    fn launch(whip: &str, kind: &Kind<'_>, way: Value) -> Result<Publisher> {
         let origin = whip.split('/').take(3).collect::<Vec<_>>().join("/");
         let (media, codec, rids) = match kind {
             Kind::Camera { codec } => ("camera", codec, None),
@@ -50,7 +70,7 @@ impl Publisher {
         };
         let request = json!({
             "url": format!("{origin}/healthz"), "whip": whip, "media": media, "codec": codec, "rids": rids,
-            "chromium": tools::on_path("chromium")?,
+            "chromium": tools::on_path("chromium")?, "via": way["via"], "onlyTcp": way["onlyTcp"],
         });
         let mut command = Command::new(tools::on_path("node")?);
         command.arg(tools::package().join("browser/publish.mjs")).arg(request.to_string());
@@ -85,6 +105,23 @@ impl Publisher {
     /// When it has told nothing yet.
     pub fn sent(&self) -> Result<Vec<Value>> {
         Ok(self.latest()?["statistics"]["video"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Over what its media travels: `udp` or `tcp`.
+    ///
+    /// # Errors
+    /// When it is not connected.
+    pub fn transport(&self) -> Result<String> {
+        let transport = self.latest()?["statistics"]["transport"].as_str().map(str::to_owned);
+        transport.context("it is not connected")
+    }
+
+    /// The bits in a second at which its encoders aim, all sizes together.
+    ///
+    /// # Errors
+    /// When it has told nothing yet.
+    pub fn target(&self) -> Result<f64> {
+        Ok(self.sent()?.iter().filter_map(|size| size["targetBitrate"].as_f64()).sum())
     }
 
     /// The type of the codec that it sends its picture in.

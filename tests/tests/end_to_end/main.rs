@@ -13,3 +13,4 @@ mod sdk;
 mod wcs;
 mod whep_requests;
 mod whip;
+mod whip_network;
