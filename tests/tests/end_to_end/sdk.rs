@@ -113,6 +113,40 @@ fn the_picture_has_its_size_from_the_beginning() -> Result<()> {
 }
 
 #[test]
+fn the_codec_that_a_page_wants_arrives_and_so_do_three_sizes() -> Result<()> {
+    let _turn = turn();
+    let origin = Origin::start()?;
+    let mut pages = Pages::of(&origin.page("/"))?;
+    pages.empty("anna")?;
+    pages.empty("ben")?;
+    for (options, codec) in [("codecs: ['VP8']", "VP8"), ("codecs: ['H264'], simulcast: true", "H264")] {
+        pages.run("anna", &format!("{} await stream.publish();", stream("whip", options)))?;
+        pages.run("ben", &format!("{} await stream.play();", stream("whip", "wait: true")))?;
+        let shown = pages.run(
+            "ben",
+            "const { video } = await until('pictures', () => stream.stats?.video?.frames > 30 && stream.stats); return video;",
+        )?;
+        report(&format!("{options}: {shown}"));
+        ensure!(shown["codec"] == codec, "{options}: {shown}");
+        if options.contains("simulcast") {
+            let sent = pages.run(
+                "anna",
+                "const layers = async () => [...(await stream.peer.getStats()).values()]
+                   .filter(({ type, kind, framesSent }) => type === 'outbound-rtp' && kind === 'video' && framesSent > 5);
+                 return await until('three layers', async () => { const found = await layers(); return found.length === 3 && found.map(({ rid }) => rid).sort(); });",
+            )?;
+            ensure!(sent == serde_json::json!(["f", "h", "q"]), "{sent}");
+            pages.run("ben", "await until('the largest size', () => video.videoWidth === 1280, 30000);")?;
+        }
+        pages.run("ben", "await stream.stop();")?;
+        pages.run("anna", "await stream.stop();")?;
+        origin.wait_empty()?;
+    }
+    origin.stop()?;
+    Ok(())
+}
+
+#[test]
 fn the_camera_is_changed_while_viewers_watch() -> Result<()> {
     let _turn = turn();
     let origin = Origin::start()?;
