@@ -64,7 +64,7 @@ fn different(key: &Key) -> String {
         number if number.parse::<u64>().is_ok() => match key.name {
             "merge_window_ms" | "shards" => "2".into(),
             "port" => (number.parse::<u64>().unwrap() + 300).to_string(),
-            _ => (number.parse::<u64>().unwrap() - 1).to_string(),
+            _ => number.parse::<u64>().unwrap().checked_sub(1).unwrap_or(1_000_000).to_string(),
         },
         _ if key.expects.contains("IP address") => "127.0.0.2".into(),
         _ if key.name == "ports" => "[9080, 9081]".into(),
