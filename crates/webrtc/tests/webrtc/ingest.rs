@@ -139,9 +139,13 @@ async fn sender_reports_bring_sound_and_picture_together() {
     };
     sender.run_until("the first pictures", |_| reader.read() >= 20).await;
     assert!(apart(&reader) > 60.0, "by arrival, the picture is late: {:.1} ms", apart(&reader));
-    sender.run_for(Duration::from_secs(5)).await;
-    reader.read();
-    assert!(apart(&reader).abs() < 10.0, "{:.1} ms apart", apart(&reader));
+    let mut together = |_: &mut Sender| {
+        reader.read();
+        apart(&reader).abs() < 6.0
+    };
+    sender.run_until("sound and picture are together", &mut together).await;
+    sender.run_for(Duration::from_secs(1)).await;
+    assert!(together(&mut sender), "and stay so");
     for packets in [&reader.pictures, &reader.sounds] {
         assert!(packets.windows(2).all(|pair| pair[1].timestamp >= pair[0].timestamp), "time runs backwards");
     }
