@@ -70,7 +70,7 @@ fn a_publishers_bitrate_follows_its_network_down_and_up() -> Result<()> {
     origin.wait_published("narrow")?;
     let reaches = |what: &str, within: Duration, holds: &dyn Fn(f64) -> bool| -> Result<(f64, f64)> {
         let begin = Instant::now();
-        publisher.wait(what, within, |_| publisher.target().is_ok_and(|bits| holds(bits)))?;
+        publisher.wait(what, within, |_| publisher.target().is_ok_and(holds))?;
         Ok((publisher.target()?, begin.elapsed().as_secs_f64()))
     };
     let (wide, _) = reaches("a megabit on a wide network", PATIENCE, &|bits| bits > 1_000_000.0)?;
