@@ -35,7 +35,7 @@ async fn main() -> anyhow::Result<()> {
 
     // And its signalling, with the player's page beside it.
     let pages = headwater_web::router();
-    let router = pages.fallback_service(headwater_signalling::router(Whep::new(hub, webrtc, &[])));
+    let router = pages.fallback_service(Whep::new(hub, webrtc, &[]).into_router());
     let http = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
     println!("publish to rtmp://127.0.0.1:1935/live/camera, watch at http://127.0.0.1:8080/play/camera");
     axum::serve(http, router.into_make_service_with_connect_info::<SocketAddr>()).await?;
