@@ -31,6 +31,10 @@ use floor::Floors;
 const PART: &str = "webrtc";
 /// CPU per packet, in floors.
 const BAR: f64 = 2.8;
+/// CPU for a join: three hundred of them in a second of one core.
+const JOIN_BAR_MS: f64 = 1_000.0 / 300.0;
+/// From the request to the first packet, for nineteen of twenty.
+const START_BAR_MS: f64 = 150.0;
 /// One viewer in so many sees its media.
 const SEEING: usize = 20;
 
@@ -66,9 +70,11 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     let first = join_first(&server, &mut crowd).with_context(|| server.log())?;
     progress.step();
     progress.say(format!("{} viewers join", options.viewers));
+    let before = process_time(server.pid())?;
     for viewer in 1..options.viewers {
         crowd.join(viewer % SEEING == 0).with_context(|| format!("viewer {} of {}", viewer + 1, options.viewers))?;
     }
+    let joining = process_time(server.pid())?.saturating_sub(before);
     crowd.run(Duration::from_secs(3))?;
     progress.step();
     progress.say(format!("{} viewers watch", options.viewers));
@@ -76,36 +82,50 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     publisher.check()?;
     ensure!(seen.packets > 0.0, "the viewers receive nothing: {}", server.log());
     let packets = crowd.recorded();
-    let mut joins = crowd.join_times();
-    let mut ages = crowd.ages();
+    let (joins, ages) = (crowd.join_times(), crowd.ages());
     drop((crowd, publisher, server));
     progress.step();
     progress.say("the shortest way");
     let floors = Floors::measure(&packets, options.viewers)?;
     progress.step();
 
+    tell(options, report, Outcome { first, joining, seen, floors, joins, ages });
+    Ok(())
+}
+
+/// All that was measured.
+struct Outcome {
+    first: First,
+    /// CPU time of the server while all viewers but the first joined.
+    joining: Duration,
+    seen: Watched,
+    floors: Floors,
+    /// Milliseconds from request to first packet.
+    joins: Vec<f64>,
+    /// Milliseconds from publisher to viewer.
+    ages: Vec<f64>,
+}
+
+fn tell(options: &Options, report: &mut Report, outcome: Outcome) {
+    let Outcome { first, joining, seen, floors, mut joins, mut ages } = outcome;
     let sound = if options.silent { " without sound" } else { "" };
     let label = format!("{} viewers{sound}", options.viewers);
+    let further = (options.viewers - 1).max(1) as f64;
     let figure = |report: &mut Report, what: &str, value, unit| {
         report.figure(PART, format!("{label}: {what}"), value, unit);
     };
+    let barred = |report: &mut Report, what: &str, value, unit, bar| {
+        report.barred(PART, format!("{label}: {what}"), value, unit, bar);
+    };
     let nanoseconds = seen.time.as_nanos() as f64 / seen.packets;
-    let rest = seen.time.saturating_sub(first.time.mul_f64(seen.elapsed));
-    let others = seen.packets * (options.viewers - 1) as f64 / options.viewers as f64;
     figure(report, "server", nanoseconds, "ns/packet");
     figure(report, "floor, at the same pace", floors.paced, "ns/packet");
     figure(report, "floor, without pause", floors.dense, "ns/packet");
     figure(report, "floor with GSO, at the same pace", floors.offload, "ns/packet");
-    report.barred(
-        PART,
-        format!("{label}: server in floors at the same pace"),
-        nanoseconds / floors.paced,
-        "times",
-        BAR,
-    );
-    let dense = nanoseconds / floors.dense;
-    report.barred(PART, format!("{label}: server in floors without pause"), dense, "times", BAR);
-    let each = rest.as_nanos() as f64 / others.max(1.0);
+    barred(report, "server in floors at the same pace", nanoseconds / floors.paced, "times", BAR);
+    barred(report, "server in floors without pause", nanoseconds / floors.dense, "times", BAR);
+    let rest = seen.time.saturating_sub(first.time.mul_f64(seen.elapsed));
+    let each = rest.as_nanos() as f64 / (seen.packets * further / options.viewers as f64).max(1.0);
     figure(report, "server, for each packet of further viewers", each, "ns/packet");
     figure(report, "the same in floors at the same pace", each / floors.paced, "times");
     figure(report, "with one viewer only, share of a core", first.time.as_secs_f64() * 100.0, "%");
@@ -115,19 +135,18 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     for (thread, share) in seen.threads {
         figure(report, &format!("thread {thread}"), share * 100.0, "%");
     }
-    let slope = seen.resident.saturating_sub(first.resident) as f64;
-    let slope = slope / 1_024.0 / (options.viewers - 1).max(1) as f64;
+    let slope = seen.resident.saturating_sub(first.resident) as f64 / 1_024.0 / further;
     figure(report, "memory of the server", seen.resident as f64 / 1_048_576.0, "MiB");
     figure(report, "memory for each further viewer", slope, "KiB");
-    for (name, share) in [("p50", 0.5), ("p95", 0.95)] {
-        let time = percentile(&mut joins, share);
-        figure(report, &format!("POST to first packet, {name}"), time, "ms");
-    }
+    // What those who have joined already are sent meanwhile is in it.
+    let join = joining.as_secs_f64() * 1e3 / further;
+    barred(report, "server, for each join", join, "ms", JOIN_BAR_MS);
+    figure(report, "POST to first packet, p50", percentile(&mut joins, 0.5), "ms");
+    barred(report, "POST to first packet, p95", percentile(&mut joins, 0.95), "ms", START_BAR_MS);
     for (name, share) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
         let age = percentile(&mut ages, share);
         figure(report, &format!("frame from publisher to viewer, {name}"), age, "ms");
     }
-    Ok(())
 }
 
 /// The server with one viewer: what conversion and publishing take by themselves.
