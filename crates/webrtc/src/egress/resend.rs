@@ -105,6 +105,8 @@ impl Resend {
     }
 
     /// Sends a packet again that was allowed, if it was found. Says whether it has.
+    ///
+    /// One that was not found costs what had been put aside for it, as the search is work too.
     pub(super) fn push(
         &mut self,
         packet: Option<&OutPacket<'_>>,
@@ -112,10 +114,10 @@ impl Resend {
         path: &Path,
         out: &mut impl Sink,
     ) -> bool {
-        self.saved += ASIDE_BYTES;
         let Some(packet) = packet else {
             return false;
         };
+        self.saved += ASIDE_BYTES;
         let Some((_, payload_type)) = self.payload_types.iter().find(|(of, _)| *of == packet.payload_type) else {
             return false;
         };
@@ -153,6 +155,12 @@ mod tests {
         Resend::new(2, Header::new(None, ""), vec![(96, 97)], 1)
     }
 
+    fn sealer() -> Sealer {
+        use crate::srtp::{Master, Profile};
+        let (master, _) = Master::split(Profile::Aes128Gcm, &[7; 56]).unwrap();
+        Sealer::new(Profile::Aes128Gcm, &master).unwrap()
+    }
+
     #[test]
     fn attack_w14_one_packet_is_not_sent_again_at_once_nor_for_ever() {
         let mut resend = resend();
@@ -175,11 +183,26 @@ mod tests {
     }
 
     #[test]
+    fn attack_w14_requests_for_what_is_not_there_are_not_searched_for_without_end() {
+        let sealer = sealer();
+        let mut resend = resend();
+        let now = Instant::now();
+        let mut searched = 0;
+        for sequence in 0..6_000 {
+            if resend.allows(sequence, None, now) {
+                searched += 1;
+                let mut sink: Vec<Vec<u8>> = Vec::new();
+                assert!(!resend.push(None, &sealer, &crate::egress::tests::path(), &mut sink));
+            }
+        }
+        assert!((10..=30).contains(&searched), "{searched}");
+        resend.earn(12_000);
+        assert!(resend.allows(6_000, None, now), "more media pays for more");
+    }
+
+    #[test]
     fn attack_w14_a_storm_of_requests_is_answered_in_proportion_to_the_media() {
-        use crate::srtp::{Master, Profile};
-        let material = [7; 56];
-        let (master, _) = Master::split(Profile::Aes128Gcm, &material).unwrap();
-        let sealer = Sealer::new(Profile::Aes128Gcm, &master).unwrap();
+        let sealer = sealer();
         let mut resend = resend();
         let (mut media, mut again) = (0, 0i64);
         let now = Instant::now();
