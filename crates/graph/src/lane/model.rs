@@ -1,6 +1,6 @@
 //! The lock-free parts under every interleaving that loom finds. Segments have two slots here.
 
-use headwater_media::{ClockRate, Codec, Format, Frame, TrackParameters, VideoFormat};
+use headwater_media::{ClockRate, Codec, Format, Frame, Packet, TrackParameters, VideoFormat};
 use loom::thread;
 
 use super::{Bell, Join, LaneOptions, Next, lane};
@@ -110,5 +110,59 @@ fn the_end_comes_after_the_last_item() {
         }
         assert_eq!(seen, 2);
         writing.join().unwrap();
+    });
+}
+
+#[test]
+fn a_fork_goes_on_where_its_origin_stands_while_the_lane_grows() {
+    bounded(|| {
+        let (mut writer, lane) = lane(options());
+        writer.push(frame(0));
+        let mut cursor = lane.cursor(&Bell::new(), Join::NewestGroup);
+        let writing = thread::spawn(move || {
+            writer.push(frame(1));
+            writer.push(frame(2));
+        });
+        let mut seen = 0;
+        while let Next::Item(item) = cursor.next() {
+            assert_eq!(item.dts, seen);
+            seen += 1;
+        }
+        let mut fork = cursor.fork(&Bell::new());
+        writing.join().unwrap();
+        for reader in [&mut cursor, &mut fork] {
+            let mut expected = seen;
+            while let Next::Item(item) = reader.next() {
+                assert_eq!(item.dts, expected);
+                expected += 1;
+            }
+            assert_eq!(expected, 3);
+        }
+        assert_eq!(lane.readers(), 2);
+    });
+}
+
+#[test]
+fn a_packet_is_recalled_whole_or_not_at_all() {
+    fn packet(sequence: u64) -> Packet {
+        let payload = sequence.to_be_bytes().into();
+        Packet { sequence, timestamp: 0, marker: true, random_access: sequence == 0, payload }
+    }
+    bounded(|| {
+        let (mut writer, lane) = lane(options());
+        writer.push(packet(0));
+        let cursor = lane.cursor(&Bell::new(), Join::NewestGroup);
+        let writing = thread::spawn(move || {
+            writer.push(packet(1));
+            writer.push(packet(2));
+        });
+        for sequence in [0, 2] {
+            match cursor.recall(sequence) {
+                Some(found) => assert_eq!(*found.payload, sequence.to_be_bytes()),
+                None => assert_ne!(sequence, 0, "it was there before"),
+            }
+        }
+        writing.join().unwrap();
+        assert_eq!(*cursor.recall(2).unwrap().payload, 2u64.to_be_bytes());
     });
 }
