@@ -22,8 +22,11 @@ use crate::{
     pace::Pace,
 };
 
-/// After so many players the task lets others have the thread.
-const PLAYERS_A_TURN: usize = 64;
+/// After so many bytes the task lets others have the thread: some milliseconds of writing. Sooner would cost more
+/// than it gives, as another thread may then go on with the task, next to those that take the bytes away.
+const BYTES_A_TURN: usize = 8 << 20;
+/// It does not stop for fewer players than this, however much each is sent.
+const PLAYERS_A_TURN_MIN: usize = 16;
 /// The bytes of each player are counted where others see them once in so many bursts.
 const COUNT_TOGETHER: u32 = 64;
 
@@ -149,10 +152,11 @@ impl Convoy {
         }
         let length = bytes.len() as u64;
         self.context.counters().frames_sent.fetch_add(self.times_players(frames), Relaxed);
+        let players_a_turn = (BYTES_A_TURN / bytes.len()).max(PLAYERS_A_TURN_MIN);
         let (mut index, mut turns, mut sent) = (0, 0_usize, 0);
         while index < self.members.len() {
             turns += 1;
-            if turns.is_multiple_of(PLAYERS_A_TURN) {
+            if turns.is_multiple_of(players_a_turn) {
                 tokio::task::yield_now().await;
             }
             match self.members.get(index).map_or(Ok(0), |member| write(&*member.outlet, &bytes)) {
