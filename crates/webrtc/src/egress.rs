@@ -13,6 +13,8 @@
 //! | `rtcp` | reports and feedback |
 
 mod dtls;
+#[expect(dead_code, reason = "sessions are about to use it")]
+mod estimate;
 mod ice;
 mod resend;
 mod rtcp;
