@@ -43,6 +43,13 @@ impl Default for HubOptions {
 pub trait Resolver: Send + Sync + 'static {
     /// Takes a name up, or not. The future ends when the stream has been published, or with what went wrong.
     fn resolve(&self, hub: &Hub, name: &StreamName) -> Option<BoxFuture<'static, Result<(), String>>>;
+
+    /// The name under which [`resolve`](Self::resolve) will start the stream that is to be had at a URL; nothing if it
+    /// knows no such URLs, or with what is wrong with this one.
+    fn locate(&self, url: &str) -> Option<Result<StreamName, String>> {
+        let _ = url;
+        None
+    }
 }
 
 /// What streams need of the hub that they belong to.
@@ -188,6 +195,15 @@ impl Hub {
     /// All streams.
     pub fn streams(&self) -> Vec<Arc<Stream>> {
         self.0.streams.lock().values().cloned().collect()
+    }
+
+    /// The name to subscribe to for the stream at a URL; nothing if none of the resolvers takes such URLs.
+    ///
+    /// # Errors
+    /// Says why the stream cannot be had.
+    pub fn locate(&self, url: &str) -> Option<Result<StreamName, String>> {
+        let resolvers = self.0.resolvers.lock().clone();
+        resolvers.iter().find_map(|resolver| resolver.locate(url))
     }
 
     /// Starts a stream that nobody publishes; many who ask at once wait for one start.

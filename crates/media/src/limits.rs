@@ -90,6 +90,13 @@ limits! {
     HTTP_BODY_BYTES = 1 << 20, "bytes", "An HTTP request's body.";
     HTTP_BODY_MS = 10_000, "milliseconds", "Time between two parts of an HTTP request's body.";
     HTTP_WRITE_MS = 10_000, "milliseconds", "Time that an HTTP client may take none of what is sent to it before its connection is closed.";
+    REST_JSON_DEPTH = 16, "levels", "Nesting of the body of a REST call.";
+    REST_LIST = 1_000, "entries", "Ids in a list of a REST call.";
+    DIAL_MS = 5_000, "milliseconds", "Time to find, to reach and, with TLS, to shake hands with another server.";
+    RELAYS = 256, "relays", "Streams pushed to and pulled from other servers at once.";
+    RELAY_ATTEMPTS = 1_000, "attempts", "Attempts to reach another server in a row that fail before its relay is given up.";
+    RELAY_WAIT_MS = 30_000, "milliseconds", "The longest wait between two attempts to reach another server.";
+    RELAY_IDLE_MS = 10_000, "milliseconds", "Time without viewers after which a stream that a viewer had pulled is given back.";
     RTMP_ARRIVING = 1_600, "connections", "RTMP and RTMPS connections that have not yet finished TLS, handshake and connect: a tenth of all connections.";
     RTMP_HANDSHAKE_MS = 5_000, "milliseconds", "Time for an RTMP handshake.";
     RTMP_CONNECT_MS = 10_000, "milliseconds", "Time from an RTMP handshake to the connect command.";

@@ -2,6 +2,8 @@
 //!
 //! The caller dials (and does TLS for `rtmps`); what is passed in is the open byte stream.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use headwater_graph::{Bell, Publication, Subscription};
 use headwater_media::limits;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -12,6 +14,7 @@ use crate::{
     context::Context,
     error::RtmpError,
     from_stream::FromStream,
+    mute::Mute,
     outbox::Outbox,
     to_stream::ToStream,
     transport::Transport,
@@ -53,6 +56,30 @@ where
     }
 }
 
+/// What the one who pushes a stream may change while it goes on, and learns of it.
+#[derive(Debug, Default)]
+pub struct Pushing {
+    is_muted: AtomicBool,
+    has_begun: AtomicBool,
+}
+
+impl Pushing {
+    /// Has silence sent in place of sound, from the next frame on, or sound again.
+    pub fn set_muted(&self, is_muted: bool) {
+        self.is_muted.store(is_muted, Relaxed);
+    }
+
+    /// Whether silence is sent in place of sound.
+    pub fn is_muted(&self) -> bool {
+        self.is_muted.load(Relaxed)
+    }
+
+    /// Whether a server has taken the stream in.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun.load(Relaxed)
+    }
+}
+
 /// Publishes a stream to a URL, until it ends here or `stop`.
 ///
 /// # Errors
@@ -67,14 +94,34 @@ pub async fn publish<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
+    push(io, url, subscription, &Pushing::default(), context, stop).await
+}
+
+/// The same as [`publish`], with the means to change it on the way.
+///
+/// # Errors
+/// The server refuses, breaks the protocol, or goes away.
+pub async fn push<S>(
+    io: S,
+    url: &RtmpUrl,
+    subscription: Subscription,
+    pushing: &Pushing,
+    context: &Context,
+    stop: &CancellationToken,
+) -> Result<(), RtmpError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
     let mut client = Client::start(io, url, Intent::Publish, context).await?;
+    pushing.has_begun.store(true, Relaxed);
+    let mut mute = Mute::default();
     let mut outbox = Outbox::new(client.conversation.chunk_size(), client.conversation.stream());
     let mut ended = std::pin::pin!(subscription.ended());
     // Servers seldom say what they take; sound that all take is the safe choice.
     let mut from = FromStream::new(context.clone(), subscription, Bell::new(), false);
     let mut over = false;
     loop {
-        let more = from.read(&mut outbox);
+        let more = from.read(&mut mute.sink(&mut outbox, pushing.is_muted()));
         let sent = outbox.pending();
         client.transport.send_outbox(&mut outbox).await?;
         from.count_sent(sent);

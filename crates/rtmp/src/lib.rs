@@ -20,6 +20,7 @@ mod convoy;
 mod error;
 mod from_stream;
 mod http_flv;
+mod mute;
 mod outbox;
 mod pace;
 mod server;
