@@ -89,6 +89,14 @@ impl Participant {
         either!(self, one => one.is_connected())
     }
 
+    /// Whether viewers may join what it brings.
+    pub(crate) fn is_ready(&self) -> bool {
+        match self {
+            Participant::Viewer(_) => false,
+            Participant::Publisher(publisher) => publisher.is_ready(),
+        }
+    }
+
     /// Begins ICE anew under other credentials.
     pub(crate) fn restart_ice(&mut self, local: &IceCredentials, remote: &IceCredentials) {
         either!(self, one => one.restart_ice(local, remote));

@@ -129,6 +129,11 @@ impl Publisher {
         self.pending.is_none()
     }
 
+    /// Whether viewers may join what it brings.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.readiness == Readiness::Ready
+    }
+
     /// Takes a datagram from a proven address. What it holds is in the lanes then; [`Publisher::ring`] tells of it.
     pub(crate) fn receive(
         &mut self,

@@ -51,9 +51,72 @@ impl fmt::Display for Ended {
 pub struct Session {
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) place: Place,
-    pub(crate) ended: watch::Receiver<Option<Ended>>,
+    pub(crate) stage: watch::Receiver<Stage>,
     /// Of a publisher.
     pub(crate) received: Option<Arc<ReceivedCounters>>,
+}
+
+/// How far a session has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// ICE and DTLS are not done yet.
+    Connecting,
+    /// The peer has proved to be who its offer says.
+    Connected,
+    /// Media flows: the first has gone out to a viewer, or viewers may join a publisher's stream.
+    Flowing,
+    /// It is over.
+    Ended(Ended),
+}
+
+impl Stage {
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self, Stage::Ended(_))
+    }
+
+    fn is_connected(&self) -> bool {
+        matches!(self, Stage::Connected | Stage::Flowing)
+    }
+}
+
+/// The shard's side of a handle: tells how far the session has come.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    stage: watch::Sender<Stage>,
+    /// Spares each packet from then on the look at `stage`.
+    flows: bool,
+}
+
+impl Progress {
+    pub(crate) fn new() -> (Progress, watch::Receiver<Stage>) {
+        let (stage, receiver) = watch::channel(Stage::Connecting);
+        (Progress { stage, flows: false }, receiver)
+    }
+
+    /// Whether media flows already, so that there is nothing to note any more.
+    pub(crate) fn flows(&self) -> bool {
+        self.flows
+    }
+
+    /// Notes how far the session has come; it never goes back.
+    pub(crate) fn note(&mut self, is_connected: bool, flows: bool) {
+        self.flows |= is_connected && flows;
+        let reached = match (is_connected, self.flows) {
+            (false, _) => return,
+            (true, false) => Stage::Connected,
+            (true, true) => Stage::Flowing,
+        };
+        self.stage.send_if_modified(|stage| {
+            let is_new = *stage != reached;
+            *stage = reached;
+            is_new
+        });
+    }
+
+    /// The session is over.
+    pub(crate) fn end(&self, ended: Ended) {
+        self.stage.send_replace(Stage::Ended(ended));
+    }
 }
 
 /// Where a session stands in its shard, and which of those that ever stood there it is.
@@ -93,21 +156,39 @@ impl Session {
         self.received.as_deref().map_or_else(Received::default, ReceivedCounters::read)
     }
 
+    /// Waits until ICE, DTLS and SRTP are up. Says whether they are; not so if the session ended before.
+    pub async fn connected(&self) -> bool {
+        self.reaches(|stage| stage.is_connected()).await
+    }
+
+    /// Waits until media flows: the first has gone out to a viewer, or viewers may join what a publisher sends. Says
+    /// whether it does; not so if the session ended before.
+    pub async fn flowing(&self) -> bool {
+        self.reaches(|stage| *stage == Stage::Flowing).await
+    }
+
+    async fn reaches(&self, wanted: impl Fn(&Stage) -> bool) -> bool {
+        let mut stage = self.stage.clone();
+        let reached = stage.wait_for(|stage| stage.is_over() || wanted(stage)).await;
+        reached.is_ok_and(|stage| !stage.is_over())
+    }
+
     /// Whether it is over, and why.
     pub fn has_ended(&self) -> Option<Ended> {
-        match self.ended.has_changed() {
-            Ok(_) => self.ended.borrow().clone(),
-            Err(_) => Some(self.ended.borrow().clone().unwrap_or(Ended::Stopping)),
+        // A shard that is gone has no sessions either.
+        let is_gone = self.stage.has_changed().is_err();
+        match &*self.stage.borrow() {
+            Stage::Ended(ended) => Some(ended.clone()),
+            _ => is_gone.then_some(Ended::Stopping),
         }
     }
 
     /// Waits until it is over.
     pub async fn ended(&self) -> Ended {
-        let mut ended = self.ended.clone();
-        let reason = match ended.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone(),
-            Err(_) => None,
-        };
-        reason.unwrap_or(Ended::Stopping)
+        let mut stage = self.stage.clone();
+        match stage.wait_for(Stage::is_over).await.as_deref() {
+            Ok(Stage::Ended(ended)) => ended.clone(),
+            _ => Ended::Stopping,
+        }
     }
 }

@@ -33,7 +33,7 @@ use crate::{
     egress::Common,
     error::{PublishError, StartError, ViewError},
     sdp::Candidates,
-    session::{Accepted, Ended, Place},
+    session::{Accepted, Ended, Place, Stage},
     statistics::Counters,
 };
 
@@ -284,11 +284,11 @@ impl Shard {
                 tokio::task::spawn_local(self.clone().feed(stream, bell));
             }
             let (shard, place) = (self.clone(), joined.accepted.session.place);
-            let mut over = joined.accepted.session.ended.clone();
+            let mut over = joined.accepted.session.stage.clone();
             tokio::task::spawn_local(async move {
                 tokio::select! {
                     reason = ended => shard.core.borrow_mut().end(place, Ended::Stream(reason), now()),
-                    _ = over.wait_for(Option::is_some) => {}
+                    _ = over.wait_for(Stage::is_over) => {}
                 }
             });
             joined.accepted
@@ -303,7 +303,7 @@ impl Shard {
         let published = self.core.borrow_mut().publish(offer, publication, &options, pending, now());
         let reply = published.map(|published| {
             let (shard, place) = (self.clone(), published.accepted.session.place);
-            let mut over = published.accepted.session.ended.clone();
+            let mut over = published.accepted.session.stage.clone();
             let serve = async move {
                 loop {
                     published.bell.rung().await;
@@ -314,7 +314,7 @@ impl Shard {
             tokio::task::spawn_local(async move {
                 tokio::select! {
                     reason = terminated => shard.core.borrow_mut().end(place, Ended::Stream(reason), now()),
-                    _ = over.wait_for(Option::is_some) => {}
+                    _ = over.wait_for(Stage::is_over) => {}
                     () = serve => {}
                 }
             });

@@ -5,12 +5,12 @@ use std::{
     time::Duration,
 };
 
-use headwater_graph::{SubscribeError, Subscription, Viewer};
+use headwater_graph::{SubscribeError, Subscription};
 use headwater_media::TrackKind;
 use headwater_webrtc::{Offer, ViewError};
 use tokio::{
     sync::broadcast::{self, error::RecvError},
-    time::{MissedTickBehavior, interval, timeout},
+    time::timeout,
 };
 
 use super::{
@@ -21,8 +21,6 @@ use super::{
 
 /// How long a viewer waits for the tracks of a stream that has just begun.
 const START_TIME: Duration = Duration::from_secs(10);
-/// How often it is looked whether the first media has gone out.
-const LOOK: Duration = Duration::from_millis(50);
 
 pub(super) async fn play(job: Job) {
     let _present = job.wcs.0.counters.stream();
@@ -36,7 +34,6 @@ pub(super) async fn play(job: Job) {
 /// A stream that goes to a client.
 struct Playing {
     held: Held,
-    viewer: Arc<Viewer>,
     /// Width and height of the picture, where they are known.
     size: Option<(u32, u32)>,
 }
@@ -48,13 +45,12 @@ async fn begin(job: &Job) -> Result<Playing, Outcome> {
         subscription = subscribe(job) => subscription?,
         stop = job.stopped() => return Err(job.stopped_outcome(stop)),
     };
-    let viewer = subscription.viewer().clone();
     let size = picture_size(&subscription);
     let accepted = job.wcs.0.webrtc.view(offer, subscription, job.client.address()).await.map_err(refuse)?;
     tracing::info!(stream = %job.name, media_session = %job.claim.id, session = %job.client.id, "a client plays a stream");
     let held = Held::new(accepted.session);
     job.tell_answer(&accepted.sdp).await;
-    Ok(Playing { held, viewer, size })
+    Ok(Playing { held, size })
 }
 
 async fn subscribe(job: &Job) -> Result<Subscription, Outcome> {
@@ -85,8 +81,6 @@ fn refuse(error: ViewError) -> Outcome {
 impl Playing {
     async fn go_on(self, job: &Job) -> Outcome {
         let (muted, mut events) = job.place.listen();
-        let mut look = interval(LOOK);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut has_begun = false;
         loop {
             tokio::select! {
@@ -96,9 +90,9 @@ impl Playing {
                     return job.stopped_outcome(stop);
                 }
                 event = events.recv() => self.pass_on(job, event),
-                _ = look.tick(), if !has_begun => {
-                    has_begun = self.viewer.bytes_sent() > 0;
-                    if has_begun {
+                flows = self.held.session().flowing(), if !has_begun => {
+                    has_begun = true;
+                    if flows {
                         self.tell_begun(job, muted).await;
                     }
                 }

@@ -1,18 +1,12 @@
 //! A client that publishes a stream.
 
-use std::{sync::Arc, time::Duration};
-
-use headwater_graph::{Publication, PublishError, Stream, StreamState};
+use headwater_graph::{Publication, PublishError};
 use headwater_webrtc::{Offer, PublishError as MediaError, PublishOptions};
-use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
     job::{Held, Job, Outcome, pending},
     wire::{Info, Status},
 };
-
-/// How often it is looked whether the first media has come.
-const LOOK: Duration = Duration::from_millis(50);
 
 pub(super) async fn publish(job: Job) {
     let _present = job.wcs.0.counters.stream();
@@ -26,7 +20,6 @@ pub(super) async fn publish(job: Job) {
 /// A stream that comes from a client.
 struct Publishing {
     held: Held,
-    stream: Arc<Stream>,
 }
 
 async fn begin(job: &Job) -> Result<Publishing, Outcome> {
@@ -34,13 +27,12 @@ async fn begin(job: &Job) -> Result<Publishing, Outcome> {
     let publication: Publication = job.wcs.0.hub.publish(job.name.clone(), job.peer()).map_err(refuse_name)?;
     job.place.begin();
     job.tell_status(Status::Pending).await;
-    let stream = publication.stream().clone();
     let accepted = job.wcs.0.webrtc.publish(offer, publication, options(job), job.client.address()).await;
     let accepted = accepted.map_err(refuse)?;
     tracing::info!(stream = %job.name, media_session = %job.claim.id, session = %job.client.id, "a client publishes a stream");
     let held = Held::new(accepted.session);
     job.tell_answer(&accepted.sdp).await;
-    Ok(Publishing { held, stream })
+    Ok(Publishing { held })
 }
 
 fn options(job: &Job) -> PublishOptions {
@@ -69,8 +61,6 @@ fn refuse(error: MediaError) -> Outcome {
 
 impl Publishing {
     async fn go_on(self, job: &Job) -> Outcome {
-        let mut look = interval(LOOK);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut has_begun = false;
         loop {
             tokio::select! {
@@ -79,9 +69,9 @@ impl Publishing {
                     self.stop().await;
                     return job.stopped_outcome(stop);
                 }
-                _ = look.tick(), if !has_begun => {
-                    has_begun = self.stream.state() == StreamState::Live;
-                    if has_begun {
+                flows = self.held.session().flowing(), if !has_begun => {
+                    has_begun = true;
+                    if flows {
                         job.tell_status(Status::Publishing).await;
                     }
                 }

@@ -12,14 +12,14 @@ use std::{
 use headwater_graph::Bell;
 use slab::Slab;
 use smallvec::SmallVec;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 
 use crate::{
     Fragment,
     egress::{Common, Remote},
     participant::Participant,
     sdp::{self, Candidates, IceCredentials},
-    session::{Ended, Place},
+    session::{Ended, Place, Progress},
     statistics::Counters,
     viewer::Surroundings,
 };
@@ -60,7 +60,7 @@ pub(super) struct Seat {
     pub(super) feed: Option<usize>,
     pub(super) first_section: Option<(String, String)>,
     pub(super) deadline: Deadline,
-    pub(super) ended: watch::Sender<Option<Ended>>,
+    pub(super) progress: Progress,
 }
 
 /// Those who watch one stream, and the bell that its lanes ring for them.
@@ -183,12 +183,16 @@ impl Core {
         let Some(seat) = self.seats.get_mut(index) else {
             return;
         };
-        let bytes_before = self.counters.bytes.get();
+        let (bytes_before, packets_before) = (self.counters.bytes.get(), self.counters.packets.get());
         let mut around = Surroundings { outbox: &mut self.outbox, counters: &self.counters, now };
         let result = catch_unwind(AssertUnwindSafe(|| act(&mut seat.participant, &mut around)));
         let sent = self.counters.bytes.get().wrapping_sub(bytes_before);
         if sent > 0 {
             seat.participant.count_sent(sent);
+        }
+        if !seat.progress.flows() {
+            let has_sent = self.counters.packets.get() != packets_before;
+            seat.progress.note(seat.participant.is_connected(), has_sent || seat.participant.is_ready());
         }
         match result {
             Ok(None) => {}
@@ -290,11 +294,11 @@ impl Core {
             self.outbox.close_connection(remote);
         }
         self.counters.sessions.set(self.seats.len() as u64);
-        let Seat { participant, ended: over, .. } = seat;
+        let Seat { participant, progress, .. } = seat;
         tracing::info!(stream = %participant.stream(), reason = %ended, "a WebRTC session has ended");
         // Whoever waits for the end finds nothing left of the session.
         participant.leave(&ended);
-        over.send_replace(Some(ended));
+        progress.end(ended);
     }
 
     #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::{
     error::ViewError,
     participant::Participant,
     sdp::{self, Decision, Format, Kind, Local, MediaSection},
-    session::{Accepted, Ended, Place, Session},
+    session::{Accepted, Place, Progress, Session, Stage},
     viewer::{Outlet, Viewer},
 };
 
@@ -88,11 +88,11 @@ impl Core {
 
         let viewer = Viewer::new(egress, choice.outlets, subscription, bell.clone(), pending, now);
         let first_section = first_section(&offer, &choice.sections);
-        let (place, over) = self.seat(Participant::Viewer(viewer), credentials.fragment, first_section, Some(stream));
+        let (place, stage) = self.seat(Participant::Viewer(viewer), credentials.fragment, first_section, Some(stream));
         let feed = self.feeds.entry(stream);
         feed.or_insert_with(|| Feed { bell: bell.clone(), viewers: Vec::new() }).viewers.push(place.index);
         self.with(place.index, now, |participant, around| Some(participant.run(around)));
-        let session = Session { commands, place, ended: over, received: None };
+        let session = Session { commands, place, stage, received: None };
         Ok(Joined { accepted: Accepted { sdp: answer.into(), session }, new_feed: is_new.then_some((stream, bell)) })
     }
 
@@ -103,17 +103,17 @@ impl Core {
         fragment: String,
         first_section: Option<(String, String)>,
         feed: Option<usize>,
-    ) -> (Place, watch::Receiver<Option<Ended>>) {
+    ) -> (Place, watch::Receiver<Stage>) {
         self.next_serial += 1;
         let serial = self.next_serial;
-        let (ended, over) = watch::channel(None);
+        let (progress, stage) = Progress::new();
         let deadline = Default::default();
         let fragment_of_seat = fragment.clone();
-        let seat = Seat { participant, serial, fragment: fragment_of_seat, feed, first_section, deadline, ended };
+        let seat = Seat { participant, serial, fragment: fragment_of_seat, feed, first_section, deadline, progress };
         let index = self.seats.insert(seat);
         self.by_fragment.insert(fragment, index);
         self.counters.sessions.set(self.seats.len() as u64);
-        (Place { index, serial }, over)
+        (Place { index, serial }, stage)
     }
 }
 

@@ -65,9 +65,9 @@ impl Core {
         let publisher = Publisher::new(ingress, sections, publication, options.max_bitrate, pending, now);
         let (bell, received) = (publisher.bell().clone(), publisher.received().clone());
         let participant = Participant::Publisher(Box::new(publisher));
-        let (place, over) = self.seat(participant, credentials.fragment, first_section, None);
+        let (place, stage) = self.seat(participant, credentials.fragment, first_section, None);
         self.with(place.index, now, |participant, around| Some(participant.run(around)));
-        let session = Session { commands, place, ended: over, received: Some(received) };
+        let session = Session { commands, place, stage, received: Some(received) };
         Ok(Published { accepted: Accepted { sdp: answer.into(), session }, bell })
     }
 }

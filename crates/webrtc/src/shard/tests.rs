@@ -8,7 +8,7 @@ use headwater_media::{ClockRate, Codec, Format, Packet, StreamName, TrackParamet
 use headwater_net::TokioEnvironment;
 
 use super::*;
-use crate::sdp::tests::CHROMIUM;
+use crate::{participant::Participant, sdp::tests::CHROMIUM, viewer::Surroundings};
 
 struct Scene {
     shard: Shard,
@@ -99,6 +99,31 @@ async fn a_viewer_that_falls_silent_is_ended_when_its_consent_is_over() {
     scene.pass(limit);
     assert_eq!(accepted.session.has_ended(), Some(Ended::Silent));
     assert!(scene.is_clean());
+}
+
+/// What a future yields without waiting.
+async fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(Duration::ZERO, future).await.ok()
+}
+
+#[tokio::test]
+async fn how_far_a_session_has_come_is_told_when_it_happens() {
+    let scene = scene();
+    let (session, other) = (scene.join().await.session, scene.join().await.session);
+    assert_eq!(at_once(session.connected()).await, None);
+    let place = session.place;
+    scene.shard.core.borrow_mut().pretend_connected(place);
+    scene.shard.core.borrow_mut().with(place.index, scene.start, |_, _| None);
+    assert_eq!((at_once(session.connected()).await, at_once(session.flowing()).await), (Some(true), None));
+    let count_a_packet = |_: &mut Participant, around: &mut Surroundings<'_>| {
+        around.counters.packets.add(1);
+        None
+    };
+    scene.shard.core.borrow_mut().with(place.index, scene.start, count_a_packet);
+    assert_eq!((at_once(session.connected()).await, at_once(session.flowing()).await), (Some(true), Some(true)));
+    assert_eq!(at_once(other.connected()).await, None, "that was another's");
+    scene.shard.core.borrow_mut().end(other.place, Ended::Deleted, scene.start);
+    assert_eq!((at_once(other.connected()).await, at_once(other.flowing()).await), (Some(false), Some(false)));
 }
 
 #[tokio::test]
