@@ -13,7 +13,6 @@
 //! | `rtcp` | reports and feedback |
 
 mod dtls;
-#[expect(dead_code, reason = "sessions are about to use it")]
 mod estimate;
 mod ice;
 mod resend;
@@ -97,6 +96,8 @@ impl Common {
 pub(crate) struct Outgoing {
     pub(crate) mid: String,
     pub(crate) formats: Vec<Format>,
+    /// The number of the extension by which its packets can be numbered among all of the transport.
+    pub(crate) transport_extension: Option<u8>,
 }
 
 /// What has been agreed on for one session.

@@ -21,7 +21,7 @@ pub fn session_description(text: &str) {
         match section.kind {
             _ if formats.is_empty() => Decision::Refuse,
             Kind::Audio => Decision::Idle(formats.remove(0)),
-            _ => Decision::Send { formats, source: 1, retransmissions: Some(2) },
+            _ => Decision::Send { formats, source: 1, retransmissions: Some(2), transport_extension: Some(3) },
         }
     };
     let receive = |section: &sdp::MediaSection| Decision::Receive {
@@ -160,7 +160,7 @@ fn h264() -> TrackParameters {
 fn egress() -> Option<Egress> {
     let offer = Offer::parse(OFFER).ok()?;
     let section = offer.media.iter().find(|section| section.kind == Kind::Video)?;
-    let media = [Outgoing { mid: "1".into(), formats: sdp::choose(section, Some(&h264())) }];
+    let media = [Outgoing { mid: "1".into(), formats: sdp::choose(section, Some(&h264())), transport_extension: Some(3) }];
     let local = IceCredentials { fragment: "fragment".into(), password: "password-of-the-server-side".into() };
     let agreed = Agreed {
         local_ice: &local,

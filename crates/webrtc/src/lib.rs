@@ -37,3 +37,4 @@ pub use sdp::{Direction, Fragment, Kind, Offer, OfferError};
 pub use server::WebRtc;
 pub use session::{Accepted, Ended, Session};
 pub use statistics::ShardStatistics;
+pub use viewer::RenditionChoice;

@@ -17,7 +17,8 @@ pub(crate) struct Rewriter {
     offset: Ticks,
     /// The latest time sent, with the offset added.
     latest: Option<Ticks>,
-    jumped: bool,
+    /// The least step in time to what follows, after a jump.
+    jumped: Option<Ticks>,
     /// The newest last.
     past: VecDeque<Run>,
 }
@@ -47,6 +48,8 @@ impl Origin {
 
 /// The shortest step in time over a jump: a frame at 50 per second.
 const STEPS_PER_SECOND: i64 = 50;
+/// The same where another rendition of the same picture goes on: as good as none, so that its time stays what it is.
+const CLOSE_STEPS_PER_SECOND: i64 = 1_000;
 /// Runs before the present one that are remembered.
 const PAST_RUNS: usize = 3;
 
@@ -60,7 +63,7 @@ impl Rewriter {
             run: None,
             offset: Ticks::from(first_timestamp),
             latest: None,
-            jumped: false,
+            jumped: None,
             past: VecDeque::new(),
         }
     }
@@ -83,10 +86,7 @@ impl Rewriter {
 
     #[cold]
     fn begin(&mut self, source: u64, ticks: Ticks) -> Run {
-        if std::mem::take(&mut self.jumped)
-            && let Some(latest) = self.latest
-        {
-            let step = (i64::from(self.clock_rate.hertz()) / STEPS_PER_SECOND).max(1);
+        if let (Some(step), Some(latest)) = (self.jumped.take(), self.latest) {
             let earliest = latest.saturating_add(step);
             self.offset = self.offset.max(earliest.saturating_sub(ticks));
         }
@@ -103,11 +103,21 @@ impl Rewriter {
 
     /// What follows does not continue what came before: some of it was lost, skipped, or another source goes on.
     pub(crate) fn jump(&mut self) {
+        self.jump_by(STEPS_PER_SECOND);
+    }
+
+    fn jump_by(&mut self, steps_per_second: i64) {
         self.past.extend(self.run.take());
         if self.past.len() > PAST_RUNS {
             self.past.pop_front();
         }
-        self.jumped = true;
+        self.jumped = Some((i64::from(self.clock_rate.hertz()) / steps_per_second).max(1));
+    }
+
+    /// Another rendition of the same source goes on, by the same clock and under numbers of its own.
+    pub(crate) fn go_over(&mut self) {
+        self.jump_by(CLOSE_STEPS_PER_SECOND);
+        self.past.clear();
     }
 
     /// The source is another one: what it calls its packets says nothing of those before.
@@ -176,6 +186,17 @@ mod tests {
         rewriter.jump();
         assert_eq!(timestamp(&mut rewriter, 0), 185_000 + 1_800, "an earlier one goes on from here");
         assert_eq!(timestamp(&mut rewriter, 3_000), 185_000 + 4_800);
+    }
+
+    #[test]
+    fn another_rendition_keeps_the_time_but_for_a_step_that_nobody_sees() {
+        let mut rewriter = rewriter();
+        assert_eq!(timestamp(&mut rewriter, 90_000), 95_000);
+        rewriter.go_over();
+        assert_eq!(timestamp(&mut rewriter, 93_000), 98_000);
+        rewriter.go_over();
+        assert_eq!(timestamp(&mut rewriter, 93_000), 98_090, "the same picture once more");
+        assert_eq!(timestamp(&mut rewriter, 96_000), 101_090);
     }
 
     #[test]

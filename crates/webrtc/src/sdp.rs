@@ -26,7 +26,7 @@ pub(crate) use fragment::write as write_fragment;
 pub(crate) use offer::{IceCredentials, Role};
 pub use offer::{Offer, OfferError};
 pub use section::{Direction, Kind};
-pub(crate) use section::{MediaSection, OfferedSource};
+pub(crate) use section::{MediaSection, OfferedSource, Payload};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{Fragment, Received, publisher::ReceivedCounters, shard::Command};
+use crate::{Fragment, Received, RenditionChoice, publisher::ReceivedCounters, shard::Command};
 
 /// Why a session is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,6 +143,14 @@ impl Session {
         let command = Command::Restart { place: self.place, fragment: Box::new(fragment), answer };
         self.commands.send(command).await.ok()?;
         answered.await.ok()
+    }
+
+    /// Gives a viewer one rendition of several, or leaves the choice to its network. It is gone over to at the next
+    /// random access point. Where the source sends none of that label now, the viewer gets the best until it does.
+    /// For a publisher it means nothing.
+    pub async fn choose(&self, choice: RenditionChoice) {
+        // A shard that is gone has no viewers either.
+        let _ = self.commands.send(Command::Choose { place: self.place, choice }).await;
     }
 
     /// Ends it.

@@ -29,7 +29,7 @@ use headwater_net::{Listener, Permit, Quota, ReceiveBuffer, UdpSocket};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
-    Fragment, Offer, PublishOptions,
+    Fragment, Offer, PublishOptions, RenditionChoice,
     egress::Common,
     error::{PublishError, StartError, ViewError},
     sdp::Candidates,
@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Publish(Box<PublishRequest>),
     /// Begin ICE anew.
     Restart { place: Place, fragment: Box<Fragment>, answer: oneshot::Sender<String> },
+    /// Give a viewer another rendition.
+    Choose { place: Place, choice: RenditionChoice },
     /// End a session.
     End { place: Place },
     /// End all sessions and then the shard.
@@ -266,6 +268,7 @@ impl Shard {
                         let _ = answer.send(text);
                     }
                 }
+                Command::Choose { place, choice } => self.core.borrow_mut().choose(place, choice, now()),
                 Command::End { place } => self.core.borrow_mut().end(place, Ended::Deleted, now()),
                 Command::Stop => break,
             }

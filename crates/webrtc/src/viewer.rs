@@ -1,27 +1,36 @@
 //! One viewer: a session's transport, fed from the cursors of its media.
 
+mod choice;
 mod flow;
 mod outlet;
+mod rungs;
 #[cfg(test)]
 mod tests;
 
-use std::{net::IpAddr, time::Instant};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use headwater_graph::{Bell, Subscription};
-use headwater_media::limits;
+use headwater_media::{TrackKind, limits};
 use headwater_net::Permit;
+use smallvec::SmallVec;
 
 use crate::{
-    egress::{Egress, EgressError, Notice, OutPacket, Path, Remote},
+    egress::{Egress, EgressError, Notice, Path, Remote},
     sdp::IceCredentials,
     session::Ended,
     shard::Outbox,
     statistics::Counters,
 };
 
+pub use choice::RenditionChoice;
+use choice::{Chooser, Move};
 use flow::CaptureClock;
 pub(crate) use outlet::Outlet;
-use outlet::Reading;
+use outlet::{Reading, Recalled};
+use rungs::Rungs;
+
+/// How far back packets are looked for that a probe may send again.
+const PROBE_PACKETS_MAX: u64 = 128;
 
 /// One viewer.
 #[derive(Debug)]
@@ -36,8 +45,18 @@ pub(crate) struct Viewer {
     paths: Vec<Path>,
     heard: Instant,
     created: Instant,
+    selection: Selection,
     /// Held until the peer has proved itself.
     pending: Option<Permit>,
+}
+
+/// Which rendition of the picture it gets, and why.
+#[derive(Debug)]
+struct Selection {
+    choice: RenditionChoice,
+    rungs: Rungs,
+    chooser: Chooser,
+    look_at: Instant,
 }
 
 /// What a viewer works with and does not own.
@@ -66,6 +85,12 @@ impl Viewer {
             paths: Vec::new(),
             heard: now,
             created: now,
+            selection: Selection {
+                choice: RenditionChoice::Auto,
+                rungs: Rungs::default(),
+                chooser: Chooser::new(now),
+                look_at: now + choice::INTERVAL_IDLE,
+            },
             pending: Some(pending),
         }
     }
@@ -171,7 +196,63 @@ impl Viewer {
         if sent > 0 {
             around.counters.packets.add(sent);
             self.egress.finish(around.now, around.outbox);
+            if self.selection.look_at <= around.now {
+                self.select(around);
+            }
         }
+    }
+
+    /// Looks at the renditions that come, and at what the network carries, and goes over to another where that is
+    /// better.
+    #[cold]
+    fn select(&mut self, around: &mut Surroundings<'_>) {
+        let Viewer { outlets, egress, subscription, bell, selection, .. } = self;
+        let now = around.now;
+        selection.look_at = now + choice::INTERVAL_IDLE;
+        let Some(outlet) = outlets.iter_mut().find(|outlet| outlet.track().kind() == TrackKind::Video) else {
+            return;
+        };
+        let rungs = selection.rungs.look(outlet.track(), now);
+        let Some(top) = rungs.len().checked_sub(1) else {
+            egress.forget_estimate();
+            return outlet.go_over(subscription, None, bell);
+        };
+        selection.look_at = now + choice::INTERVAL;
+        if let RenditionChoice::Only(label) = &selection.choice {
+            let wanted = rungs.iter().find(|rung| rung.rendition.label() == Some(label));
+            return outlet.go_over(subscription, wanted.map(|rung| &rung.rendition), bell);
+        }
+        let rates: SmallVec<[u64; 4]> = rungs.iter().map(|rung| rung.rate).collect();
+        let current = match outlet.rendition() {
+            None => top,
+            Some(current) => {
+                let position = rungs.iter().position(|rung| Arc::ptr_eq(&rung.rendition, current));
+                position.unwrap_or(rungs.len())
+            }
+        };
+        let estimate = egress.estimator(now).and_then(|estimator| Some((estimator.rate()?, estimator.loss())));
+        let Some((carried, loss)) = estimate else {
+            return;
+        };
+        match selection.chooser.decide(&rates, current, carried, now) {
+            Move::Stay => {}
+            Move::Go(to) => {
+                let rung = rungs.get(to).filter(|_| to < top);
+                tracing::debug!(carried, loss, rate = rates.get(to), "a viewer goes over to another rendition");
+                outlet.go_over(subscription, rung.map(|rung| &rung.rendition), bell);
+            }
+            Move::Probe(wanted) => {
+                let bytes = egress.estimator(now).map_or(0, |estimator| estimator.probe(wanted, now));
+                probe(egress, outlet, bytes, around);
+            }
+        }
+    }
+
+    /// Gives the viewer another rendition than its network would choose, or leaves it to that again.
+    pub(crate) fn choose(&mut self, choice: RenditionChoice, now: Instant) {
+        let selection = &mut self.selection;
+        (selection.choice, selection.look_at) = (choice, now);
+        selection.chooser = Chooser::new(now);
     }
 
     /// A viewer over TCP that does not take what it was sent is sent no more until it does.
@@ -198,16 +279,9 @@ impl Viewer {
     }
 
     fn send_again(&mut self, stream: usize, sequence: u64, around: &mut Surroundings<'_>) {
-        let outlet = self.outlets.get(stream);
-        let recalled = outlet.and_then(|outlet| Some((outlet.recall(sequence)?, outlet.payload_type()?)));
-        let again = recalled.as_ref().map(|((packet, timestamp), payload_type)| OutPacket {
-            payload_type: *payload_type,
-            sequence,
-            timestamp: *timestamp,
-            marker: packet.marker,
-            payload: &packet.payload,
-        });
-        if self.egress.resend(stream, again.as_ref(), around.outbox) {
+        let recalled = self.outlets.get(stream).and_then(|outlet| outlet.recall(sequence));
+        let again = recalled.as_ref().map(Recalled::packet);
+        if self.egress.resend(stream, again.as_ref(), around.now, around.outbox) {
             around.counters.packets_again.add(1);
         }
     }
@@ -250,6 +324,23 @@ impl Viewer {
     /// The viewer's stay at its stream.
     pub(crate) fn subscription(&self) -> &Subscription {
         &self.subscription
+    }
+}
+
+/// Sends the newest packets once more, about as many bytes of them, to find out whether the network carries them too.
+fn probe(egress: &mut Egress, outlet: &Outlet, bytes: usize, around: &mut Surroundings<'_>) {
+    let index = outlet.sources().index;
+    let Some(latest) = egress.latest(index) else {
+        return;
+    };
+    let mut sent = 0_usize;
+    for sequence in (0..PROBE_PACKETS_MAX).filter_map(|back| latest.checked_sub(back)) {
+        if sent >= bytes {
+            break;
+        }
+        if let Some(recalled) = outlet.recall(sequence) {
+            sent = sent.saturating_add(egress.probe(index, &recalled.packet(), around.now, around.outbox));
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::srtp::Sealer;
 
 use super::{
     OutPacket, Path, Sink,
-    wire::{Fields, Header},
+    wire::{Fields, Header, TransportNumber},
 };
 
 /// The most that can be saved up, and what a stream begins with.
@@ -110,6 +110,7 @@ impl Resend {
     pub(super) fn push(
         &mut self,
         packet: Option<&OutPacket<'_>>,
+        number: impl FnOnce(usize) -> Option<TransportNumber>,
         sealer: &Sealer,
         path: &Path,
         out: &mut impl Sink,
@@ -118,8 +119,23 @@ impl Resend {
             return false;
         };
         self.saved += ASIDE_BYTES;
+        let sent = self.write(packet, number, sealer, path, out);
+        self.saved = self.saved.saturating_sub(i64::try_from(sent).unwrap_or(SAVED_BYTES_MAX));
+        sent > 0
+    }
+
+    /// Sends a packet again that nobody has asked for, to find out what the network carries. Says how many bytes it
+    /// was on the wire; 0 where it was not sent.
+    pub(super) fn write(
+        &mut self,
+        packet: &OutPacket<'_>,
+        number: impl FnOnce(usize) -> Option<TransportNumber>,
+        sealer: &Sealer,
+        path: &Path,
+        out: &mut impl Sink,
+    ) -> usize {
         let Some((_, payload_type)) = self.payload_types.iter().find(|(of, _)| *of == packet.payload_type) else {
-            return false;
+            return 0;
         };
         let fields = Fields {
             marker: packet.marker,
@@ -134,16 +150,18 @@ impl Resend {
         payload.extend_from_slice(&[high, low]);
         payload.extend_from_slice(packet.payload);
         let header = &self.header;
-        let length = header.length(true) + payload.len() + sealer.media_overhead();
+        let length = |numbered| header.length(true, numbered) + payload.len() + sealer.media_overhead();
+        let number = number(length(true));
+        let length = length(number.is_some());
         let is_sent = out.write(path, length, |datagram| {
-            header.write(true, &fields, datagram);
+            header.write(true, number, &fields, datagram);
             sealer.seal_media(fields.source, fields.sequence, &payload, datagram)
         });
-        if is_sent {
-            self.next_sequence += 1;
-            self.saved = self.saved.saturating_sub(length as i64);
+        if !is_sent {
+            return 0;
         }
-        is_sent
+        self.next_sequence += 1;
+        length
     }
 }
 
@@ -192,7 +210,7 @@ mod tests {
             if resend.allows(sequence, None, now) {
                 searched += 1;
                 let mut sink: Vec<Vec<u8>> = Vec::new();
-                assert!(!resend.push(None, &sealer, &crate::egress::tests::path(), &mut sink));
+                assert!(!resend.push(None, |_| None, &sealer, &crate::egress::tests::path(), &mut sink));
             }
         }
         assert!((10..=30).contains(&searched), "{searched}");
@@ -215,7 +233,7 @@ mod tests {
             let packet = OutPacket { payload_type: 96, sequence, timestamp: 0, marker: false, payload: &payload };
             if resend.allows(sequence, None, now) {
                 let mut sink: Vec<Vec<u8>> = Vec::new();
-                resend.push(Some(&packet), &sealer, &crate::egress::tests::path(), &mut sink);
+                resend.push(Some(&packet), |_| None, &sealer, &crate::egress::tests::path(), &mut sink);
                 again += sink.iter().map(|datagram| datagram.len() as i64).sum::<i64>();
             }
         }

@@ -5,6 +5,8 @@
 //! | RFC 3550 §6 | compound packets, sender and receiver reports, SDES, BYE |
 //! | RFC 4585 §6.2.1, §6.3.1 | lost packets, lost pictures |
 //! | RFC 5104 §4.3.1 | full intra requests |
+//! | draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1 | arrivals, which the estimator reads |
+//! | draft-alvestrand-rmcat-remb-03 §2.2 | what a receiver reckons that the network carries |
 
 use std::time::{Duration, SystemTime};
 
@@ -20,13 +22,17 @@ const NTP_TO_UNIX: u64 = 2_208_988_800;
 
 /// What a viewer says of one source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Feedback {
+pub(super) enum Feedback<'a> {
     /// It receives the source.
     Received(Reception),
     /// It misses a packet.
     Lost { source: u32, sequence: u16 },
     /// It cannot go on without a picture that stands for itself.
     PictureLost { source: u32 },
+    /// When packets of the transport have arrived: the whole packet behind its first word.
+    Arrivals(&'a [u8]),
+    /// It reckons that the network carries this many bits per second.
+    Carries { bits_per_second: u64 },
 }
 
 /// What one report says of one source (RFC 3550 §6.4.1).
@@ -40,7 +46,7 @@ pub(super) struct Reception {
 }
 
 /// Reads a compound packet. What is not known, or makes no sense, is passed over.
-pub(super) fn read(mut compound: &[u8], tell: &mut impl FnMut(Feedback)) {
+pub(super) fn read(mut compound: &[u8], tell: &mut impl FnMut(Feedback<'_>)) {
     while let Some((packet, rest)) = split(compound) {
         read_packet(packet, tell);
         compound = rest;
@@ -64,11 +70,17 @@ fn split(compound: &[u8]) -> Option<(Packet<'_>, &[u8])> {
     Some((Packet { count: first & 0x1f, kind: *kind, body }, rest))
 }
 
-fn read_packet(packet: Packet<'_>, tell: &mut impl FnMut(Feedback)) {
+fn read_packet(packet: Packet<'_>, tell: &mut impl FnMut(Feedback<'_>)) {
     match (packet.kind, packet.count) {
         (RECEIVER_REPORT, count) => read_receptions(packet.body.get(4..), count, tell),
         (SENDER_REPORT, count) => read_receptions(packet.body.get(24..), count, tell),
         (TRANSPORT_FEEDBACK, 1) => read_losses(packet.body, tell),
+        (TRANSPORT_FEEDBACK, 15) => tell(Feedback::Arrivals(packet.body)),
+        (PAYLOAD_FEEDBACK, 15) => {
+            if let Some(bits_per_second) = estimate(packet.body) {
+                tell(Feedback::Carries { bits_per_second });
+            }
+        }
         (PAYLOAD_FEEDBACK, 1) => {
             if let Some(source) = word(packet.body, 4) {
                 tell(Feedback::PictureLost { source });
@@ -85,7 +97,7 @@ fn read_packet(packet: Packet<'_>, tell: &mut impl FnMut(Feedback)) {
     }
 }
 
-fn read_receptions(blocks: Option<&[u8]>, count: u8, tell: &mut impl FnMut(Feedback)) {
+fn read_receptions(blocks: Option<&[u8]>, count: u8, tell: &mut impl FnMut(Feedback<'_>)) {
     for block in blocks.unwrap_or_default().chunks_exact(24).take(usize::from(count)) {
         if let (Some(source), Some(last_report), Some(delay)) = (word(block, 0), word(block, 16), word(block, 20)) {
             tell(Feedback::Received(Reception { source, last_report, delay }));
@@ -93,7 +105,7 @@ fn read_receptions(blocks: Option<&[u8]>, count: u8, tell: &mut impl FnMut(Feedb
     }
 }
 
-fn read_losses(body: &[u8], tell: &mut impl FnMut(Feedback)) {
+fn read_losses(body: &[u8], tell: &mut impl FnMut(Feedback<'_>)) {
     let Some(source) = word(body, 4) else {
         return;
     };
@@ -107,6 +119,16 @@ fn read_losses(body: &[u8], tell: &mut impl FnMut(Feedback)) {
             tell(Feedback::Lost { source, sequence: first.wrapping_add(bit).wrapping_add(1) });
         }
     }
+}
+
+/// The bitrate of a REMB: 6 bits of exponent and 18 of mantissa behind the name and the count of sources.
+fn estimate(body: &[u8]) -> Option<u64> {
+    if body.get(8..12)? != b"REMB" {
+        return None;
+    }
+    let word = word(body, 12)? & 0xff_ffff;
+    let (exponent, mantissa) = (word >> 18, u64::from(word & 0x3_ffff));
+    Some(mantissa.saturating_mul(1 << exponent))
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
@@ -188,9 +210,16 @@ pub(super) fn round_trip(reception: &Reception, now: SystemTime) -> Option<Durat
 mod tests {
     use super::*;
 
-    fn all(compound: &[u8]) -> Vec<Feedback> {
+    /// All but arrivals, which the estimator reads.
+    fn all(compound: &[u8]) -> Vec<Feedback<'static>> {
         let mut told = Vec::new();
-        read(compound, &mut |feedback| told.push(feedback));
+        read(compound, &mut |feedback| match feedback {
+            Feedback::Arrivals(_) => {}
+            Feedback::Received(reception) => told.push(Feedback::Received(reception)),
+            Feedback::Lost { source, sequence } => told.push(Feedback::Lost { source, sequence }),
+            Feedback::PictureLost { source } => told.push(Feedback::PictureLost { source }),
+            Feedback::Carries { bits_per_second } => told.push(Feedback::Carries { bits_per_second }),
+        });
         told
     }
 
@@ -219,10 +248,24 @@ mod tests {
         compound.extend(packet(1, DESCRIPTION, &[9, 0]));
         compound.extend(packet(1, PAYLOAD_FEEDBACK, &[9, 7]));
         compound.extend(packet(4, PAYLOAD_FEEDBACK, &[9, 0, 7, 0, 8, 0]));
-        compound.extend(packet(15, PAYLOAD_FEEDBACK, &[9, 0, 0x5245_4d42, 0]));
+        compound.extend(packet(15, PAYLOAD_FEEDBACK, &[9, 0, 0x5245_4d42, 0x010a_0e4b, 7]));
+        compound.extend(packet(15, PAYLOAD_FEEDBACK, &[9, 0, 0x5245_4d42, 0x01ff_ffff, 7]));
+        compound.extend(packet(15, PAYLOAD_FEEDBACK, &[9, 0, 0x5245_4d43, 0x010a_0e4b, 7]));
         let received = |source, last_report, delay| Feedback::Received(Reception { source, last_report, delay });
         let lost = |source| Feedback::PictureLost { source };
-        assert_eq!(all(&compound), [received(7, 11, 12), received(8, 0, 0), lost(7), lost(7), lost(8)]);
+        let carries = |bits_per_second| Feedback::Carries { bits_per_second };
+        assert_eq!(
+            all(&compound),
+            [
+                received(7, 11, 12),
+                received(8, 0, 0),
+                lost(7),
+                lost(7),
+                lost(8),
+                carries(0x2_0e4b << 2),
+                carries(u64::MAX)
+            ]
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::{
 use super::{
     Agreed, Common, EgressError, Notice, OutPacket, Path, Sink, Sources, Writer,
     dtls::{Handshake, Keys, Said},
+    estimate::Estimator,
     ice::{self, Lite},
     rtcp::{self, Feedback},
     stream::{self, Stream},
@@ -21,6 +22,11 @@ use super::{
 
 /// Time that a sender report may wait for media to be written with.
 const REPORT_SLACK: Duration = Duration::from_millis(250);
+/// What a network is taken to carry before anything is known of it, and the bounds of what is believed of it, in bits
+/// per second.
+const RATE_FIRST: u64 = 1_000_000;
+const RATE_MIN: u64 = 30_000;
+const RATE_MAX: u64 = 100_000_000;
 
 /// The transport of one viewer.
 #[derive(Debug)]
@@ -31,6 +37,8 @@ pub(crate) struct Egress {
     streams: SmallVec<[Stream; 2]>,
     /// `None` until something has been sent.
     report_at: Option<Instant>,
+    /// While the viewer has renditions to choose from.
+    estimator: Option<Box<Estimator>>,
     rest: Box<Rest>,
 }
 
@@ -61,6 +69,7 @@ impl Egress {
             sealer: None,
             streams,
             report_at: None,
+            estimator: None,
             rest: Box::new(Rest {
                 ice: Lite::new(agreed.local_ice, agreed.remote_ice),
                 handshake,
@@ -147,6 +156,7 @@ impl Egress {
 
     fn take_reports(&mut self, datagram: &[u8], now: Instant, notices: &mut Vec<Notice>) -> bool {
         let Rest { opener, opened, clock, round_trip, .. } = &mut *self.rest;
+        let estimator = &mut self.estimator;
         let Some(compound) = opener.as_mut().and_then(|opener| opener.open(datagram, opened)) else {
             return false;
         };
@@ -154,7 +164,13 @@ impl Egress {
         rtcp::read(compound, &mut |feedback| {
             let (Feedback::Lost { source, .. }
             | Feedback::PictureLost { source }
-            | Feedback::Received(rtcp::Reception { source, .. })) = feedback;
+            | Feedback::Received(rtcp::Reception { source, .. })) = feedback
+            else {
+                if let Some(estimator) = estimator {
+                    learn(estimator, feedback, now);
+                }
+                return;
+            };
             let mut with_index = streams.iter_mut().enumerate();
             let Some((index, stream)) = with_index.find(|(_, stream)| stream.source == source) else {
                 return;
@@ -164,6 +180,7 @@ impl Egress {
                     stream.is_received();
                     *round_trip = rtcp::round_trip(&reception, clock.at(now)).or(*round_trip);
                 }
+                Feedback::Arrivals(_) | Feedback::Carries { .. } => {}
                 Feedback::PictureLost { .. } => notices.push(Notice::KeyFrameWanted { stream: index }),
                 Feedback::Lost { sequence, .. } => {
                     if let (Some(sequence), Some(resend)) = (stream.extend(sequence), &mut stream.resend)
@@ -179,18 +196,67 @@ impl Egress {
 
     /// Lets `fill` hand over packets of one stream. Does nothing until the peer has connected.
     #[inline]
-    pub(crate) fn write<S: Sink>(&mut self, index: usize, out: &mut S, fill: impl FnOnce(&mut Writer<'_, S>)) {
+    pub(crate) fn write<S: Sink>(
+        &mut self,
+        index: usize,
+        now: Instant,
+        out: &mut S,
+        fill: impl FnOnce(&mut Writer<'_, S>),
+    ) {
         if let (Some(stream), Some(sealer), Some(path)) = (self.streams.get_mut(index), &self.sealer, &self.path) {
-            fill(&mut Writer { stream, sealer, path, out });
+            fill(&mut Writer { stream, sealer, path, out, estimator: self.estimator.as_deref_mut(), now });
         }
     }
 
     /// Answers a [`Notice::Lost`]: sends the packet again, if there is one. Says whether it has.
-    pub(crate) fn resend(&mut self, index: usize, packet: Option<&OutPacket<'_>>, out: &mut impl Sink) -> bool {
+    pub(crate) fn resend(
+        &mut self,
+        index: usize,
+        packet: Option<&OutPacket<'_>>,
+        now: Instant,
+        out: &mut impl Sink,
+    ) -> bool {
+        self.send_again(index, packet, false, now, out) > 0
+    }
+
+    /// Sends a packet again to find out what the network carries. Says how many bytes it was on the wire; 0 where it
+    /// was not sent.
+    pub(crate) fn probe(&mut self, index: usize, packet: &OutPacket<'_>, now: Instant, out: &mut impl Sink) -> usize {
+        self.send_again(index, Some(packet), true, now, out)
+    }
+
+    fn send_again(
+        &mut self,
+        index: usize,
+        packet: Option<&OutPacket<'_>>,
+        probe: bool,
+        now: Instant,
+        out: &mut impl Sink,
+    ) -> usize {
         let (Some(stream), Some(sealer), Some(path)) = (self.streams.get_mut(index), &self.sealer, &self.path) else {
-            return false;
+            return 0;
         };
-        stream.resend.as_mut().is_some_and(|resend| resend.push(packet, sealer, path, out))
+        let estimator = self.estimator.as_deref_mut().map(|estimator| (estimator, now));
+        stream.send_again(packet, probe, estimator, sealer, path, out)
+    }
+
+    /// What is known of the network, once somebody wants to know: from then on packets are numbered, where the peer
+    /// tells what has become of them. `None` where a peer does not.
+    pub(crate) fn estimator(&mut self, now: Instant) -> Option<&mut Estimator> {
+        if self.estimator.is_none() && self.streams.iter().any(Stream::is_numbered) {
+            self.estimator = Some(Box::new(Estimator::new(RATE_FIRST, RATE_MIN, RATE_MAX, now)));
+        }
+        self.estimator.as_deref_mut()
+    }
+
+    /// Nobody wants to know any more what the network carries.
+    pub(crate) fn forget_estimate(&mut self) {
+        self.estimator = None;
+    }
+
+    /// The number that a stream's newest packet has.
+    pub(crate) fn latest(&self, index: usize) -> Option<u64> {
+        self.streams.get(index).filter(|stream| stream.has_begun()).map(Stream::latest)
     }
 
     /// To be called after writing: sends a report that is due, so that a viewer needs no timer for it.
@@ -271,6 +337,16 @@ impl Egress {
         if let Err(error) = self.rest.handshake.poll(|datagram| send_copy(out, &path, datagram)) {
             tracing::debug!(%error, "a WebRTC session could not say farewell");
         }
+    }
+}
+
+fn learn(estimator: &mut Estimator, feedback: Feedback<'_>, now: Instant) {
+    match feedback {
+        Feedback::Arrivals(body) if !estimator.feedback(body, now) => {
+            tracing::debug!("a viewer's report of arrivals makes no sense");
+        }
+        Feedback::Carries { bits_per_second } => estimator.remb(bits_per_second, now),
+        _ => {}
     }
 }
 

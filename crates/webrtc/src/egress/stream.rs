@@ -8,9 +8,10 @@ use crate::srtp::{ReplayWindow, Sealer};
 
 use super::{
     OutPacket, Outgoing, Path, Sink, Sources,
+    estimate::Estimator,
     resend::Resend,
     rtcp::SenderReport,
-    wire::{Fields, Header},
+    wire::{self, Fields, Header, TransportNumber},
 };
 
 /// The largest RTP payload: beyond it a datagram would not fit a path of 1,500 bytes.
@@ -27,6 +28,8 @@ pub(super) const FIRST_REPORTS: u32 = 4;
 pub(super) struct Stream {
     pub(super) source: u32,
     header: Header,
+    /// Where packets tell their number among all of the transport, while that is of use.
+    transport_extension: Option<u8>,
     /// The receiver has told that it knows the source, so packets need not name their media section any more.
     is_known: bool,
     packets: u32,
@@ -69,6 +72,7 @@ impl Stream {
         Stream {
             source,
             header,
+            transport_extension: media.transport_extension.filter(|number| wire::is_short_form(*number)),
             is_known: false,
             packets: 0,
             bytes: 0,
@@ -93,6 +97,11 @@ impl Stream {
         self.place.is_some()
     }
 
+    /// The newest number that was sent.
+    pub(super) fn latest(&self) -> u64 {
+        self.latest
+    }
+
     /// The extended form of a number that was sent not long ago.
     pub(super) fn extend(&self, sequence: u16) -> Option<u64> {
         let behind = (self.latest as u16).wrapping_sub(sequence);
@@ -102,8 +111,20 @@ impl Stream {
         self.latest.checked_sub(u64::from(behind))
     }
 
+    /// Whether what the network carries can be estimated by this stream's packets.
+    pub(super) fn is_numbered(&self) -> bool {
+        self.transport_extension.is_some()
+    }
+
     #[inline]
-    fn push(&mut self, packet: &OutPacket<'_>, sealer: &Sealer, path: &Path, out: &mut impl Sink) -> bool {
+    fn push(
+        &mut self,
+        packet: &OutPacket<'_>,
+        estimator: Option<(&mut Estimator, Instant)>,
+        sealer: &Sealer,
+        path: &Path,
+        out: &mut impl Sink,
+    ) -> bool {
         let payload = packet.payload;
         if payload.len() > PAYLOAD_BYTES_MAX {
             limits::WEBRTC_DATAGRAM_BYTES.hit();
@@ -122,9 +143,11 @@ impl Stream {
             timestamp: packet.timestamp,
             source: self.source,
         };
-        let length = header.length(named) + payload.len() + sealer.media_overhead();
+        let estimator = estimator.zip(self.transport_extension);
+        let length = header.length(named, estimator.is_some()) + payload.len() + sealer.media_overhead();
+        let number = number(estimator, length, false);
         let is_sent = out.write(path, length, |datagram| {
-            header.write(named, &fields, datagram);
+            header.write(named, number, &fields, datagram);
             sealer.seal_media(fields.source, fields.sequence, payload, datagram)
         });
         if is_sent {
@@ -135,6 +158,26 @@ impl Stream {
             }
         }
         is_sent
+    }
+
+    /// Sends a packet again: one that is missed, or, with `probe`, one that is to find out what the network carries.
+    /// Says how many bytes it was on the wire; 0 where it was not sent.
+    pub(super) fn send_again(
+        &mut self,
+        packet: Option<&OutPacket<'_>>,
+        probe: bool,
+        estimator: Option<(&mut Estimator, Instant)>,
+        sealer: &Sealer,
+        path: &Path,
+        out: &mut impl Sink,
+    ) -> usize {
+        let estimator = estimator.zip(self.transport_extension);
+        let number = |bytes| number(estimator, bytes, probe);
+        match (&mut self.resend, packet) {
+            (Some(resend), Some(packet)) if probe => resend.write(packet, number, sealer, path, out),
+            (Some(resend), packet) if !probe => usize::from(resend.push(packet, number, sealer, path, out)),
+            _ => 0,
+        }
     }
 
     /// What a sender report says now. `None` before the first packet.
@@ -151,12 +194,21 @@ impl Stream {
     }
 }
 
+/// Numbers a packet of this many bytes among all of the transport, where that is of use.
+#[inline]
+fn number(estimator: Option<((&mut Estimator, Instant), u8)>, bytes: usize, probe: bool) -> Option<TransportNumber> {
+    let ((estimator, now), extension) = estimator?;
+    Some(TransportNumber { extension, number: estimator.sent(bytes, now, probe) })
+}
+
 /// Takes the packets of one stream.
 pub(crate) struct Writer<'a, S> {
     pub(super) stream: &'a mut Stream,
     pub(super) sealer: &'a Sealer,
     pub(super) path: &'a Path,
     pub(super) out: &'a mut S,
+    pub(super) estimator: Option<&'a mut Estimator>,
+    pub(super) now: Instant,
 }
 
 impl<S: Sink> Writer<'_, S> {
@@ -164,7 +216,8 @@ impl<S: Sink> Writer<'_, S> {
     /// counted, or its number has been sent before.
     #[inline]
     pub(crate) fn push(&mut self, packet: &OutPacket<'_>) -> bool {
-        self.stream.push(packet, self.sealer, self.path, self.out)
+        let estimator = self.estimator.as_deref_mut().map(|estimator| (estimator, self.now));
+        self.stream.push(packet, estimator, self.sealer, self.path, self.out)
     }
 
     /// Says when the latest packet was captured, for sender reports.

@@ -27,8 +27,8 @@ fn format(payload_type: u8, retransmission: Option<u8>) -> Format {
 /// A session with one stream that can be sent again, and one that cannot.
 fn session(common: &Common, fingerprint: Vec<u8>, role: Role, now: Instant) -> Egress {
     let media = [
-        Outgoing { mid: "0".into(), formats: vec![format(96, Some(97))] },
-        Outgoing { mid: "1".into(), formats: vec![format(111, None)] },
+        Outgoing { mid: "0".into(), formats: vec![format(96, Some(97))], transport_extension: Some(3) },
+        Outgoing { mid: "1".into(), formats: vec![format(111, None)], transport_extension: None },
     ];
     let agreed = Agreed {
         local_ice: &credentials("here"),
@@ -76,7 +76,7 @@ fn connect(role: Role, now: Instant) -> (Egress, Peer) {
 
 fn send(egress: &mut Egress, stream: usize, sequences: std::ops::Range<u64>, now: Instant) -> Vec<Vec<u8>> {
     let mut sent = Vec::new();
-    egress.write(stream, &mut sent, |writer| {
+    egress.write(stream, now, &mut sent, |writer| {
         for sequence in sequences {
             let payload_type = if stream == 0 { 96 } else { 111 };
             let payload = &[7; 1_000];

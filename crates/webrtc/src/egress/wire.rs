@@ -1,8 +1,10 @@
 //! The RTP header that this side writes.
 
-/// Fixed header, and an extension with a name of up to 16 bytes (RFC 8285 §4.2).
-const HEADER_BYTES_MAX: usize = 12 + 4 + 20;
+/// Fixed header, and extensions: a name of up to 16 bytes, and a number (RFC 8285 §4.2).
+const HEADER_BYTES_MAX: usize = FIXED_BYTES + EXTENSION_HEAD_BYTES + 20;
 const FIXED_BYTES: usize = 12;
+const EXTENSION_HEAD_BYTES: usize = 4;
+const NUMBER_BYTES: usize = 3;
 
 /// What differs from packet to packet.
 #[derive(Clone, Copy, Debug)]
@@ -14,13 +16,22 @@ pub(super) struct Fields {
     pub(super) source: u32,
 }
 
+/// The number of a packet among all of its transport, and the number of the extension that carries it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TransportNumber {
+    pub(super) extension: u8,
+    pub(super) number: u16,
+}
+
 /// The header of a stream's packets, with and without the name of its media section.
 ///
-/// Source: RFC 3550 §5.1; RFC 8285 §4.2, RFC 9143 §15 for the name.
+/// Source: RFC 3550 §5.1; RFC 8285 §4.2, RFC 9143 §15 for the name;
+/// draft-holmer-rmcat-transport-wide-cc-extensions-01 §2 for the number.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
     bytes: [u8; HEADER_BYTES_MAX],
-    length: u8,
+    /// Of the element that holds the name; 0 where there is none.
+    name_length: u8,
 }
 
 impl Header {
@@ -28,35 +39,35 @@ impl Header {
     ///
     /// A name that does not fit the short form of extensions is left out.
     pub(super) fn new(extension: Option<u8>, mid: &str) -> Header {
-        let mut header = Header { bytes: [0; HEADER_BYTES_MAX], length: FIXED_BYTES as u8 };
-        let Some(number) = extension.filter(|number| (1..=14).contains(number) && (1..=16).contains(&mid.len())) else {
-            return header;
-        };
-        let words = (1 + mid.len()).div_ceil(4);
-        let extension = [0xbe, 0xde, 0, words as u8, number << 4 | (mid.len() - 1) as u8];
-        let rest = header.bytes.iter_mut().skip(FIXED_BYTES);
-        for (to, from) in rest.zip(extension.into_iter().chain(mid.bytes())) {
+        let mut header = Header { bytes: [0; HEADER_BYTES_MAX], name_length: 0 };
+        let fits = |number: &u8| is_short_form(*number) && (1..=16).contains(&mid.len());
+        let name = extension.filter(fits).map(|number| (number << 4 | (mid.len() - 1) as u8, mid.bytes()));
+        let element = name.into_iter().flat_map(|(head, name)| std::iter::once(head).chain(name));
+        for (to, from) in header.bytes.iter_mut().skip(FIXED_BYTES + EXTENSION_HEAD_BYTES).zip(element) {
             *to = from;
+            header.name_length += 1;
         }
-        header.length = (FIXED_BYTES + 4 + words * 4) as u8;
         header
     }
 
-    /// How long it is with the name, or without.
+    /// How long it is with the name or without, with a number or without.
     #[inline]
-    pub(super) fn length(&self, named: bool) -> usize {
-        if named { usize::from(self.length) } else { FIXED_BYTES }
+    pub(super) fn length(&self, named: bool, numbered: bool) -> usize {
+        let name = if named { usize::from(self.name_length) } else { 0 };
+        match (name, numbered) {
+            (0, false) => FIXED_BYTES,
+            (0, true) => FIXED_BYTES + EXTENSION_HEAD_BYTES + NUMBER_BYTES + 1,
+            (_, false) => FIXED_BYTES + EXTENSION_HEAD_BYTES + name.next_multiple_of(4),
+            (_, true) => FIXED_BYTES + EXTENSION_HEAD_BYTES + (name + NUMBER_BYTES).next_multiple_of(4),
+        }
     }
 
     /// Writes it to the front of a datagram.
     #[inline]
-    pub(super) fn write(&self, named: bool, fields: &Fields, datagram: &mut [u8]) {
-        let length = self.length(named);
-        if let (Some(to), Some(from)) = (datagram.get_mut(..length), self.bytes.get(..length)) {
-            to.copy_from_slice(from);
-        }
+    pub(super) fn write(&self, named: bool, number: Option<TransportNumber>, fields: &Fields, datagram: &mut [u8]) {
+        let length = self.length(named, number.is_some());
+        let is_extended = length > FIXED_BYTES;
         if let Some(fixed) = datagram.first_chunk_mut::<FIXED_BYTES>() {
-            let is_extended = length > FIXED_BYTES;
             let [s0, s1] = (fields.sequence as u16).to_be_bytes();
             let [t0, t1, t2, t3] = fields.timestamp.to_be_bytes();
             let [o0, o1, o2, o3] = fields.source.to_be_bytes();
@@ -64,35 +75,76 @@ impl Header {
             let second = u8::from(fields.marker) << 7 | fields.payload_type & 0x7f;
             *fixed = [first, second, s0, s1, t0, t1, t2, t3, o0, o1, o2, o3];
         }
+        if is_extended && let Some(extensions) = datagram.get_mut(FIXED_BYTES..length) {
+            self.write_extensions(named, number, extensions);
+        }
     }
+
+    fn write_extensions(&self, named: bool, number: Option<TransportNumber>, extensions: &mut [u8]) {
+        let words = (extensions.len() - EXTENSION_HEAD_BYTES.min(extensions.len())) / 4;
+        extensions.fill(0);
+        if let Some(head) = extensions.first_chunk_mut::<EXTENSION_HEAD_BYTES>() {
+            *head = [0xbe, 0xde, 0, words as u8];
+        }
+        let name = if named { usize::from(self.name_length) } else { 0 };
+        let element = self.bytes.iter().skip(FIXED_BYTES + EXTENSION_HEAD_BYTES).take(name).copied();
+        let number = number.into_iter().flat_map(|TransportNumber { extension, number }| {
+            let [high, low] = number.to_be_bytes();
+            [extension << 4 | 1, high, low]
+        });
+        for (to, from) in extensions.iter_mut().skip(EXTENSION_HEAD_BYTES).zip(element.chain(number)) {
+            *to = from;
+        }
+    }
+}
+
+/// Whether an extension of this number has a place in the one-byte form.
+pub(super) fn is_short_form(extension: u8) -> bool {
+    (1..=14).contains(&extension)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn written(extension: Option<u8>, mid: &str, named: bool) -> Vec<u8> {
+    fn written(extension: Option<u8>, mid: &str, named: bool, number: Option<u16>) -> Vec<u8> {
         let header = Header::new(extension, mid);
-        let mut datagram = vec![0; header.length(named)];
+        let mut datagram = vec![0xaa; header.length(named, number.is_some())];
         let fields = Fields { marker: true, payload_type: 96, sequence: 0x1_0203, timestamp: 0x0405_0607, source: 8 };
-        header.write(named, &fields, &mut datagram);
+        let number = number.map(|number| TransportNumber { extension: 3, number });
+        header.write(named, number, &fields, &mut datagram);
         datagram
     }
 
     #[test]
     fn a_header_names_its_media_section_in_whole_words() {
         let plain = [0x80, 0xe0, 2, 3, 4, 5, 6, 7, 0, 0, 0, 8];
-        assert_eq!(written(Some(4), "0", false), plain);
-        assert_eq!(written(None, "0", true), plain);
-        assert_eq!(written(Some(4), "a name of 17 char", true), plain);
+        assert_eq!(written(Some(4), "0", false, None), plain);
+        assert_eq!(written(None, "0", true, None), plain);
+        assert_eq!(written(Some(4), "a name of 17 char", true, None), plain);
         let mut named = plain.to_vec();
         named[0] = 0x90;
         named.extend_from_slice(&[0xbe, 0xde, 0, 1, 0x40, b'0', 0, 0]);
-        assert_eq!(written(Some(4), "0", true), named);
+        assert_eq!(written(Some(4), "0", true, None), named);
         for length in 1..=16 {
-            let header = written(Some(14), &"m".repeat(length), true);
+            let header = written(Some(14), &"m".repeat(length), true, None);
             assert_eq!(header.len(), 16 + usize::from(header[15]) * 4);
             assert_eq!(header[16], 0xe0 | (length as u8 - 1));
+        }
+    }
+
+    #[test]
+    fn a_header_numbers_the_packet_behind_the_name() {
+        let fixed = [0x90, 0xe0, 2, 3, 4, 5, 6, 7, 0, 0, 0, 8];
+        let alone = [&fixed[..], &[0xbe, 0xde, 0, 1, 0x31, 0xab, 0xcd, 0]].concat();
+        assert_eq!(written(Some(4), "0", false, Some(0xabcd)), alone);
+        assert_eq!(written(None, "0", true, Some(0xabcd)), alone);
+        let both = [&fixed[..], &[0xbe, 0xde, 0, 2, 0x40, b'0', 0x31, 0xab, 0xcd, 0, 0, 0]].concat();
+        assert_eq!(written(Some(4), "0", true, Some(0xabcd)), both);
+        for length in 1..=16 {
+            let header = written(Some(14), &"m".repeat(length), true, Some(0xabcd));
+            assert_eq!(header.len(), 16 + usize::from(header[15]) * 4);
+            assert_eq!(header[17 + length..][..3], [0x31, 0xab, 0xcd]);
         }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) enum Decision {
         source: u32,
         /// And of its retransmissions.
         retransmissions: Option<u32>,
+        /// The extension by which its packets are numbered among all of the transport, where the offer has it.
+        transport_extension: Option<u8>,
     },
     /// Media is received in it.
     Receive {
@@ -110,9 +112,12 @@ pub(crate) fn write(offer: &Offer, decisions: &[Decision], local: &Local<'_>) ->
                 line(&mut sdp, "a=inactive");
                 first = false;
             }
-            Decision::Send { formats, source, retransmissions } => {
+            Decision::Send { formats, source, retransmissions, transport_extension } => {
                 take(&mut sdp, section, formats, None, offer.role, local, first);
-                extensions(&mut sdp, &local.mid());
+                let numbered = transport_extension.map(|number| (number, extension::TRANSPORT_SEQUENCE));
+                let mut taken = local.mid();
+                taken.extend(numbered);
+                extensions(&mut sdp, &taken);
                 line(&mut sdp, "a=sendonly");
                 sources(&mut sdp, section, *source, *retransmissions, local.cname);
                 first = false;

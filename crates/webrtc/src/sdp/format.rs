@@ -17,8 +17,9 @@ pub(crate) struct Format {
     pub(crate) feedback: Vec<&'static str>,
 }
 
-/// Feedback that is answered: retransmission, and key-frame requests in both forms (RFC 4585 §6, RFC 5104 §4.3.1).
-const VIDEO_FEEDBACK: [&str; 3] = ["nack", "nack pli", "ccm fir"];
+/// Feedback that is answered: retransmission, key-frame requests in both forms (RFC 4585 §6, RFC 5104 §4.3.1), and what
+/// the network carries, in both forms.
+const VIDEO_FEEDBACK: [&str; 5] = ["goog-remb", "transport-cc", "nack", "nack pli", "ccm fir"];
 
 /// The formats of a section that can carry a track, one for each codec, in the order of the offer.
 ///

@@ -149,7 +149,7 @@ fn answer(offer: &Offer, decisions: &[Decision]) -> String {
 }
 
 fn send(offer: &Offer, kind: Kind) -> Decision {
-    Decision::Send { formats: choose(section(offer, kind), None), source: 11, retransmissions: Some(12) }
+    Decision::Send { formats: choose(section(offer, kind), None), source: 11, retransmissions: Some(12), transport_extension: None }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use tokio::sync::{Notify, mpsc};
 
 use crate::{
-    Fragment,
+    Fragment, RenditionChoice,
     egress::{Common, Remote},
     participant::Participant,
     sdp::{self, Candidates, IceCredentials},
@@ -248,6 +248,15 @@ impl Core {
             if !self.by_fragment.contains_key(&credentials.fragment) {
                 return credentials;
             }
+        }
+    }
+
+    /// Gives a viewer another rendition, if it is still there.
+    pub(super) fn choose(&mut self, place: Place, choice: RenditionChoice, now: Instant) {
+        if let Some(index) = self.index(place)
+            && let Some(Seat { participant: Participant::Viewer(viewer), .. }) = self.seats.get_mut(index)
+        {
+            viewer.choose(choice, now);
         }
     }
 

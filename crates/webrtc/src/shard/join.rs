@@ -84,7 +84,7 @@ impl Core {
             cname: &cname,
             mid_extension,
         };
-        let answer = sdp::write(&offer, &decisions(&choice), &local);
+        let answer = sdp::write(&offer, &decisions(&offer, &choice), &local);
 
         let viewer = Viewer::new(egress, choice.outlets, subscription, bell.clone(), pending, now);
         let first_section = first_section(&offer, &choice.sections);
@@ -204,20 +204,21 @@ fn idle(section: &MediaSection) -> SectionChoice {
     }
 }
 
-fn decisions(choice: &Choice) -> Vec<Decision> {
-    let decide = |section: &SectionChoice| match section {
+fn decisions(offer: &Offer, choice: &Choice) -> Vec<Decision> {
+    let decide = |(section, choice_of): (&MediaSection, &SectionChoice)| match choice_of {
         SectionChoice::Send(index) => match choice.outlets.get(*index) {
             Some(outlet) => Decision::Send {
                 formats: outlet.formats().to_vec(),
                 source: outlet.sources().main,
                 retransmissions: outlet.sources().retransmissions,
+                transport_extension: transport_extension(section),
             },
             None => Decision::Refuse,
         },
         SectionChoice::Idle(format) => Decision::Idle(format.clone()),
         SectionChoice::Refuse => Decision::Refuse,
     };
-    choice.sections.iter().map(decide).collect()
+    offer.media.iter().zip(&choice.sections).map(decide).collect()
 }
 
 fn sent<'a>(offer: &'a Offer, sections: &'a [SectionChoice]) -> impl Iterator<Item = (usize, &'a MediaSection)> {
@@ -242,6 +243,17 @@ fn mid_extension(offer: &Offer, sections: &[SectionChoice]) -> Option<u8> {
     number
 }
 
+/// The number of the extension by which packets are numbered over the transport, where the peer tells of pictures
+/// what has become of them.
+fn transport_extension(section: &MediaSection) -> Option<u8> {
+    let tells = |payload: &sdp::Payload| payload.feedback.iter().any(|feedback| feedback == "transport-cc");
+    if section.kind != Kind::Video || !section.payloads.iter().any(tells) {
+        return None;
+    }
+    let mut extensions = section.extensions.iter();
+    extensions.find(|(_, uri)| uri == sdp::extension::TRANSPORT_SEQUENCE).map(|(number, _)| *number)
+}
+
 fn outgoing(offer: &Offer, choice: &Choice, mid_extension: Option<u8>) -> Vec<Outgoing> {
     let media = sent(offer, &choice.sections).filter_map(|(index, section)| {
         let outlet = choice.outlets.get(index)?;
@@ -249,6 +261,7 @@ fn outgoing(offer: &Offer, choice: &Choice, mid_extension: Option<u8>) -> Vec<Ou
         Some(Outgoing {
             mid: section.mid.clone().filter(|_| mid_extension.is_some()).unwrap_or(own_name),
             formats: outlet.formats().to_vec(),
+            transport_extension: transport_extension(section),
         })
     });
     media.collect()

@@ -88,6 +88,12 @@ impl Flow {
         self.awaits_random_access = true;
     }
 
+    /// Another rendition of the same source goes on from here, by the same clock.
+    pub(super) fn go_over(&mut self) {
+        self.rewriter.go_over();
+        self.awaits_random_access = true;
+    }
+
     /// Writes one packet; says how many it wrote.
     #[inline]
     pub(super) fn send(&mut self, writer: &mut Writer<'_, impl Sink>, packet: &Packet, ticks: Ticks) -> u64 {

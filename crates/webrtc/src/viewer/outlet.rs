@@ -6,12 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use headwater_graph::{Bell, ConvertError, Cursor, Join, Next, Subscription, Track};
+use headwater_graph::{Bell, ConvertError, Cursor, Join, Next, Rendition, Subscription, Track};
 use headwater_media::{ClockRate, Codec, Packet, TrackKind, limits};
 
 use crate::{
     backlog::{Backlog, Past},
-    egress::{Egress, Sink, Sources},
+    egress::{Egress, OutPacket, Sink, Sources},
     sdp::Format,
     statistics::Counters,
 };
@@ -26,14 +26,46 @@ pub(crate) struct Outlet {
     formats: Vec<Format>,
     sources: Sources,
     cursor: Cursor<Packet>,
+    /// What the cursor reads of the renditions that the source sends at once; `None` for the best that comes.
+    rendition: Option<Arc<Rendition>>,
+    /// What is read instead as soon as a decoder can start there.
+    next: Option<Waiting>,
     flow: Flow,
     backlog: Option<Backlog>,
     /// The times of the backlog that was sent last, until nobody can ask for it again.
     past: Option<(Past, Instant)>,
 }
 
+/// Another rendition that waits for its next random access point.
+#[derive(Debug)]
+struct Waiting {
+    rendition: Option<Arc<Rendition>>,
+    cursor: Cursor<Packet>,
+}
+
 /// How long after a backlog its packets may be asked for again.
 const PAST_KEPT: Duration = Duration::from_secs(3);
+
+/// A packet that has been sent before.
+#[derive(Debug)]
+pub(crate) struct Recalled {
+    packet: Packet,
+    payload_type: u8,
+    sequence: u64,
+    timestamp: u32,
+}
+
+impl Recalled {
+    pub(crate) fn packet(&self) -> OutPacket<'_> {
+        OutPacket {
+            payload_type: self.payload_type,
+            sequence: self.sequence,
+            timestamp: self.timestamp,
+            marker: self.packet.marker,
+            payload: &self.packet.payload,
+        }
+    }
+}
 
 /// How a reading went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +93,18 @@ impl Outlet {
         let cursor = subscription.packets(&track, &[codec], bell, join(track.kind()))?;
         let flow = Flow::new(track.kind(), clock_rate(codec));
         let sources = Sources { index: 0, main: 0, retransmissions: None };
-        Ok(Outlet { track, codec, formats, sources, cursor, flow, backlog: None, past: None })
+        Ok(Outlet {
+            track,
+            codec,
+            formats,
+            sources,
+            cursor,
+            rendition: None,
+            next: None,
+            flow,
+            backlog: None,
+            past: None,
+        })
     }
 
     /// The payload types agreed on, the one in use first.
@@ -102,9 +145,60 @@ impl Outlet {
         };
         self.track = track;
         self.cursor = cursor;
+        (self.rendition, self.next) = (None, None);
         self.flow.start_over();
         self.catch_up();
         true
+    }
+
+    /// The track that it sends.
+    pub(crate) fn track(&self) -> &Arc<Track> {
+        &self.track
+    }
+
+    /// Where it is going, or where it is if it stays: one of the renditions that the source sends at once, or, with
+    /// `None`, the best that comes.
+    pub(crate) fn rendition(&self) -> Option<&Arc<Rendition>> {
+        self.next.as_ref().map_or(self.rendition.as_ref(), |next| next.rendition.as_ref())
+    }
+
+    /// Goes over to another rendition as soon as a decoder can start there; until then it goes on with the present
+    /// one. `None` is the best that comes.
+    pub(crate) fn go_over(&mut self, subscription: &Subscription, to: Option<&Arc<Rendition>>, bell: &Bell) {
+        let is_same = |one: Option<&Arc<Rendition>>| match (one, to) {
+            (Some(one), Some(to)) => Arc::ptr_eq(one, to),
+            (one, to) => one.is_none() && to.is_none(),
+        };
+        if is_same(self.rendition()) {
+            return;
+        }
+        if is_same(self.rendition.as_ref()) {
+            self.next = None;
+            return;
+        }
+        let cursor = match to {
+            Some(rendition) => subscription.rendition_packets(rendition, bell, Join::Live),
+            None => subscription.packets(&self.track, &[self.codec], bell, Join::Live),
+        };
+        match cursor {
+            Ok(cursor) => self.next = Some(Waiting { rendition: to.cloned(), cursor }),
+            Err(error) => tracing::debug!(%error, "a viewer cannot go over to another rendition"),
+        }
+    }
+
+    /// Goes over to the other rendition if it has come to where a decoder can start.
+    #[cold]
+    fn try_go_over(&mut self) {
+        let Some(mut next) = self.next.take() else {
+            return;
+        };
+        if next.cursor.next_ticks().is_none() {
+            self.next = Some(next);
+            return;
+        }
+        (self.cursor, self.rendition) = (next.cursor, next.rendition);
+        (self.backlog, self.past) = (None, None);
+        self.flow.go_over();
     }
 
     /// Puts what is already there aside, to be sent faster than it happened.
@@ -130,18 +224,13 @@ impl Outlet {
     }
 
     /// The packet that the viewer knows by this number, and the time that it had, if it may still be sent again.
-    pub(crate) fn recall(&self, sequence: u64) -> Option<(Packet, u32)> {
+    pub(crate) fn recall(&self, sequence: u64) -> Option<Recalled> {
+        let payload_type = self.flow.payload_type?;
         let origin = self.flow.rewriter.origin(sequence)?;
         let packet = self.cursor.recall(origin.sequence)?;
         let past = self.backlog.as_ref().map(Backlog::past).or(self.past.as_ref().map(|(past, _)| past));
         let ticks = past.map_or(packet.timestamp, |past| past.time(&packet));
-        let timestamp = origin.timestamp(ticks);
-        Some((packet, timestamp))
-    }
-
-    /// The payload type in use.
-    pub(crate) fn payload_type(&self) -> Option<u8> {
-        self.flow.payload_type
+        Some(Recalled { timestamp: origin.timestamp(ticks), packet, payload_type, sequence })
     }
 
     /// Hands all new packets over to the session.
@@ -153,6 +242,9 @@ impl Outlet {
         now: Instant,
         counters: &Counters,
     ) -> Reading {
+        if self.next.is_some() {
+            self.try_go_over();
+        }
         if self.backlog.is_some() {
             return self.read_backlog(egress, out, clock, now);
         }
@@ -185,7 +277,7 @@ impl Outlet {
         };
         let slice = backlog.slice(now);
         let mut count = 0;
-        egress.write(self.sources.index, out, |writer| {
+        egress.write(self.sources.index, now, out, |writer| {
             for (packet, time) in &slice {
                 count += self.flow.send(writer, packet, *time);
             }
@@ -218,7 +310,7 @@ impl Outlet {
     ) -> Reading {
         let (cursor, flow, formats) = (&mut self.cursor, &mut self.flow, &self.formats);
         let (mut count, mut lost) = (0, false);
-        egress.write(self.sources.index, out, |writer| {
+        egress.write(self.sources.index, now, out, |writer| {
             loop {
                 match cursor.next() {
                     Next::Item(packet) => count += flow.send(writer, packet, packet.timestamp),
