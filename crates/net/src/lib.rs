@@ -6,6 +6,7 @@
 //! | [`Listener`], [`Connection`] | TCP, accepted under limits |
 //! | [`Quota`] | a limit for all and one for each address |
 //! | [`TlsAcceptor`], [`Identity`] | TLS with a time limit, from files or with a certificate made at start |
+//! | [`Dialer`], [`Reach`] | connections to other servers, as far as they are allowed |
 //! | [`Shard`] | a thread that owns what runs on it |
 //! | [`TokioEnvironment`], [`WallClock`] | the graph's executor and clock; the time of day |
 //! | [`candidate_addresses`] | the addresses a peer may reach a socket at |
@@ -14,18 +15,22 @@
 
 mod addresses;
 mod burst;
+mod dial;
 mod environment;
 mod listener;
 mod quota;
+mod reach;
 mod shard;
 mod tls;
 mod udp;
 
 pub use addresses::candidate_addresses;
 pub use burst::Burst;
+pub use dial::{DialError, Dialed, Dialer};
 pub use environment::{TokioEnvironment, WallClock};
 pub use listener::{Connection, Listener};
 pub use quota::{Permit, Quota, Refused};
+pub use reach::Reach;
 pub use shard::Shard;
 pub use tls::{Identity, TlsAcceptor, TlsError, TlsStream};
 pub use udp::{Datagram, ReceiveBuffer, Sent, UdpSocket};

@@ -1,0 +1,169 @@
+//! The course of one relay: attempts, waits between them, and the state that operators see.
+
+use std::{sync::Arc, time::Duration};
+
+use headwater_graph::Environment;
+use headwater_media::limits;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// The wait after the first failure; each further one doubles it.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// How long one that has been given up can still be seen.
+const KEPT: Duration = Duration::from_secs(60);
+
+/// What a relay is at, in WCS's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It has not begun.
+    New,
+    /// It connects, or waits before it tries again.
+    Pending,
+    /// It is connected; no media has flowed.
+    Connected,
+    /// It receives media.
+    ProcessedRemote,
+    /// It sends media.
+    ProcessedLocal,
+    /// It was told to stop, or its stream is over.
+    Stopped,
+    /// It was given up.
+    Failed,
+}
+
+impl Status {
+    /// The word in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::New => "NEW",
+            Status::Pending => "PENDING",
+            Status::Connected => "CONNECTED",
+            Status::ProcessedRemote => "PROCESSED_REMOTE",
+            Status::ProcessedLocal => "PROCESSED_LOCAL",
+            Status::Stopped => "STOPPED",
+            Status::Failed => "FAILED",
+        }
+    }
+}
+
+/// How an attempt has ended.
+pub(crate) enum Outcome {
+    /// It is over for good, as it should be.
+    Over(String),
+    /// It is worth another attempt; `worked` says whether media has flowed.
+    Again { reason: String, worked: bool },
+    /// No further attempt can help.
+    Hopeless(String),
+}
+
+/// Something that is attempted again and again.
+pub(crate) trait Line: Sync {
+    /// One connection, from its beginning to its end.
+    fn attempt(&self) -> impl Future<Output = Outcome> + Send;
+}
+
+/// How far it has come.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress {
+    pub(crate) status: Status,
+    /// Attempts in a row that have failed.
+    pub(crate) failures: u64,
+    /// What went wrong last.
+    pub(crate) problem: Option<String>,
+}
+
+/// The state of one relay and the means to stop it.
+pub(crate) struct Course {
+    pub(crate) stop: CancellationToken,
+    progress: watch::Sender<Progress>,
+    environment: Arc<dyn Environment>,
+}
+
+impl Course {
+    pub(crate) fn new(stop: CancellationToken, environment: Arc<dyn Environment>) -> Course {
+        let progress = Progress { status: Status::New, failures: 0, problem: None };
+        Course { stop, progress: watch::Sender::new(progress), environment }
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        self.progress.borrow().clone()
+    }
+
+    /// What becomes of it.
+    pub(crate) fn follow(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    pub(crate) fn set(&self, status: Status) {
+        self.progress.send_modify(|progress| progress.status = status);
+    }
+
+    pub(crate) async fn sleep(&self, time: Duration) {
+        self.environment.sleep(time).await;
+    }
+
+    /// Attempts until it is over, told to stop, or given up; says why. One that is given up is waited for as long as it
+    /// is to be seen.
+    pub(crate) async fn run(&self, line: &impl Line) -> String {
+        loop {
+            if self.stop.is_cancelled() {
+                return self.end(Status::Stopped, "it was told to stop".into()).await;
+            }
+            self.set(Status::Pending);
+            match line.attempt().await {
+                Outcome::Over(reason) => return self.end(Status::Stopped, reason).await,
+                Outcome::Hopeless(reason) => return self.end(Status::Failed, reason).await,
+                Outcome::Again { .. } if self.stop.is_cancelled() => {}
+                Outcome::Again { reason, worked } => {
+                    let failures = self.count(&reason, worked);
+                    if failures > limits::RELAY_ATTEMPTS.get() {
+                        limits::RELAY_ATTEMPTS.hit();
+                        return self.end(Status::Failed, reason).await;
+                    }
+                    let wait = wait(failures, rand::random_range(0.5..1.0));
+                    self.stop.run_until_cancelled(self.sleep(wait)).await;
+                }
+            }
+        }
+    }
+
+    fn count(&self, reason: &str, worked: bool) -> u64 {
+        self.progress.send_modify(|progress| {
+            progress.status = Status::Pending;
+            progress.failures = if worked { 1 } else { progress.failures.saturating_add(1) };
+            progress.problem = Some(reason.to_owned());
+        });
+        self.progress.borrow().failures
+    }
+
+    async fn end(&self, status: Status, reason: String) -> String {
+        self.progress.send_modify(|progress| {
+            progress.status = status;
+            progress.problem = Some(reason.clone());
+        });
+        if status == Status::Failed {
+            self.stop.run_until_cancelled(self.sleep(KEPT)).await;
+        }
+        reason
+    }
+}
+
+/// The time before another attempt: doubled with each failure, up to a limit, and spread so that not all come back at
+/// once. `share` is 0.5 to 1.
+fn wait(failures: u64, share: f64) -> Duration {
+    let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
+    let whole = FIRST_WAIT.saturating_mul(1 << doublings).min(limits::RELAY_WAIT_MS.get_duration());
+    whole.mul_f64(share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_their_limit() {
+        let waits: Vec<_> = (1..=9).map(|failures| wait(failures, 1.0).as_millis()).collect();
+        assert_eq!(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+        assert_eq!(wait(u64::MAX, 0.5), Duration::from_secs(15));
+    }
+}

@@ -1,0 +1,38 @@
+//! Why a relay does not begin.
+
+use headwater_media::{InvalidName, StreamName};
+use headwater_net::DialError;
+use headwater_rtmp::InvalidUrl;
+
+/// Why a relay does not begin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RelayError {
+    /// Request: the URL is none of RTMP.
+    #[error("the URL cannot be used: {0}")]
+    Url(#[from] InvalidUrl),
+    /// Request: user and password stand before the host, which servers of RTMP do not read.
+    #[error("the URL has a user before its host; put user and password into its query, as ?user=NAME&pass=WORD")]
+    Userinfo,
+    /// Request or network: the host cannot be found, or must not be connected to.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// Request: no stream can have that name.
+    #[error("not a stream name: {0}")]
+    Name(#[from] InvalidName),
+    /// Request: nobody publishes the stream.
+    #[error("there is no live stream {0}")]
+    NoStream(StreamName),
+    /// Request: the same relay is at work.
+    #[error("there is such a relay already; terminate it first")]
+    Exists,
+    /// Request: somebody publishes under the name.
+    #[error("the stream {0} is being published already; choose another name or stop that publisher")]
+    NameTaken(StreamName),
+    /// The limit `RELAYS`.
+    #[error("this server has {limit} relays already, which is its limit")]
+    TooMany {
+        /// The limit.
+        limit: u64,
+    },
+}

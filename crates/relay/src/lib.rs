@@ -1,0 +1,225 @@
+//! Streams pushed to other servers and pulled from them, kept alive until they are told to stop.
+//!
+//! ```text
+//!           ┌── wait, twice as long each time ◄──┐
+//! NEW ─► PENDING ─► CONNECTED ─► PROCESSED_* ────┤ the connection breaks, the server refuses
+//!           │                                    │
+//!           └─ too many failures: FAILED         └─ told to stop, or the local stream ends: STOPPED
+//! ```
+//!
+//! Targets are checked by [`headwater_net::Dialer`]: a name is looked up once and a checked address connected to.
+//! URLs are shown without what may be a secret in them: the query, and the key of a push.
+
+mod course;
+mod error;
+mod on_demand;
+mod pull;
+mod push;
+mod target;
+
+use std::{hash::RandomState, sync::Arc};
+
+use headwater_graph::Hub;
+use headwater_media::{StreamName, limits};
+use headwater_net::Dialer;
+use headwater_rtmp::Context;
+use parking_lot::Mutex;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use course::Course;
+use on_demand::{OnDemand, Wanted};
+use pull::Pull;
+use push::Push;
+
+pub use course::Status;
+pub use error::RelayError;
+pub use pull::PullFacts;
+pub use push::{PushFacts, PushRequest};
+
+/// How relays go about it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What stands before the name of a stream where a push names only the application of its target.
+    pub push_prefix: String,
+    /// Whether a viewer may have a stream pulled by asking for its URL.
+    pub pull_by_url: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { push_prefix: "rtmp_".into(), pull_by_url: false }
+    }
+}
+
+/// All relays of a server. Cloning is cheap.
+#[derive(Clone)]
+pub struct Relays(Arc<Inner>);
+
+struct Inner {
+    rtmp: Context,
+    dialer: Dialer,
+    settings: Settings,
+    list: Mutex<List>,
+    wanted: Mutex<Wanted>,
+    hashes: RandomState,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+#[derive(Default)]
+struct List {
+    pushes: Vec<Arc<Push>>,
+    pulls: Vec<Arc<Pull>>,
+}
+
+impl std::fmt::Debug for Relays {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = self.0.list.lock();
+        f.debug_struct("Relays").field("pushes", &list.pushes.len()).field("pulls", &list.pulls.len()).finish()
+    }
+}
+
+impl Relays {
+    /// Relays of the streams of a hub, by RTMP.
+    pub fn new(rtmp: Context, dialer: Dialer, settings: Settings) -> Relays {
+        let relays = Relays(Arc::new(Inner {
+            rtmp,
+            dialer,
+            settings,
+            list: Mutex::default(),
+            wanted: Mutex::default(),
+            hashes: RandomState::new(),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }));
+        if relays.0.settings.pull_by_url {
+            relays.hub().add_resolver(Arc::new(OnDemand(Arc::downgrade(&relays.0))));
+        }
+        relays
+    }
+
+    /// Sends a live stream to another server, from now until it ends or is told to stop.
+    ///
+    /// # Errors
+    /// The URL cannot be used, there is no such stream, or it is sent there already.
+    pub async fn push(&self, request: PushRequest) -> Result<PushFacts, RelayError> {
+        let target = request.target(&self.0.settings.push_prefix)?;
+        self.0.dialer.resolve(&target.url.host, target.url.port).await?;
+        if self.hub().find(&request.stream).is_none() {
+            return Err(RelayError::NoStream(request.stream));
+        }
+        let push = {
+            let mut list = self.0.list.lock();
+            if list.pushes.iter().any(|push| push.is_same(&request.stream, &target)) {
+                return Err(RelayError::Exists);
+            }
+            list.check_room()?;
+            let course = self.course();
+            let push = Arc::new(Push::new(request, target, course, self.0.rtmp.clone(), self.0.dialer.clone()));
+            list.pushes.push(push.clone());
+            push
+        };
+        let facts = push.facts();
+        let relays = self.clone();
+        self.spawn(async move {
+            push.run().await;
+            relays.0.list.lock().pushes.retain(|other| !Arc::ptr_eq(other, &push));
+        });
+        Ok(facts)
+    }
+
+    /// Fetches a stream from another server and publishes it here, from now until it is told to stop. Without a name
+    /// it gets one that is made from the URL.
+    ///
+    /// # Errors
+    /// The URL cannot be used, it is fetched already, or somebody publishes under the name.
+    pub async fn pull(&self, url: &str, name: Option<StreamName>) -> Result<PullFacts, RelayError> {
+        let target = target::Target::whole(url, false)?;
+        self.0.dialer.resolve(&target.url.host, target.url.port).await?;
+        let name = name.unwrap_or_else(|| self.name_of(&target));
+        Ok(self.start_pull(target, name, false)?.facts())
+    }
+
+    fn start_pull(&self, target: target::Target, name: StreamName, on_demand: bool) -> Result<Arc<Pull>, RelayError> {
+        let pull = {
+            let mut list = self.0.list.lock();
+            if list.pulls.iter().any(|pull| pull.is_same(&target) || pull.name() == &name) {
+                return Err(RelayError::Exists);
+            }
+            if self.hub().find(&name).is_some() {
+                return Err(RelayError::NameTaken(name));
+            }
+            list.check_room()?;
+            let (rtmp, dialer) = (self.0.rtmp.clone(), self.0.dialer.clone());
+            let pull = Arc::new(Pull::new(target, name, on_demand, self.course(), rtmp, dialer));
+            list.pulls.push(pull.clone());
+            pull
+        };
+        let (relays, pulling) = (self.clone(), pull.clone());
+        self.spawn(async move {
+            pulling.run().await;
+            relays.0.list.lock().pulls.retain(|other| !Arc::ptr_eq(other, &pulling));
+        });
+        Ok(pull)
+    }
+
+    /// All streams that are sent to other servers.
+    pub fn pushes(&self) -> Vec<PushFacts> {
+        self.0.list.lock().pushes.iter().map(|push| push.facts()).collect()
+    }
+
+    /// All streams that are fetched from other servers.
+    pub fn pulls(&self) -> Vec<PullFacts> {
+        self.0.list.lock().pulls.iter().map(|pull| pull.facts()).collect()
+    }
+
+    /// Ends a push. Says whether there was one.
+    pub fn stop_push(&self, id: &str) -> bool {
+        self.find_push(id).inspect(|push| push.stop()).is_some()
+    }
+
+    /// Has silence sent in place of a push's sound, or sound again. Says whether there is such a push.
+    pub fn mute_push(&self, id: &str, is_muted: bool) -> bool {
+        self.find_push(id).inspect(|push| push.set_muted(is_muted)).is_some()
+    }
+
+    /// Ends the pulls of which this is true. Says how many there were.
+    pub fn stop_pulls(&self, is_meant: impl Fn(&PullFacts) -> bool) -> usize {
+        let meant = |pull: &&Arc<Pull>| is_meant(&pull.facts());
+        self.0.list.lock().pulls.iter().filter(meant).map(|pull| pull.stop()).count()
+    }
+
+    /// Ends all relays and waits for them.
+    pub async fn stop(&self) {
+        self.0.stopping.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    fn find_push(&self, id: &str) -> Option<Arc<Push>> {
+        self.0.list.lock().pushes.iter().find(|push| push.id() == id).cloned()
+    }
+
+    fn hub(&self) -> &Hub {
+        self.0.rtmp.hub()
+    }
+
+    fn course(&self) -> Course {
+        Course::new(self.0.stopping.child_token(), self.hub().environment().clone())
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.hub().environment().spawn(Box::pin(self.0.tasks.track_future(task)));
+    }
+}
+
+impl List {
+    fn check_room(&self) -> Result<(), RelayError> {
+        let limit = limits::RELAYS.get();
+        if (self.pushes.len() + self.pulls.len()) as u64 >= limit {
+            limits::RELAYS.hit();
+            return Err(RelayError::TooMany { limit });
+        }
+        Ok(())
+    }
+}
