@@ -18,6 +18,7 @@
 
 mod audience;
 mod connection;
+mod directory;
 pub mod fuzzing;
 mod job;
 mod origin;
@@ -32,13 +33,18 @@ use std::{collections::HashSet, sync::Arc};
 
 use axum::Router;
 use headwater_graph::Hub;
+use headwater_media::StreamName;
 use headwater_webrtc::WebRtc;
 use parking_lot::Mutex;
+use serde_json::Value;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use audience::Audiences;
+use directory::Directory;
 use statistics::Counters;
+use wire::Event;
 
+pub use directory::{Connected, Untold};
 pub use origin::Origins;
 pub use statistics::Statistics;
 pub use upgrade::is_upgrade;
@@ -53,6 +59,7 @@ struct Inner {
     webrtc: WebRtc,
     origins: Origins,
     audiences: Audiences,
+    directory: Directory,
     claims: Claims,
     counters: Arc<Counters>,
     stopping: CancellationToken,
@@ -67,6 +74,7 @@ impl Wcs {
             webrtc,
             origins,
             audiences: Audiences::default(),
+            directory: Directory::default(),
             claims: Claims::default(),
             counters: Arc::default(),
             stopping: CancellationToken::new(),
@@ -84,6 +92,34 @@ impl Wcs {
     /// What has been counted so far.
     pub fn statistics(&self) -> Statistics {
         self.0.counters.read()
+    }
+
+    /// The clients that are connected now, in the order of their sessions.
+    pub fn connections(&self) -> Vec<Connected> {
+        self.0.directory.list()
+    }
+
+    /// Ends the connection of a session, and its streams with it. Says whether there was one.
+    pub fn dismiss(&self, session: &str) -> bool {
+        self.0.directory.dismiss(session)
+    }
+
+    /// Has each message of a session logged, or no more. Says whether there is such a session.
+    pub fn watch(&self, session: &str, is_watched: bool) -> bool {
+        self.0.directory.watch(session, is_watched)
+    }
+
+    /// Sends data of the application to the page of a session.
+    ///
+    /// # Errors
+    /// There is no such session, or it does not take what waits for it.
+    pub fn send_data(&self, session: &str, operation_id: Option<String>, payload: Value) -> Result<(), Untold> {
+        self.0.directory.send(session, operation_id, payload)
+    }
+
+    /// Tells the publisher and all viewers of a stream who are connected by this protocol; says how many there are.
+    pub fn tell_stream(&self, stream: &StreamName, payload: Value) -> usize {
+        self.0.audiences.announce(stream, Event { kind: "data".to_owned(), payload: Some(payload) })
     }
 
     /// Tells all clients that the server goes, ends their connections and waits for them.

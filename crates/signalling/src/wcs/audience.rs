@@ -18,6 +18,8 @@ pub(super) struct Audiences(Arc<Mutex<HashMap<StreamName, Arc<Audience>>>>);
 #[derive(Debug)]
 struct Audience {
     events: broadcast::Sender<Arc<Event>>,
+    /// What the publisher is told: of its own events it knows.
+    to_publisher: broadcast::Sender<Arc<Event>>,
     muted: Mutex<Muted>,
 }
 
@@ -40,9 +42,20 @@ impl Audiences {
     /// Takes a place in the audience of a stream.
     pub(super) fn join(&self, name: &StreamName) -> Place {
         let mut audiences = self.0.lock();
-        let new = || Arc::new(Audience { events: broadcast::Sender::new(EVENTS_WAITING), muted: Mutex::default() });
+        let channel = || broadcast::Sender::new(EVENTS_WAITING);
+        let new = || Arc::new(Audience { events: channel(), to_publisher: channel(), muted: Mutex::default() });
         let audience = audiences.entry(name.clone()).or_insert_with(new).clone();
         Place { audiences: self.clone(), name: name.clone(), audience }
+    }
+
+    /// Tells publisher and viewers of a stream; says how many there are.
+    pub(super) fn announce(&self, name: &StreamName, event: Event) -> usize {
+        let audience = self.0.lock().get(name).cloned();
+        let event = Arc::new(event);
+        audience.map_or(0, |audience| {
+            let told = [&audience.events, &audience.to_publisher].map(|to| to.send(event.clone()).unwrap_or(0));
+            told.into_iter().sum()
+        })
     }
 
     #[cfg(test)]
@@ -69,6 +82,11 @@ impl Place {
         }
         // An audience of nobody is no error.
         let _ = self.audience.events.send(Arc::new(event));
+    }
+
+    /// What the publisher is told from now on.
+    pub(super) fn attend(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.audience.to_publisher.subscribe()
     }
 
     /// What is muted now, and what is told from now on.

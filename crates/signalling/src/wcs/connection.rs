@@ -23,6 +23,7 @@ use tokio_tungstenite::{
 
 use super::{
     Wcs,
+    directory::Line,
     session::{Client, Session},
     wire::{Reply, Request},
 };
@@ -40,6 +41,8 @@ enum End {
     Broke(CloseCode, &'static str),
     /// The server stops.
     Stopping,
+    /// An operator has sent it away.
+    Dismissed,
 }
 
 /// Talks to one client until it leaves; its streams end with it.
@@ -52,6 +55,7 @@ pub(super) async fn converse(wcs: Wcs, mut socket: Socket, client: Arc<Client>) 
     let (code, reason) = match end {
         End::Gone => (CloseCode::Normal, "closed by the client"),
         End::Broke(code, reason) => (code, reason),
+        End::Dismissed => (CloseCode::Normal, "Stopped by rest /terminate"),
         End::Stopping => (CloseCode::Away, "the server is stopping"),
     };
     tracing::debug!(session = %client.id, reason, "a session ends");
@@ -77,8 +81,10 @@ async fn talk(wcs: &Wcs, session: &mut Session, socket: &mut Socket, waiting: &m
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut pace = Pace::new(Instant::now());
     let mut deadline = Instant::now() + limits::WCS_CONNECT_MS.get_duration();
+    let line = session.line().clone();
     loop {
         tokio::select! {
+            () = line.dismissed.cancelled() => return End::Dismissed,
             () = wcs.0.stopping.cancelled() => return End::Stopping,
             () = sleep_until(deadline) => return overdue(session),
             message = socket.next() => {
@@ -92,7 +98,9 @@ async fn talk(wcs: &Wcs, session: &mut Session, socket: &mut Socket, waiting: &m
             }
             reply = waiting.recv() => {
                 let Some(reply) = reply else { return End::Gone };
-                if socket.send(Message::text(reply.write())).await.is_err() {
+                let text = reply.write();
+                note(&line, session.client(), "says", &text);
+                if socket.send(Message::text(text)).await.is_err() {
                     return End::Gone;
                 }
             }
@@ -103,6 +111,20 @@ async fn talk(wcs: &Wcs, session: &mut Session, socket: &mut Socket, waiting: &m
                 }
             }
         }
+    }
+}
+
+/// Logs the name and length of a message, where operators want to see them; not what is in it, as there are secrets.
+fn note(line: &Line, client: &Client, direction: &str, text: &str) {
+    #[derive(serde::Deserialize)]
+    struct Head<'a> {
+        #[serde(borrow)]
+        message: std::borrow::Cow<'a, str>,
+    }
+    if line.is_watched() {
+        let head = serde_json::from_str::<Head<'_>>(text);
+        let name: Option<String> = head.ok().map(|head| head.message.chars().take(64).collect());
+        tracing::info!(session = %client.id, direction, message = name, bytes = text.len(), "a watched session");
     }
 }
 
@@ -145,6 +167,7 @@ fn hear(
         // Pings are answered below; a pong is a sign of life, as all else.
         _ => return Ok(()),
     };
+    note(session.line(), session.client(), "hears", text);
     match Request::read(text) {
         Ok(request) => session.take(request),
         Err(error) => {

@@ -1,7 +1,7 @@
 //! What publishing and playing have in common: who asked for what, and how it is told what becomes of it.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -9,13 +9,13 @@ use headwater_graph::Peer;
 use headwater_media::StreamName;
 use headwater_net::Refused;
 use headwater_webrtc::{Ended, Session};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast::error::RecvError, mpsc, watch};
 
 use super::{
     Claim, Wcs,
     audience::Place,
     session::Client,
-    wire::{Connection, Info, Reply, Status, StreamRequest, StreamStatus, Transport},
+    wire::{Connection, Event, Info, Reply, Status, StreamRequest, StreamStatus, Transport},
 };
 
 /// Why a stream is to stop.
@@ -96,6 +96,20 @@ impl Job {
     pub(super) async fn tell_answer(&self, sdp: &str) {
         let sdp = keep_transport(sdp, self.request.transport);
         self.tell(Reply::Answer { media_session_id: self.claim.id.to_string(), sdp }).await;
+    }
+
+    /// Tells the client of an event. Does not wait: events are dropped before media suffers.
+    pub(super) fn pass_on(&self, event: Result<Arc<Event>, RecvError>) {
+        let dropped = match event {
+            Ok(event) => {
+                let media_session_id = self.claim.id.to_string();
+                let reply = Reply::Event { media_session_id, event: Event::clone(&event) };
+                u64::from(self.replies.try_send(reply).is_err())
+            }
+            Err(RecvError::Lagged(count)) => count,
+            Err(RecvError::Closed) => 0,
+        };
+        self.wcs.0.counters.events_dropped.fetch_add(dropped, Relaxed);
     }
 
     /// Frees the stream's id, and tells the client how it has ended.

@@ -1,17 +1,11 @@
 //! A client that plays a stream.
 
-use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::time::Duration;
 
 use headwater_graph::{SubscribeError, Subscription};
 use headwater_media::TrackKind;
 use headwater_webrtc::{Offer, ViewError};
-use tokio::{
-    sync::broadcast::{self, error::RecvError},
-    time::timeout,
-};
+use tokio::time::timeout;
 
 use super::{
     audience::Muted,
@@ -89,7 +83,7 @@ impl Playing {
                     self.held.session().end().await;
                     return job.stopped_outcome(stop);
                 }
-                event = events.recv() => self.pass_on(job, event),
+                event = events.recv() => job.pass_on(event),
                 flows = self.held.session().flowing(), if !has_begun => {
                     has_begun = true;
                     if flows {
@@ -114,19 +108,5 @@ impl Playing {
         let payload = serde_json::json!({ "streamerVideoWidth": width, "streamerVideoHeight": height });
         let event = Event { kind: "resize".to_owned(), payload: Some(payload) };
         job.tell(Reply::Event { media_session_id, event }).await;
-    }
-
-    /// Does not wait: events are dropped before media suffers.
-    fn pass_on(&self, job: &Job, event: Result<Arc<Event>, RecvError>) {
-        let dropped = match event {
-            Ok(event) => {
-                let media_session_id = job.claim.id.to_string();
-                let reply = Reply::Event { media_session_id, event: Event::clone(&event) };
-                u64::from(job.replies.try_send(reply).is_err())
-            }
-            Err(broadcast::error::RecvError::Lagged(count)) => count,
-            Err(broadcast::error::RecvError::Closed) => 0,
-        };
-        job.wcs.0.counters.events_dropped.fetch_add(dropped, Relaxed);
     }
 }

@@ -62,6 +62,7 @@ fn refuse(error: MediaError) -> Outcome {
 impl Publishing {
     async fn go_on(self, job: &Job) -> Outcome {
         let mut has_begun = false;
+        let mut events = job.place.attend();
         loop {
             tokio::select! {
                 ended = self.held.session().ended() => return job.ended_outcome(&ended),
@@ -69,6 +70,7 @@ impl Publishing {
                     self.stop().await;
                     return job.stopped_outcome(stop);
                 }
+                event = events.recv() => job.pass_on(event),
                 flows = self.held.session().flowing(), if !has_begun => {
                     has_begun = true;
                     if flows {

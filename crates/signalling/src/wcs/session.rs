@@ -17,6 +17,7 @@ use tokio::{
 use super::{
     Wcs,
     audience::Place,
+    directory::{Line, Present},
     job::{Job, Stop},
     play, publish,
     wire::{Connection, Data, Event, Info, Reference, Reply, Request, Status, StreamRequest, StreamStatus, Tell},
@@ -55,6 +56,8 @@ pub(super) struct Session {
     tasks: JoinSet<()>,
     replies: mpsc::Sender<Reply>,
     is_choked: bool,
+    line: Line,
+    present: Option<Present>,
 }
 
 /// A stream at work, as its connection sees it.
@@ -68,7 +71,17 @@ struct OpenStream {
 impl Session {
     pub(super) fn new(wcs: Wcs, client: Arc<Client>, replies: mpsc::Sender<Reply>) -> Session {
         let (streams, tasks) = (HashMap::new(), JoinSet::new());
-        Session { wcs, client, connection: None, streams, tasks, replies, is_choked: false }
+        Session {
+            wcs,
+            client,
+            connection: None,
+            streams,
+            tasks,
+            replies,
+            is_choked: false,
+            line: Line::default(),
+            present: None,
+        }
     }
 
     /// Whether the client has said who it is.
@@ -79,6 +92,16 @@ impl Session {
     /// Whether the client does not take what is said to it.
     pub(super) fn is_choked(&self) -> bool {
         self.is_choked
+    }
+
+    /// Who is on the other side.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// What operators order this connection.
+    pub(super) fn line(&self) -> &Line {
+        &self.line
     }
 
     /// Waits until one of the streams is over.
@@ -93,6 +116,7 @@ impl Session {
 
     /// Ends all streams and waits for them.
     pub(super) async fn end(mut self) {
+        self.present = None;
         for stream in self.streams.values() {
             stream.stop.send_replace(Some(Stop::Disconnect));
         }
@@ -141,7 +165,10 @@ impl Session {
         tracing::info!(
             session = %self.client.id, remote = self.client.remote(), app = ?connection.app_key, "a client has connected"
         );
-        self.connection = Some(Arc::new(connection.clone()));
+        let known = Arc::new(connection.clone());
+        let (client, replies, line) = (self.client.clone(), self.replies.clone(), self.line.clone());
+        self.present = Some(self.wcs.0.directory.enter(client, known.clone(), replies, line));
+        self.connection = Some(known);
         self.say(Reply::UserData { connection: Box::new(connection), auth_token, session: self.client.id.clone() });
         if wants_registration {
             self.complain("registration", "this server does no telephony yet");
@@ -175,7 +202,7 @@ impl Session {
         if request.media_provider != "WebRTC" {
             return Err(refused(Info::NotAdded, "this server carries streams of this protocol by WebRTC only"));
         }
-        let name = check_name(&request.name, published)?;
+        let name = self.check_name(&request.name, published)?;
         let claim = self.wcs.0.claims.claim(id);
         let claim = claim.ok_or_else(|| refused(Info::IdInUse, "another stream has this mediaSessionId"))?;
         let (stop, stopped) = watch::channel(None);
@@ -201,6 +228,16 @@ impl Session {
         };
         self.streams.insert(id, OpenStream { task, stop, speaks });
         Ok(())
+    }
+
+    /// A viewer may ask for a stream of another server by its URL, where that is allowed.
+    fn check_name(&self, name: &str, published: bool) -> Result<StreamName, (Info, String)> {
+        if !published && name.contains("://") {
+            let none = || (Info::NoAgent, "this server does not play streams by such a URL".to_owned());
+            return self.wcs.0.hub.locate(name).ok_or_else(none)?.map_err(|reason| (Info::NoAgent, reason));
+        }
+        let info = if published { Info::NotAdded } else { Info::NotFound };
+        StreamName::new(name).map_err(|error| (info, error.to_string()))
     }
 
     fn stop(&mut self, reference: &Reference) {
@@ -272,12 +309,4 @@ fn check_id(id: &str) -> Result<(), (Info, String)> {
     is_plain
         .then_some(())
         .ok_or_else(|| (Info::NotAdded, "a mediaSessionId has at most 64 letters, digits, '-' and '_'".to_owned()))
-}
-
-fn check_name(name: &str, published: bool) -> Result<StreamName, (Info, String)> {
-    if !published && name.contains("://") {
-        return Err((Info::NoAgent, "this server does not play streams by their address yet".to_owned()));
-    }
-    let info = if published { Info::NotAdded } else { Info::NotFound };
-    StreamName::new(name).map_err(|error| (info, error.to_string()))
 }

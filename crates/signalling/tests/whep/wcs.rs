@@ -4,5 +4,6 @@ mod bounds;
 mod client;
 mod leaving;
 mod messages;
+mod operators;
 mod streams;
 mod upgrade;

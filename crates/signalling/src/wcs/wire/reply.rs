@@ -22,6 +22,8 @@ pub(crate) enum Reply {
     Available { media_session_id: String, problem: Option<&'static str> },
     /// What became of data for the application.
     DataStatus { operation_id: String, problem: Option<&'static str> },
+    /// Data from the application behind the server.
+    Data { operation_id: Option<String>, payload: Value },
     /// Something could not be done.
     Fail { method: String, sentence: String },
     /// A telephone call is over.
@@ -196,6 +198,9 @@ impl Reply {
             Reply::DataStatus { operation_id, problem } => {
                 let status = if problem.is_none() { "ACCEPTED" } else { "FAILED" };
                 ("DataStatusEvent", json!([{ "operationId": operation_id, "status": status, "info": problem }]))
+            }
+            Reply::Data { operation_id, payload } => {
+                ("OnDataEvent", json!([{ "operationId": operation_id, "payload": payload }]))
             }
             Reply::Fail { method, sentence } => ("fail", json!([{ "apiMethod": method, "info": sentence }])),
             Reply::CallOver { call, sentence } => {
