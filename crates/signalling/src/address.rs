@@ -9,6 +9,8 @@ pub(crate) enum Target {
     Endpoint(StreamName),
     /// A session of a stream.
     Session(StreamName, SessionId),
+    /// The choice of rendition of a session.
+    Layer(StreamName, SessionId),
 }
 
 /// The unguessable id of a session: 128 bits of chance, as 32 digits.
@@ -42,9 +44,14 @@ impl std::fmt::Debug for SessionId {
     }
 }
 
-/// Whether a path is for [`Whep`](crate::Whep): it ends in `/whep`, or in `/whep/` and the id of a session.
+/// How the address of a session's choice of rendition ends.
+pub(crate) const LAYER: &str = "/layer";
+
+/// Whether a path is for [`Whep`](crate::Whep): it ends in `/whep`, or in `/whep/` and the id of a session, with or
+/// without `/layer` behind it.
 pub fn is_whep(path: &str) -> bool {
     split(path, "whep").is_some()
+        || path.strip_suffix(LAYER).is_some_and(|path| matches!(split(path, "whep"), Some((_, Some(_)))))
 }
 
 /// Whether a path is for [`Whip`](crate::Whip): it ends in `/whip`, or in `/whip/` and the id of a session.
@@ -57,6 +64,10 @@ pub fn is_whip(path: &str) -> bool {
 /// # Errors
 /// Says which rule the name of the stream breaks.
 pub(crate) fn parse(path: &str, word: &str) -> Option<Result<Target, InvalidName>> {
+    let of_layer = path.strip_suffix(LAYER).and_then(|path| split(path, word));
+    if let Some((name, Some(id))) = of_layer {
+        return Some(StreamName::new(name).map(|name| Target::Layer(name, id)));
+    }
     let (name, id) = split(path, word)?;
     Some(StreamName::new(name).map(|name| match id {
         Some(id) => Target::Session(name, id),
@@ -86,6 +97,10 @@ mod tests {
                 assert_eq!(id.to_string(), ID);
                 (name.to_string(), true)
             }
+            Target::Layer(name, id) => {
+                assert_eq!(id.to_string(), ID);
+                (format!("the layer of {name}"), true)
+            }
         });
         let expected = expected.map(|(name, session)| (name.to_owned(), session));
         assert_eq!(found, expected, "{path}");
@@ -98,6 +113,8 @@ mod tests {
         check("/whep/whep", Some(("whep", false)));
         check(&format!("/demo/whep/{ID}"), Some(("demo", true)));
         check(&format!("/a/b/whep/{ID}"), Some(("a/b", true)));
+        check(&format!("/a/b/whep/{ID}/layer"), Some(("the layer of a/b", true)));
+        assert!(is_whep(&format!("/a/whep/{ID}/layer")) && !is_whep("/a/whep/layer"));
     }
 
     #[test]

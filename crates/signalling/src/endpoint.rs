@@ -33,6 +33,8 @@ pub(crate) struct Endpoint {
 pub(crate) enum Asked {
     /// A session with a stream.
     Session(StreamName, Request),
+    /// Something of a session's choice of rendition.
+    Layer(StreamName, SessionId, Request),
     /// Something that has been answered already.
     Done(Response),
 }
@@ -54,6 +56,7 @@ impl Endpoint {
         let method = request.method().clone();
         match (target, method) {
             (Target::Endpoint(stream), Method::POST) => return Ok(Asked::Session(stream, request)),
+            (Target::Layer(stream, id), _) => return Ok(Asked::Layer(stream, id, request)),
             (Target::Endpoint(_), Method::OPTIONS) => Ok(options(ENDPOINT_METHODS, (ACCEPT_POST, SDP_TYPE))),
             (Target::Endpoint(stream), method) => Err(self.refuse_method(&method, &stream)),
             (Target::Session(stream, id), Method::PATCH) => {
@@ -90,7 +93,7 @@ impl Endpoint {
         accepted: &Accepted,
         fragment: String,
         token: Option<String>,
-    ) -> Response {
+    ) -> (SessionId, Response) {
         let id = SessionId::random();
         let tag = self.resources.add(id, stream.clone(), accepted.session.clone(), fragment, token);
         let mut response = reply(StatusCode::CREATED, Some(SDP_TYPE), &*accepted.sdp);
@@ -100,7 +103,7 @@ impl Endpoint {
         for link in &self.ice_servers {
             response.headers_mut().append(header::LINK, link.clone());
         }
-        response
+        (id, response)
     }
 
     /// Checks the type of an offer.

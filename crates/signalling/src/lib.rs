@@ -22,6 +22,7 @@
 
 mod address;
 mod endpoint;
+mod layer;
 mod reply;
 mod request;
 mod resource;

@@ -78,6 +78,11 @@ impl Resources {
         self.0.lock().len()
     }
 
+    /// A session at work, for someone who shows the token that it was begun with.
+    pub(crate) fn session(&self, stream: &StreamName, id: SessionId, headers: &HeaderMap) -> Result<Session, Refusal> {
+        self.find(stream, id, headers).map(|resource| resource.session)
+    }
+
     /// A session, for someone who shows the token that it was begun with.
     fn find(&self, stream: &StreamName, id: SessionId, headers: &HeaderMap) -> Result<Resource, Refusal> {
         let resource = self.find_any(stream, id)?;

@@ -10,11 +10,12 @@ use axum::{
 use headwater_graph::{Hub, Peer, SubscribeError, Subscription};
 use headwater_media::StreamName;
 use headwater_net::Refused;
-use headwater_webrtc::{ViewError, WebRtc};
+use headwater_webrtc::{RenditionChoice, ViewError, WebRtc};
 use http::StatusCode;
 
 use crate::{
     endpoint::{Asked, Endpoint},
+    layer,
     reply::{Refusal, share},
     request::{address, bearer, offer, peer, read, refuse_offer, remote},
 };
@@ -27,7 +28,7 @@ pub const SERVED: &[(&str, &str, &str)] = &[
     (
         "POST",
         "/NAME/whep",
-        "Begins to play a stream over WebRTC (WHEP): takes an SDP offer, answers with 201 and an SDP answer.",
+        "Begins to play a stream over WebRTC (WHEP): takes an SDP offer, answers with 201 and an SDP answer. With ?rendition=LABEL it plays that one of several sizes.",
     ),
     (
         "POST",
@@ -36,6 +37,11 @@ pub const SERVED: &[(&str, &str, &str)] = &[
     ),
     ("PATCH", "/NAME/whep/ID, /NAME/whip/ID", "Takes trickled candidates of a session, or restarts its ICE."),
     ("DELETE", "/NAME/whep/ID, /NAME/whip/ID", "Ends a session."),
+    (
+        "GET, POST",
+        "/NAME/whep/ID/layer",
+        "Lists the sizes that a stream comes in; chooses one by {\"encodingId\": \"h\"}, or leaves it to the network by {}.",
+    ),
     (
         "OPTIONS",
         "/NAME/whep, /NAME/whip, and the same with /ID",
@@ -74,11 +80,17 @@ impl Whep {
         match self.endpoint.ask(request).await? {
             Asked::Done(response) => Ok(response),
             Asked::Session(stream, request) => self.post(stream, request).await,
+            Asked::Layer(stream, id, request) => {
+                let headers = request.headers().clone();
+                let session = self.endpoint.resources.session(&stream, id, &headers)?;
+                layer::answer(self.hub.find(&stream).as_deref(), &session, request).await
+            }
         }
     }
 
     async fn post(&self, stream: StreamName, request: Request) -> Result<Response, Refusal> {
         let remote = remote(&request);
+        let wanted = layer::wanted(request.uri().query())?;
         let (headers, body) = read(request).await?;
         Endpoint::check_offer(&headers)?;
         let token = bearer(&headers)?;
@@ -87,9 +99,17 @@ impl Whep {
         let peer = peer(remote, &headers);
         let session = peer.session.clone();
         let subscription = self.subscribe(&stream, peer).await?;
+        if let Some(label) = &wanted {
+            layer::check(subscription.stream(), label)?;
+        }
         let accepted = self.webrtc.view(offer, subscription, address(remote)).await.map_err(refuse_view)?;
         tracing::info!(%stream, session, remote = remote.map(tracing::field::display), "a WHEP session begins");
-        Ok(self.endpoint.created(&stream, &accepted, fragment, token))
+        if let Some(label) = wanted {
+            accepted.session.choose(RenditionChoice::Only(label)).await;
+        }
+        let (id, mut response) = self.endpoint.created(&stream, &accepted, fragment, token);
+        layer::link(&mut response, &stream, id);
+        Ok(response)
     }
 
     async fn subscribe(&self, stream: &StreamName, peer: Peer) -> Result<Subscription, Refusal> {

@@ -13,6 +13,7 @@ use http::StatusCode;
 
 use crate::{
     endpoint::{Asked, Endpoint},
+    layer,
     reply::{Refusal, share},
     request::{address, bearer, offer, peer, read, refuse_offer, remote},
 };
@@ -50,6 +51,7 @@ impl Whip {
         match self.endpoint.ask(request).await? {
             Asked::Done(response) => Ok(response),
             Asked::Session(stream, request) => self.post(stream, request).await,
+            Asked::Layer(..) => Err(layer::refuse()),
         }
     }
 
@@ -67,7 +69,7 @@ impl Whip {
         let accepted = self.webrtc.publish(offer, publication, self.options.clone(), address(remote)).await;
         let accepted = accepted.map_err(refuse_publish)?;
         tracing::info!(%stream, session, remote = remote.map(tracing::field::display), "a WHIP session begins");
-        Ok(self.endpoint.created(&stream, &accepted, fragment, token))
+        Ok(self.endpoint.created(&stream, &accepted, fragment, token).1)
     }
 }
 
