@@ -1,6 +1,8 @@
 //! Sessions against a full WebRTC client over loopback.
 
 mod attack;
+mod attack_by_publisher;
+mod flood;
 mod ingest;
 mod life;
 mod play;

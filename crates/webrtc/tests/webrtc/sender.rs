@@ -95,9 +95,20 @@ impl Sender {
         plan: Plan,
         options: PublishOptions,
     ) -> Result<Sender, PublishError> {
+        Sender::publish_saying(hub, server, plan, options, |offer| offer).await
+    }
+
+    /// The same with an offer that says something else.
+    pub(crate) async fn publish_saying(
+        hub: &Hub,
+        server: &WebRtc,
+        plan: Plan,
+        options: PublishOptions,
+        say: impl FnOnce(String) -> String,
+    ) -> Result<Sender, PublishError> {
         let (mut rtc, socket, text, pending, (audio, video)) = offer(plan.codec).await;
         let publication = hub.publish(name(), Peer::new("WebRTC", "sender")).unwrap();
-        let offer = Offer::parse(&text)?;
+        let offer = Offer::parse(&say(text))?;
         let accepted = server.publish(offer, publication, options, "127.0.0.1".parse().unwrap()).await?;
         let answer = SdpAnswer::from_sdp_string(&accepted.sdp).unwrap();
         rtc.sdp_api().accept_answer(pending, answer).unwrap();

@@ -46,9 +46,13 @@ pub(crate) struct Viewer {
     pub(crate) packets: Vec<RtpPacket>,
     pub(crate) connected: Option<Instant>,
     pub(crate) closed: bool,
+    /// Whether a check of its path was answered.
+    pub(crate) is_answered: bool,
     restart: Option<SdpPendingOffer>,
     /// Which media datagrams from the server are lost.
     pub(crate) loses: Loss,
+    /// Which datagrams to the server are held back.
+    pub(crate) holds: Loss,
 }
 
 impl Viewer {
@@ -84,8 +88,10 @@ impl Viewer {
             packets: Vec::new(),
             connected: None,
             closed: false,
+            is_answered: false,
             restart: None,
             loses: Box::new(|_| false),
+            holds: Box::new(|_| false),
         };
         (viewer, offer.to_sdp_string(), pending)
     }
@@ -96,12 +102,22 @@ impl Viewer {
     }
 
     pub(crate) async fn try_join(hub: &Hub, server: &WebRtc, tcp: bool) -> Result<Viewer, ViewError> {
+        Viewer::join_saying(hub, server, tcp, |offer| offer).await
+    }
+
+    /// The same with an offer that says something else.
+    pub(crate) async fn join_saying(
+        hub: &Hub,
+        server: &WebRtc,
+        tcp: bool,
+        say: impl FnOnce(String) -> String,
+    ) -> Result<Viewer, ViewError> {
         let address = server.addresses()[0];
         let (mut viewer, offer, pending) = Viewer::new(tcp.then_some(address)).await;
         viewer.remote = address;
         let peer = Peer::new("WebRTC", "viewer");
         let subscription = hub.subscribe(&name(), peer).await.unwrap();
-        let offer = Offer::parse(&offer)?;
+        let offer = Offer::parse(&say(offer))?;
         let accepted = server.view(offer, subscription, "127.0.0.1".parse().unwrap()).await?;
         let kept = accepted.sdp.lines().filter(|line| !tcp || !line.contains(" udp "));
         let answer: String = kept.map(|line| format!("{line}\r\n")).collect();
@@ -132,6 +148,7 @@ impl Viewer {
         let wait = timeout.min(until).saturating_duration_since(Instant::now());
         if let Ok(Some(datagram)) = tokio::time::timeout(wait, self.link.receive()).await {
             let is_media = datagram.first().is_some_and(|first| first & 0xc0 == 0x80);
+            self.is_answered |= datagram.first() == Some(&1);
             if !is_media || !(self.loses)(&datagram) {
                 let protocol = self.link.protocol();
                 let received = Receive::new(protocol, self.remote, self.local, &datagram).unwrap();
@@ -147,7 +164,9 @@ impl Viewer {
             match self.rtc.poll_output().unwrap() {
                 Output::Timeout(at) => return at,
                 Output::Transmit(transmit) => {
-                    self.link.send(transmit.destination, &transmit.contents).await;
+                    if !(self.holds)(&transmit.contents) {
+                        self.link.send(transmit.destination, &transmit.contents).await;
+                    }
                 }
                 Output::Event(Event::Connected) => self.connected = Some(Instant::now()),
                 Output::Event(Event::Closed) => self.closed = true,
