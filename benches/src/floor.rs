@@ -16,7 +16,8 @@ use crate::{
 };
 
 pub(crate) use fan_out::{FanOut, Sending};
-use seal::{HEADER_BYTES, Sealer, write_packet};
+pub(crate) use seal::Sealer;
+use seal::{HEADER_BYTES, write_packet};
 
 const PART: &str = "floor";
 /// A packet before it is sealed: header and payload.

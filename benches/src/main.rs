@@ -3,18 +3,23 @@
 //! Every figure of the server is put beside a floor measured in the same run, because the machine under it is
 //! shared and differs from minute to minute: ratios hold, nanoseconds do not.
 
+mod camera;
 mod clock;
 mod floor;
 mod graph;
 mod http;
 mod idle;
+mod latency;
 mod publisher;
 mod report;
 mod rtmp;
 mod server;
 mod sinks;
 mod source;
+mod timed;
 mod webrtc;
+mod webrtc_in;
+mod whip;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -47,6 +52,10 @@ enum Bench {
     Rtmp(rtmp::Options),
     /// WebRTC: the server's work for each packet of many viewers, beside the shortest way.
     Webrtc(webrtc::Options),
+    /// WebRTC in: the server's work for each packet of many publishers, beside the shortest way.
+    WebrtcIn(webrtc_in::Options),
+    /// WebRTC to WebRTC: the time that the server adds to a packet.
+    Latency(latency::Options),
     /// What the server takes when there is little to do.
     Idle(idle::Options),
     /// All of them.
@@ -85,6 +94,8 @@ fn measure(bench: &Bench, server: &server::Options, report: &mut Report) -> Resu
         Bench::Floor(options) => floor::run(options, report),
         Bench::Rtmp(options) => rtmp::run(options, server, report),
         Bench::Webrtc(options) => webrtc::run(options, server, report),
+        Bench::WebrtcIn(options) => webrtc_in::run(options, server, report),
+        Bench::Latency(options) => latency::run(options, server, report),
         Bench::Idle(options) => idle::run(options, server, report),
         Bench::All { seconds } => measure_all(*seconds, server, report),
     }
@@ -98,6 +109,8 @@ fn measure_all(seconds: u64, server: &server::Options, report: &mut Report) -> R
         idle::run(&idle::Options::lasting(seconds), server, report),
         rtmp::run(&rtmp::Options::lasting(seconds), server, report),
         webrtc::run(&webrtc::Options::lasting(seconds), server, report),
+        webrtc_in::run(&webrtc_in::Options::lasting(seconds), server, report),
+        latency::run(&latency::Options::lasting(seconds), server, report),
     ];
     results.into_iter().collect()
 }

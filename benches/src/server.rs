@@ -75,6 +75,18 @@ impl Server {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    /// The sum of a metric over all its labels.
+    pub(crate) fn metric(&self, name: &str) -> Result<f64> {
+        let answer = http::request(self.http, "GET", "/metrics", "text/plain", "")?;
+        ensure!(answer.status == 200, "/metrics answers {}", answer.status);
+        let lines = answer.body.lines().filter(|line| !line.starts_with('#'));
+        let values = lines.filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            rest.starts_with(['{', ' ']).then(|| rest.rsplit(' ').next()?.parse::<f64>().ok())?
+        });
+        Ok(values.sum())
+    }
+
     fn wait_until_ready(&mut self) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(20);
         while Instant::now() < deadline {

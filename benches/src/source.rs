@@ -29,15 +29,15 @@ const KEY_FRAME_FACTOR: usize = 5;
 const SAMPLE_RATE: u32 = 48_000;
 
 /// Constrained Baseline, level 3.1, 1280 x 720, without reordering (ITU-T H.264 §7.3.2.1).
-const SPS: &[u8] = &[0x67, 0x42, 0xc0, 0x1f, 0xda, 0x01, 0x40, 0x16, 0xe4];
-const PPS: &[u8] = &[0x68, 0xce, 0x38, 0x80];
+pub(crate) const SPS: &[u8] = &[0x67, 0x42, 0xc0, 0x1f, 0xda, 0x01, 0x40, 0x16, 0xe4];
+pub(crate) const PPS: &[u8] = &[0x68, 0xce, 0x38, 0x80];
 /// The first bytes of a slice of an IDR picture and of another one, NAL unit header included.
-const SLICE_KEY: &[u8] = &[0x65, 0x88, 0x84, 0x21, 0xa0, 0x5b, 0x7f, 0x11];
-const SLICE: &[u8] = &[0x41, 0x9a, 0x24, 0x6c, 0x43, 0x5d, 0x71, 0x93];
+pub(crate) const SLICE_KEY: &[u8] = &[0x65, 0x88, 0x84, 0x21, 0xa0, 0x5b, 0x7f, 0x11];
+pub(crate) const SLICE: &[u8] = &[0x41, 0x9a, 0x24, 0x6c, 0x43, 0x5d, 0x71, 0x93];
 
 /// What stands before a time stamp in a picture.
 const MARK: &[u8] = b"<HWB>";
-const MARK_BYTES: usize = MARK.len() + 16;
+pub(crate) const MARK_BYTES: usize = MARK.len() + 16;
 
 /// One message of the stream: what it is, when it is due, and its FLV tag body.
 pub(crate) struct Message {
@@ -191,6 +191,13 @@ fn time() -> Duration {
 
 fn mark() -> Vec<u8> {
     [MARK, format!("{:016x}", time().as_nanos()).as_bytes()].concat()
+}
+
+/// Writes the time of this call to the end of a payload, which has to be long enough.
+pub(crate) fn stamp(payload: &mut [u8]) {
+    if let Some(at) = payload.len().checked_sub(MARK_BYTES) {
+        payload[at..].copy_from_slice(&mark());
+    }
 }
 
 /// How long ago a picture was sent of which this is the payload of the last packet.

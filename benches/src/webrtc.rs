@@ -25,8 +25,10 @@ use crate::{
     source::Source,
 };
 
-use crowd::Crowd;
 use floor::Floors;
+
+pub(crate) use crowd::Crowd;
+pub(crate) use viewer::{Sight, Timing};
 
 const PART: &str = "webrtc";
 /// CPU per packet, in floors.
@@ -72,7 +74,9 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     progress.say(format!("{} viewers join", options.viewers));
     let before = process_time(server.pid())?;
     for viewer in 1..options.viewers {
-        crowd.join(viewer % SEEING == 0).with_context(|| format!("viewer {} of {}", viewer + 1, options.viewers))?;
+        crowd
+            .join(Sight::of(viewer % SEEING == 0))
+            .with_context(|| format!("viewer {} of {}", viewer + 1, options.viewers))?;
     }
     let joining = process_time(server.pid())?.saturating_sub(before);
     crowd.run(Duration::from_secs(3))?;
@@ -158,7 +162,7 @@ struct First {
 
 fn join_first(server: &Server, crowd: &mut Crowd) -> Result<First> {
     const LENGTH: Duration = Duration::from_secs(4);
-    crowd.join(true)?;
+    crowd.join(Sight::Counting)?;
     crowd.run(Duration::from_secs(2))?;
     let before = process_time(server.pid())?;
     crowd.run(LENGTH)?;

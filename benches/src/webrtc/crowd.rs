@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Result, ensure};
 use rustix::{buffer::spare_capacity, event::epoll, time::Timespec};
 
-use super::viewer::{Arrival, Common, Viewer};
+use super::viewer::{Arrival, Common, Sight, Timing, Viewer};
 use crate::publisher::STREAM;
 
 /// Time from the request to the first packet before a viewer counts as failed.
@@ -18,7 +18,7 @@ const JOIN_MAX: Duration = Duration::from_secs(10);
 const SLEEP_MAX: Duration = Duration::from_millis(5);
 
 /// All viewers.
-pub(super) struct Crowd {
+pub(crate) struct Crowd {
     server: SocketAddr,
     common: Common,
     epoll: OwnedFd,
@@ -26,7 +26,7 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    pub(super) fn new(server: SocketAddr) -> Result<Crowd> {
+    pub(crate) fn new(server: SocketAddr) -> Result<Crowd> {
         Ok(Crowd {
             server,
             common: Common::new()?,
@@ -36,8 +36,8 @@ impl Crowd {
     }
 
     /// Joins one more viewer and returns when its first packet is there.
-    pub(super) fn join(&mut self, seeing: bool) -> Result<()> {
-        let viewer = Viewer::join(&self.common, self.server, STREAM, seeing)?;
+    pub(crate) fn join(&mut self, sight: Sight) -> Result<()> {
+        let viewer = Viewer::join(&self.common, self.server, STREAM, sight)?;
         let index = self.viewers.len();
         epoll::add(&self.epoll, viewer.socket(), epoll::EventData::new_u64(index as u64), epoll::EventFlags::IN)?;
         self.viewers.push(viewer);
@@ -50,7 +50,7 @@ impl Crowd {
     }
 
     /// Lets the viewers watch for a while.
-    pub(super) fn run(&mut self, length: Duration) -> Result<()> {
+    pub(crate) fn run(&mut self, length: Duration) -> Result<()> {
         let end = Instant::now() + length;
         while Instant::now() < end {
             self.turn()?;
@@ -80,23 +80,23 @@ impl Crowd {
     }
 
     /// Counts anew from here on.
-    pub(super) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.viewers.iter_mut().for_each(Viewer::begin);
     }
 
     /// How many viewers see their media.
-    pub(super) fn seeing(&self) -> usize {
+    pub(crate) fn seeing(&self) -> usize {
         self.viewers.iter().filter(|viewer| viewer.is_seeing()).count()
     }
 
     /// How many are still connected.
-    pub(super) fn connected(&self) -> usize {
+    pub(crate) fn connected(&self) -> usize {
         let connected = self.viewers.iter().filter(|viewer| viewer.is_connected());
         connected.count()
     }
 
     /// Packets that those who see have received, and that they should have.
-    pub(super) fn counts(&self) -> (u64, u64) {
+    pub(crate) fn counts(&self) -> (u64, u64) {
         self.viewers
             .iter()
             .filter(|viewer| viewer.is_seeing())
@@ -105,19 +105,24 @@ impl Crowd {
     }
 
     /// What the first viewer received since [`Crowd::begin`].
-    pub(super) fn recorded(&self) -> Vec<Arrival> {
+    pub(crate) fn recorded(&self) -> Vec<Arrival> {
         self.viewers.first().map(|viewer| viewer.arrivals().to_vec()).unwrap_or_default()
     }
 
     /// Milliseconds from request to first packet, of all.
-    pub(super) fn join_times(&self) -> Vec<f64> {
+    pub(crate) fn join_times(&self) -> Vec<f64> {
         let times = self.viewers.iter().filter_map(Viewer::join_time);
         times.map(|time| time.as_secs_f64() * 1e3).collect()
     }
 
     /// Milliseconds from publisher to viewer, of all frames seen.
-    pub(super) fn ages(&self) -> Vec<f64> {
+    pub(crate) fn ages(&self) -> Vec<f64> {
         let ages = self.viewers.iter().flat_map(Viewer::ages);
         ages.map(|age| age.as_secs_f64() * 1e3).collect()
+    }
+
+    /// When packets arrived, of all viewers that tell.
+    pub(crate) fn timings(&self) -> Vec<Timing> {
+        self.viewers.iter().flat_map(Viewer::timings).copied().collect()
     }
 }

@@ -19,7 +19,13 @@ use str0m::{
     rtp::RtpPacket,
 };
 
-use crate::{http, sinks::drop_rtp, source};
+use crate::{
+    camera::{self, Position},
+    http,
+    sinks::drop_rtp,
+    source,
+    timed::TimedReceiver,
+};
 
 const RECEIVE_BYTES: usize = 4 << 20;
 
@@ -39,11 +45,35 @@ impl Common {
 
 /// A packet that arrived: when, in which frame, and how much of it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Arrival {
+pub(crate) struct Arrival {
     pub(super) after: Duration,
     pub(super) payload_type: u8,
     pub(super) timestamp: u32,
     pub(super) bytes: usize,
+}
+
+/// What a viewer sees of its media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// Its socket drops media.
+    Blind,
+    /// It counts packets.
+    Counting,
+    /// It counts packets and has the kernel say when they arrived.
+    Timed,
+}
+
+impl Sight {
+    pub(super) fn of(counting: bool) -> Sight {
+        if counting { Sight::Counting } else { Sight::Blind }
+    }
+}
+
+/// How old a packet of a camera was when the kernel had it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timing {
+    pub(crate) position: Position,
+    pub(crate) age: Duration,
 }
 
 /// The sequence numbers of one source.
@@ -57,10 +87,13 @@ struct Count {
 /// One viewer.
 pub(super) struct Viewer {
     rtc: Rtc,
-    socket: UdpSocket,
+    socket: Arc<UdpSocket>,
     local: SocketAddr,
     next: Instant,
-    seeing: bool,
+    sight: Sight,
+    timed: Option<TimedReceiver>,
+    /// How long the packet at hand has been in the kernel.
+    waited: Duration,
     connected: bool,
     asked: Instant,
     join_time: Option<Duration>,
@@ -68,16 +101,18 @@ pub(super) struct Viewer {
     counts: HashMap<u32, Count>,
     arrivals: Vec<Arrival>,
     ages: Vec<Duration>,
+    timings: Vec<Timing>,
 }
 
 impl Viewer {
     /// Asks for a stream.
-    pub(super) fn join(common: &Common, server: SocketAddr, stream: &str, seeing: bool) -> Result<Viewer> {
+    pub(super) fn join(common: &Common, server: SocketAddr, stream: &str, sight: Sight) -> Result<Viewer> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
             .context("no socket for a viewer: raise the limit of open files (ulimit -n)")?;
         socket.set_nonblocking(true)?;
         // Less than asked for is what the machine allows.
         let _ = SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BYTES);
+        let timed = (sight == Sight::Timed).then(|| TimedReceiver::new(&socket)).transpose()?;
         let local = socket.local_addr()?;
         let mut rtc = Rtc::builder()
             .set_crypto_provider(common.crypto.clone())
@@ -103,10 +138,12 @@ impl Viewer {
         rtc.sdp_api().accept_answer(pending, answer)?;
         let mut viewer = Viewer {
             rtc,
-            socket,
+            socket: Arc::new(socket),
             local,
             next: asked,
-            seeing,
+            sight,
+            timed,
+            waited: Duration::ZERO,
             connected: false,
             asked,
             join_time: None,
@@ -114,6 +151,7 @@ impl Viewer {
             counts: HashMap::new(),
             arrivals: Vec::new(),
             ages: Vec::new(),
+            timings: Vec::new(),
         };
         viewer.advance(Instant::now())?;
         Ok(viewer)
@@ -130,6 +168,15 @@ impl Viewer {
 
     /// Takes all datagrams that have come.
     pub(super) fn receive(&mut self) -> Result<()> {
+        if let Some(mut timed) = self.timed.take() {
+            let socket = self.socket.clone();
+            let result = timed.receive(&socket, |arrived| {
+                self.waited = arrived.since;
+                self.accept(arrived.from, arrived.bytes)
+            });
+            self.timed = Some(timed);
+            return result;
+        }
         let mut buffer = [0; 2_048];
         loop {
             let (length, from) = match self.socket.recv_from(&mut buffer) {
@@ -137,12 +184,16 @@ impl Viewer {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error.into()),
             };
-            let Ok(datagram) = Receive::new(Protocol::Udp, from, self.local, &buffer[..length]) else {
-                continue;
-            };
-            self.rtc.handle_input(Input::Receive(Instant::now(), datagram))?;
-            self.poll()?;
+            self.accept(from, &buffer[..length])?;
         }
+    }
+
+    fn accept(&mut self, from: SocketAddr, bytes: &[u8]) -> Result<()> {
+        let Ok(datagram) = Receive::new(Protocol::Udp, from, self.local, bytes) else {
+            return Ok(());
+        };
+        self.rtc.handle_input(Input::Receive(Instant::now(), datagram))?;
+        self.poll()
     }
 
     /// Lets time pass.
@@ -173,7 +224,7 @@ impl Viewer {
     fn take(&mut self, packet: &RtpPacket) -> Result<()> {
         if self.join_time.is_none() {
             self.join_time = Some(self.asked.elapsed());
-            if !self.seeing {
+            if self.sight == Sight::Blind {
                 drop_rtp(&self.socket)?;
             }
         }
@@ -193,7 +244,13 @@ impl Viewer {
             timestamp: packet.header.timestamp,
             bytes: packet.payload.len(),
         });
-        self.ages.extend(source::age(&packet.payload));
+        let age = source::age(&packet.payload);
+        self.ages.extend(age);
+        if self.sight == Sight::Timed {
+            let position = camera::position(&packet.payload, packet.header.marker);
+            let age = age.and_then(|age| age.checked_sub(self.waited));
+            self.timings.extend(age.map(|age| Timing { position, age }));
+        }
         Ok(())
     }
 
@@ -203,6 +260,7 @@ impl Viewer {
         self.counts.clear();
         self.arrivals.clear();
         self.ages.clear();
+        self.timings.clear();
     }
 
     /// Packets received, and those that should have been.
@@ -221,6 +279,11 @@ impl Viewer {
         self.ages.iter().copied()
     }
 
+    /// When packets arrived, if it was to tell.
+    pub(super) fn timings(&self) -> &[Timing] {
+        &self.timings
+    }
+
     /// Time from the request to the first packet.
     pub(super) fn join_time(&self) -> Option<Duration> {
         self.join_time
@@ -228,7 +291,7 @@ impl Viewer {
 
     /// Whether its socket lets media through.
     pub(super) fn is_seeing(&self) -> bool {
-        self.seeing
+        self.sight != Sight::Blind
     }
 
     pub(super) fn is_connected(&self) -> bool {

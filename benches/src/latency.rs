@@ -1,0 +1,149 @@
+//! WebRTC to WebRTC: the time that the server adds to a packet on its way from a publisher to many viewers.
+//!
+//! The publisher writes into each payload when it hands it over; of some viewers the kernel says when it arrived, on
+//! the same machine and clock. The floor is the same packets sent straight to a socket, twice.
+
+mod busy;
+mod floor;
+
+use std::{thread, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use crate::{
+    camera::{Camera, Position},
+    clock::process_time,
+    publisher::STREAM,
+    report::{Progress, Report, percentile},
+    server::{self, Server},
+    webrtc::{Crowd, Sight, Timing},
+    whip::Studio,
+};
+
+use busy::Busy;
+
+const PART: &str = "latency";
+/// Milliseconds that the server may add.
+const BAR_P50_MS: f64 = 1.0;
+const BAR_P99_MS: f64 = 5.0;
+/// One viewer in so many tells when its packets arrive.
+const TIMED: usize = 20;
+
+/// Options of `latency`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Options {
+    /// Viewers.
+    #[arg(long, default_value_t = 200)]
+    viewers: usize,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 15)]
+    seconds: u64,
+    /// Kilobits in a second of the video.
+    #[arg(long, default_value_t = 2_000)]
+    kilobits: usize,
+    /// Milliseconds over which the publisher spreads the packets of a picture.
+    #[arg(long, default_value_t = 0)]
+    spread_ms: u64,
+}
+
+impl Options {
+    /// What `all` runs.
+    pub(crate) fn lasting(seconds: u64) -> Options {
+        Options { viewers: 200, seconds, kilobits: 2_000, spread_ms: 0 }
+    }
+
+    fn camera(&self) -> Camera {
+        Camera::new(self.kilobits * 1_000, Duration::ZERO, Duration::from_millis(self.spread_ms))
+    }
+
+    fn length(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+}
+
+/// Measures the floor and the server, with nothing else running and with all cores busy.
+pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Report) -> Result<()> {
+    let progress = Progress::new(PART, 4);
+    let server = Server::start(server, 0)?;
+    let mut studio = Studio::start(server.http, vec![(STREAM.to_owned(), options.camera())])?;
+    let mut crowd = Crowd::new(server.http)?;
+    thread::sleep(Duration::from_millis(500));
+    progress.say(format!("{} viewers join", options.viewers));
+    for viewer in 0..options.viewers {
+        let sight = if viewer % TIMED == 0 { Sight::Timed } else { Sight::Blind };
+        crowd.join(sight).with_context(|| server.log())?;
+    }
+    crowd.run(Duration::from_secs(3))?;
+    let mut seen = Vec::new();
+    for is_busy in [false, true] {
+        let _busy = is_busy.then(Busy::start).transpose()?;
+        progress.say(if is_busy { "busy cores" } else { "idle cores" });
+        seen.push(watch(options, &server, &mut crowd, &mut studio)?);
+        progress.step();
+    }
+    drop((crowd, studio, server));
+    progress.say("the shortest way");
+    for (is_busy, seen) in [false, true].into_iter().zip(seen) {
+        let _busy = is_busy.then(Busy::start).transpose()?;
+        let hops = floor::measure(options.camera())?;
+        progress.step();
+        tell(options, report, is_busy, &seen, hops);
+    }
+    Ok(())
+}
+
+struct Watched {
+    time: Duration,
+    delivered: f64,
+    timings: Vec<Timing>,
+}
+
+fn watch(options: &Options, server: &Server, crowd: &mut Crowd, studio: &mut Studio) -> Result<Watched> {
+    crowd.begin();
+    let (before, sent) = (process_time(server.pid())?, server.metric("headwater_webrtc_packets_total")?);
+    crowd.run(options.length())?;
+    let time = process_time(server.pid())?.saturating_sub(before);
+    let delivered = server.metric("headwater_webrtc_packets_total")? - sent;
+    studio.check()?;
+    let timings = crowd.timings();
+    ensure!(!timings.is_empty() && delivered > 0.0, "the viewers receive nothing: {}", server.log());
+    Ok(Watched { time, delivered, timings })
+}
+
+fn tell(options: &Options, report: &mut Report, busy: bool, seen: &Watched, mut hops: Vec<f64>) {
+    let load = if busy { ", all cores busy" } else { "" };
+    let spread =
+        if options.spread_ms > 0 { format!(", pictures spread over {} ms", options.spread_ms) } else { String::new() };
+    let label = format!("{} viewers{spread}{load}", options.viewers);
+    let hop = percentile(&mut hops, 0.5);
+    let figure = |report: &mut Report, what: &str, value, unit| {
+        report.figure(PART, format!("{label}: {what}"), value, unit);
+    };
+    figure(report, "floor, two hops without a server, p50", 2.0 * hop, "ms");
+    figure(report, "floor, two hops without a server, p99", 2.0 * percentile(&mut hops, 0.99), "ms");
+    for (what, wanted) in [
+        ("first packet of a picture", Some(Position::First)),
+        ("last packet of a picture", Some(Position::Last)),
+        ("sound", Some(Position::Whole)),
+        ("all packets", None),
+    ] {
+        let chosen = seen.timings.iter().filter(|timing| wanted.is_none_or(|wanted| timing.position == wanted));
+        let mut ages: Vec<f64> = chosen.map(|timing| timing.age.as_secs_f64() * 1e3).collect();
+        for (name, share) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("longest", 1.0)] {
+            figure(report, &format!("{what}, {name}"), percentile(&mut ages, share), "ms");
+        }
+        if wanted.is_some() {
+            continue;
+        }
+        for (name, share, bar) in [("p50", 0.5, BAR_P50_MS), ("p99", 0.99, BAR_P99_MS)] {
+            let (what, added) = (format!("added by the server, {name}"), percentile(&mut ages, share) - 2.0 * hop);
+            match busy {
+                false => report.barred(PART, format!("{label}: {what}"), added, "ms", bar),
+                true => figure(report, &what, added, "ms"),
+            }
+        }
+    }
+    let each = seen.time.as_nanos() as f64 / seen.delivered;
+    figure(report, "server, for each packet delivered", each, "ns");
+}
