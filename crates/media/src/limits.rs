@@ -127,6 +127,8 @@ limits! {
     WEBRTC_RENDITIONS = 8, "renditions", "Simulcast renditions of one track.";
     WEBRTC_MEDIA_MS = 10_000, "milliseconds", "Time from the connection of a WebRTC publisher to its first media.";
     WEBRTC_PUBLISHER_SILENCE_MS = 10_000, "milliseconds", "Silence of a WebRTC publisher before its session ends and its stream waits for it to come back.";
+    WEBRTC_PUBLISHER_YIELD_MS = 2_000, "milliseconds", "Silence of a WebRTC publisher after which whoever publishes under its name takes its stream over.";
+    WEBRTC_RIVALS = 16, "publishers", "Publishers that wait at a time to learn whether the one that has their name is gone.";
     WEBRTC_DATAGRAM_BYTES = 1_500, "bytes", "One datagram, or one framed packet of ICE-TCP.";
     WEBRTC_PATHS = 16, "addresses", "Addresses from which one WebRTC peer may have proved itself at a time.";
     WEBRTC_SEND_QUEUE_BYTES = 4 << 20, "bytes", "Datagrams of one shard that wait while its socket's buffer is full.";

@@ -23,6 +23,7 @@
 mod address;
 mod endpoint;
 mod layer;
+mod name;
 mod reply;
 mod request;
 mod resource;

@@ -14,6 +14,7 @@ use http::StatusCode;
 use crate::{
     endpoint::{Asked, Endpoint},
     layer,
+    name,
     reply::{Refusal, share},
     request::{address, bearer, offer, peer, read, refuse_offer, remote},
 };
@@ -65,7 +66,7 @@ impl Whip {
         let fragment = offer.ice_fragment().to_owned();
         let peer = peer(remote, &headers);
         let session = peer.session.clone();
-        let publication = self.hub.publish(stream.clone(), peer).map_err(refuse_name)?;
+        let publication = name::take(&self.hub, &self.webrtc, &stream, peer).await.map_err(refuse_name)?;
         let accepted = self.webrtc.publish(offer, publication, self.options.clone(), address(remote)).await;
         let accepted = accepted.map_err(refuse_publish)?;
         tracing::info!(%stream, session, remote = remote.map(tracing::field::display), "a WHIP session begins");

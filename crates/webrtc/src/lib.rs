@@ -20,6 +20,7 @@ mod framing;
 pub mod fuzzing;
 mod participant;
 mod publisher;
+mod publishers;
 mod rewrite;
 mod rtc;
 mod sdp;

@@ -8,6 +8,7 @@ mod lanes;
 mod numbers;
 mod options;
 mod paths;
+mod rivals;
 mod selector;
 mod source;
 mod strangers;
@@ -22,10 +23,11 @@ use std::{
 use headwater_graph::{Bell, Publication};
 use headwater_media::limits;
 use headwater_net::Permit;
+use tokio::sync::oneshot;
 
 use crate::{egress::Remote, sdp::IceCredentials, session::Ended, viewer::Surroundings};
 
-use self::{paths::Paths, selector::Selector, source::Source};
+use self::{paths::Paths, rivals::Rivals, selector::Selector, source::Source};
 
 pub(crate) use agreed::{Agreed, Section};
 pub(crate) use ingress::{Ingress, Notice};
@@ -54,6 +56,7 @@ pub(crate) struct Publisher {
     pending: Option<Permit>,
     received: Arc<ReceivedCounters>,
     notices: Vec<Notice>,
+    rivals: Rivals,
 }
 
 /// Whether viewers may come.
@@ -94,6 +97,7 @@ impl Publisher {
             pending: Some(pending),
             received: Arc::default(),
             notices: Vec::new(),
+            rivals: Rivals::default(),
         }
     }
 
@@ -142,6 +146,7 @@ impl Publisher {
         around: &mut Surroundings<'_>,
     ) -> Result<Instant, Ended> {
         self.heard = around.now;
+        self.rivals.refuse();
         self.ingress.receive(from, datagram, around.now).map_err(failed)?;
         self.drain(around)
     }
@@ -176,7 +181,15 @@ impl Publisher {
             limits::WEBRTC_PUBLISHER_SILENCE_MS.hit();
             return Err(Ended::Silent);
         }
+        if self.rivals.due(self.heard).is_some_and(|due| now >= due) && self.rivals.wait() {
+            return Err(Ended::Replaced);
+        }
         Ok(())
+    }
+
+    /// Another wants the name: it is told whether this publisher is gone, as soon as that is clear.
+    pub(crate) fn challenge(&mut self, rival: oneshot::Sender<bool>, now: Instant) {
+        self.rivals.add(rival, now);
     }
 
     fn silence_ends(&self) -> Instant {
@@ -240,7 +253,8 @@ impl Publisher {
         };
         let silence = self.is_connected().then(|| self.silence_ends());
         let wishes = self.sources.iter().filter_map(Source::due);
-        wishes.chain(readiness).chain(silence).chain(self.ceiling_due).fold(next, Instant::min)
+        let rivals = self.rivals.due(self.heard);
+        wishes.chain(readiness).chain(silence).chain(rivals).chain(self.ceiling_due).fold(next, Instant::min)
     }
 
     /// Begins ICE anew under other credentials.
@@ -260,13 +274,14 @@ impl Publisher {
 
     /// Leaves the stream: ended at once if that was asked for, else left to whoever comes back in time.
     pub(crate) fn leave(self, ended: &Ended) {
-        let Publisher { publication, sources, selectors, .. } = self;
+        let Publisher { publication, sources, selectors, rivals, .. } = self;
         drop((sources, selectors));
         match ended {
             Ended::Deleted => publication.end("the publisher has ended it"),
             Ended::Stream(reason) => publication.end(reason),
             _ => drop(publication),
         }
+        rivals.admit();
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use headwater_graph::{Publication, Subscription};
-use headwater_media::limits;
+use headwater_media::{StreamName, limits};
 use headwater_net::{Quota, Shard};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     Config, Offer, PublishError, PublishOptions, ShardStatistics, StartError, ViewError,
     egress::Common,
+    publishers::Publishers,
     session::Accepted,
     shard::{self, Command, Plan, PublishRequest, ViewRequest},
     statistics::Counters,
@@ -31,6 +32,7 @@ pub struct WebRtc(Arc<Inner>);
 struct Inner {
     shards: Vec<Handle>,
     pending: Quota,
+    publishers: Publishers,
     threads: Mutex<Vec<Shard>>,
 }
 
@@ -58,7 +60,8 @@ impl WebRtc {
             threads.push(thread);
         }
         let pending = Quota::new(&limits::WEBRTC_PENDING, &limits::WEBRTC_PENDING_PER_ADDRESS);
-        Ok(WebRtc(Arc::new(Inner { shards, pending, threads: Mutex::new(threads) })))
+        let publishers = Publishers::default();
+        Ok(WebRtc(Arc::new(Inner { shards, pending, publishers, threads: Mutex::new(threads) })))
     }
 
     /// The address of each shard, for UDP and TCP.
@@ -97,10 +100,24 @@ impl WebRtc {
         let pending = self.0.pending.admit(peer).map_err(PublishError::Pending)?;
         let shard = self.emptiest().ok_or(PublishError::Stopping)?;
         let (answer, answered) = oneshot::channel();
+        let name = publication.stream().name().clone();
         let request = PublishRequest { offer, publication, options, pending, answer };
         let command = Command::Publish(Box::new(request));
         shard.commands.send(command).await.map_err(|_| PublishError::Stopping)?;
-        answered.await.map_err(|_| PublishError::Stopping)?
+        let accepted = answered.await.map_err(|_| PublishError::Stopping)??;
+        self.0.publishers.add(name, accepted.session.clone());
+        Ok(accepted)
+    }
+
+    /// Has the publisher of a name make way for another, if nothing has been heard of it for
+    /// `WEBRTC_PUBLISHER_YIELD_MS`: its stream then waits for whoever takes the name, and its viewers stay. Says
+    /// whether it did; not so if it is heard, or if the name's publisher has not come over WebRTC. Takes as long as
+    /// it takes to know.
+    pub async fn make_way(&self, name: &StreamName) -> bool {
+        match self.0.publishers.find(name) {
+            Some(session) => session.make_way().await,
+            None => false,
+        }
     }
 
     fn emptiest(&self) -> Option<&Handle> {

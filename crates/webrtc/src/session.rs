@@ -18,6 +18,10 @@ pub enum Ended {
     NeverConnected,
     /// Nothing was heard of the peer for too long.
     Silent,
+    /// Nothing was heard of the publisher for a while, and another came for its name.
+    Replaced,
+    /// Signalling has lost the peer; a publisher may come back.
+    Abandoned,
     /// The stream ended, or someone ended this session.
     Stream(String),
     /// The publisher connected and sent no media in time.
@@ -37,6 +41,8 @@ impl fmt::Display for Ended {
             Ended::PeerLeft => f.write_str("closed by the peer"),
             Ended::NeverConnected => f.write_str("the peer did not connect in time"),
             Ended::Silent => f.write_str("the peer has gone silent"),
+            Ended::Replaced => f.write_str("the publisher has gone silent, and another has come in its place"),
+            Ended::Abandoned => f.write_str("the peer's signalling connection is lost"),
             Ended::NoMedia => f.write_str("the publisher has sent no media"),
             Ended::Stream(reason) => f.write_str(reason),
             Ended::Failed(reason) => write!(f, "the transport failed: {reason}"),
@@ -153,10 +159,36 @@ impl Session {
         let _ = self.commands.send(Command::Choose { place: self.place, choice }).await;
     }
 
-    /// Ends it.
+    /// Ends it. A publisher's stream ends with it.
     pub async fn end(&self) {
+        self.end_as(Ended::Deleted).await;
+    }
+
+    /// Ends it because its peer cannot be spoken to any more. A publisher's stream waits for its grace time.
+    pub async fn abandon(&self) {
+        self.end_as(Ended::Abandoned).await;
+    }
+
+    async fn end_as(&self, ended: Ended) {
         // A shard that is gone has no sessions either.
-        let _ = self.commands.send(Command::End { place: self.place }).await;
+        let _ = self.commands.send(Command::End { place: self.place, ended }).await;
+    }
+
+    /// Has a publisher that has vanished make way for another: it ends as soon as nothing has been heard of it for
+    /// `WEBRTC_PUBLISHER_YIELD_MS`, and its stream waits for the other. Says whether it is over; it is not if the
+    /// publisher shows a sign of life.
+    pub(crate) async fn make_way(&self) -> bool {
+        let (answer, answered) = oneshot::channel();
+        // Who is not there any more has made way.
+        match self.commands.send(Command::MakeWay { place: self.place, answer }).await {
+            Ok(()) => answered.await.unwrap_or(true),
+            Err(_) => true,
+        }
+    }
+
+    /// Whether both are handles on one session.
+    pub(crate) fn is_same(&self, other: &Session) -> bool {
+        self.place == other.place && self.commands.same_channel(&other.commands)
     }
 
     /// What has come in so far; all zero for a viewer.

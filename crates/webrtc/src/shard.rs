@@ -56,8 +56,10 @@ pub(crate) enum Command {
     Restart { place: Place, fragment: Box<Fragment>, answer: oneshot::Sender<String> },
     /// Give a viewer another rendition.
     Choose { place: Place, choice: RenditionChoice },
+    /// Have a publisher end if it has vanished, for another that wants its name; say whether it did.
+    MakeWay { place: Place, answer: oneshot::Sender<bool> },
     /// End a session.
-    End { place: Place },
+    End { place: Place, ended: Ended },
     /// End all sessions and then the shard.
     Stop,
 }
@@ -269,7 +271,8 @@ impl Shard {
                     }
                 }
                 Command::Choose { place, choice } => self.core.borrow_mut().choose(place, choice, now()),
-                Command::End { place } => self.core.borrow_mut().end(place, Ended::Deleted, now()),
+                Command::MakeWay { place, answer } => self.core.borrow_mut().make_way(place, answer, now()),
+                Command::End { place, ended } => self.core.borrow_mut().end(place, ended, now()),
                 Command::Stop => break,
             }
         }

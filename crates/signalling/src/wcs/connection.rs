@@ -24,6 +24,7 @@ use tokio_tungstenite::{
 use super::{
     Wcs,
     directory::Line,
+    job::Stop,
     session::{Client, Session},
     wire::{Reply, Request},
 };
@@ -35,8 +36,12 @@ const CLOSE_TIME: Duration = Duration::from_secs(2);
 
 /// Why a connection is over.
 enum End {
-    /// The peer closed it, or vanished.
+    /// The peer closed it on purpose.
+    Left,
+    /// The peer went away, or vanished.
     Gone,
+    /// Nothing was heard of the peer for too long.
+    Silent,
     /// The peer broke a rule.
     Broke(CloseCode, &'static str),
     /// The server stops.
@@ -53,15 +58,20 @@ pub(super) async fn converse(wcs: Wcs, mut socket: Socket, client: Arc<Client>) 
     tracing::debug!(session = %client.id, remote = client.remote(), "a session begins");
     let end = talk(&wcs, &mut session, &mut socket, &mut waiting).await;
     let (code, reason) = match end {
-        End::Gone => (CloseCode::Normal, "closed by the client"),
+        End::Left | End::Gone => (CloseCode::Normal, "closed by the client"),
+        End::Silent => (CloseCode::Policy, "nothing was heard for too long, not even an answer to a ping"),
         End::Broke(code, reason) => (code, reason),
         End::Dismissed => (CloseCode::Normal, "Stopped by rest /terminate"),
         End::Stopping => (CloseCode::Away, "the server is stopping"),
     };
     tracing::debug!(session = %client.id, reason, "a session ends");
-    if matches!(end, End::Gone) {
+    let stop = match end {
+        End::Gone | End::Silent => Stop::Lost,
+        _ => Stop::Disconnect,
+    };
+    if matches!(end, End::Left | End::Gone) {
         drop(waiting);
-        return session.end().await;
+        return session.end(stop).await;
     }
     // What was said to the client before this must still reach it.
     let farewell = async {
@@ -72,7 +82,7 @@ pub(super) async fn converse(wcs: Wcs, mut socket: Socket, client: Arc<Client>) 
     };
     let _ = timeout(CLOSE_TIME, farewell).await;
     drop(waiting);
-    session.end().await;
+    session.end(stop).await;
 }
 
 async fn talk(wcs: &Wcs, session: &mut Session, socket: &mut Socket, waiting: &mut mpsc::Receiver<Reply>) -> End {
@@ -131,7 +141,7 @@ fn note(line: &Line, client: &Client, direction: &str, text: &str) {
 fn overdue(session: &Session) -> End {
     if session.is_established() {
         limits::WCS_SILENCE_MS.hit();
-        return End::Broke(CloseCode::Policy, "nothing was heard for too long, not even an answer to a ping");
+        return End::Silent;
     }
     limits::WCS_CONNECT_MS.hit();
     End::Broke(CloseCode::Policy, "the message connection did not come in time")
@@ -162,7 +172,7 @@ fn hear(
     wcs.0.counters.messages.fetch_add(1, Relaxed);
     let text = match &message {
         Message::Text(text) => text.as_str(),
-        Message::Close(_) => return Err(End::Gone),
+        Message::Close(frame) => return Err(closed(frame.as_ref())),
         Message::Binary(_) => return Err(End::Broke(CloseCode::Unsupported, "only text is spoken here")),
         // Pings are answered below; a pong is a sign of life, as all else.
         _ => return Ok(()),
@@ -180,6 +190,14 @@ fn hear(
         return Err(End::Broke(CloseCode::Policy, "the answers are not taken"));
     }
     Ok(())
+}
+
+/// A page that calls `close` says no code or 1000; one that is closed or reloaded says 1001 (RFC 6455 §7.4.1).
+fn closed(frame: Option<&CloseFrame>) -> End {
+    match frame.map(|frame| frame.code) {
+        None | Some(CloseCode::Normal | CloseCode::Status) => End::Left,
+        Some(_) => End::Gone,
+    }
 }
 
 /// Counts the messages of a second.

@@ -23,8 +23,10 @@ use super::{
 pub(super) enum Stop {
     /// The client said so.
     User,
-    /// The client has gone.
+    /// The client's connection has been closed, by itself or by this side.
     Disconnect,
+    /// The client's connection is lost; it may come back.
+    Lost,
 }
 
 /// One stream that a client publishes or plays.
@@ -130,14 +132,14 @@ impl Job {
     pub(super) async fn stopped(&self) -> Stop {
         let mut stopped = self.stopped.clone();
         let found = stopped.wait_for(Option::is_some).await.map(|stop| *stop);
-        found.ok().flatten().unwrap_or(Stop::Disconnect)
+        found.ok().flatten().unwrap_or(Stop::Lost)
     }
 
     /// What it is called when a client stops a stream itself.
     pub(super) fn stopped_outcome(&self, stop: Stop) -> Outcome {
         let info = match stop {
             Stop::User => Info::ByUser,
-            Stop::Disconnect => Info::ByDisconnect,
+            Stop::Disconnect | Stop::Lost => Info::ByDisconnect,
         };
         let status = if self.published { Status::Unpublished } else { Status::Stopped };
         Outcome { status, info, reason: None }
@@ -150,7 +152,7 @@ impl Job {
             // A client closes its side together with saying that it stops; which of both comes first is chance.
             Ended::Deleted | Ended::PeerLeft => self.stopped_outcome(Stop::User),
             Ended::NeverConnected => Outcome::failed(Info::IceTimeout, reason),
-            Ended::Silent => Outcome::failed(Info::IceKeepAlive, reason),
+            Ended::Silent | Ended::Replaced => Outcome::failed(Info::IceKeepAlive, reason),
             Ended::Stream(told) if told == TERMINATED => Outcome::failed(Info::ByRest, reason),
             Ended::Stream(_) if self.published => Outcome::failed(Info::Shutdown, reason),
             Ended::Stream(_) => Outcome::failed(Info::ByPublisher, reason),

@@ -1,10 +1,12 @@
 //! A client that publishes a stream.
 
-use headwater_graph::{Publication, PublishError};
+use headwater_graph::PublishError;
 use headwater_webrtc::{Offer, PublishError as MediaError, PublishOptions};
 
+use crate::name;
+
 use super::{
-    job::{Held, Job, Outcome, pending},
+    job::{Held, Job, Outcome, Stop, pending},
     wire::{Info, Status},
 };
 
@@ -24,7 +26,11 @@ struct Publishing {
 
 async fn begin(job: &Job) -> Result<Publishing, Outcome> {
     let offer = Offer::parse(&job.request.sdp).map_err(|error| Outcome::failed(Info::NotAdded, error))?;
-    let publication: Publication = job.wcs.0.hub.publish(job.name.clone(), job.peer()).map_err(refuse_name)?;
+    let publication = tokio::select! {
+        publication = name::take(&job.wcs.0.hub, &job.wcs.0.webrtc, &job.name, job.peer()) => publication,
+        stop = job.stopped() => return Err(job.stopped_outcome(stop)),
+    };
+    let publication = publication.map_err(refuse_name)?;
     job.place.begin();
     job.tell_status(Status::Pending).await;
     let accepted = job.wcs.0.webrtc.publish(offer, publication, options(job), job.client.address()).await;
@@ -67,7 +73,7 @@ impl Publishing {
             tokio::select! {
                 ended = self.held.session().ended() => return job.ended_outcome(&ended),
                 stop = job.stopped() => {
-                    self.stop().await;
+                    self.stop(stop).await;
                     return job.stopped_outcome(stop);
                 }
                 event = events.recv() => job.pass_on(event),
@@ -81,9 +87,12 @@ impl Publishing {
         }
     }
 
-    /// Ends the stream.
-    async fn stop(&self) {
-        self.held.session().end().await;
+    /// Ends the stream, or leaves it to its client to come back.
+    async fn stop(&self, stop: Stop) {
+        match stop {
+            Stop::User | Stop::Disconnect => self.held.session().end().await,
+            Stop::Lost => self.held.session().abandon().await,
+        }
         // A new publisher of the same name must not meet the old one.
         self.held.session().ended().await;
     }

@@ -115,10 +115,10 @@ impl Session {
     }
 
     /// Ends all streams and waits for them.
-    pub(super) async fn end(mut self) {
+    pub(super) async fn end(mut self, stop: Stop) {
         self.present = None;
         for stream in self.streams.values() {
-            stream.stop.send_replace(Some(Stop::Disconnect));
+            stream.stop.send_replace(Some(stop));
         }
         while self.tasks.join_next().await.is_some() {}
     }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use headwater_graph::{Bell, Publication};
 use headwater_media::{Codec, limits};
 use headwater_net::Permit;
+use tokio::sync::oneshot;
 
 use crate::{
     Offer, PublishOptions,
@@ -12,7 +13,7 @@ use crate::{
     participant::Participant,
     publisher::{Agreed, Ingress, Publisher, Section},
     sdp::{self, BitrateRange, Decision, Kind, Local, MediaSection, extension},
-    session::{Accepted, Session},
+    session::{Accepted, Place, Session},
 };
 
 use super::core::Core;
@@ -69,6 +70,16 @@ impl Core {
         self.with(place.index, now, |participant, around| Some(participant.run(around)));
         let session = Session { commands, place, stage, received: Some(received) };
         Ok(Published { accepted: Accepted { sdp: answer.into(), session }, bell })
+    }
+
+    /// Has a publisher end if it has vanished, for another that wants its name.
+    pub(super) fn make_way(&mut self, place: Place, answer: oneshot::Sender<bool>, now: Instant) {
+        let seat = self.seats.get_mut(place.index).filter(|seat| seat.serial == place.serial);
+        let Some(Participant::Publisher(publisher)) = seat.map(|seat| &mut seat.participant) else {
+            return;
+        };
+        publisher.challenge(answer, now);
+        self.wake(place, now);
     }
 }
 

@@ -8,7 +8,13 @@ use headwater_media::{ClockRate, Codec, Format, Packet, StreamName, TrackParamet
 use headwater_net::TokioEnvironment;
 
 use super::*;
-use crate::{participant::Participant, sdp::tests::CHROMIUM, viewer::Surroundings};
+use crate::{
+    egress::{Carrier, Remote},
+    participant::Participant,
+    sdp::tests::CHROMIUM,
+    session::Session,
+    viewer::Surroundings,
+};
 
 struct Scene {
     shard: Shard,
@@ -160,16 +166,73 @@ async fn the_quota_of_pending_sessions_is_kept() {
     assert!(scene.quota.admit(peer).is_ok());
 }
 
+impl Scene {
+    /// A publisher of another stream.
+    fn publish(&self, name: &StreamName) -> Session {
+        let publication = self.hub.publish(name.clone(), Peer::new("WebRTC", "publisher")).unwrap();
+        let pending = self.quota.admit("192.0.2.9".parse().unwrap()).unwrap();
+        let offer = Offer::parse(&CHROMIUM.replace("a=recvonly", "a=sendonly")).unwrap();
+        let options = PublishOptions::default();
+        let published = self.shard.core.borrow_mut().publish(offer, publication, &options, pending, self.start);
+        published.unwrap().accepted.session
+    }
+
+    /// Another wants the name of a publisher.
+    fn challenge(&self, session: &Session, after: Duration) -> oneshot::Receiver<bool> {
+        let (answer, answered) = oneshot::channel();
+        self.shard.core.borrow_mut().make_way(session.place, answer, self.start + after);
+        answered
+    }
+}
+
+#[tokio::test]
+async fn a_publisher_that_is_heard_keeps_its_name_and_one_that_is_not_makes_way() {
+    let scene = scene();
+    let other = StreamName::new("other").unwrap();
+    let session = scene.publish(&other);
+    let mut refused = scene.challenge(&session, Duration::from_millis(500));
+    let heard = Duration::from_secs(1);
+    let remote = Remote { carrier: Carrier::Udp, address: "192.0.2.9:5000".parse().unwrap() };
+    let index = session.place.index;
+    scene.pass(heard);
+    assert!(refused.try_recv().is_err(), "it is not clear yet");
+    scene
+        .shard
+        .core
+        .borrow_mut()
+        .with(index, scene.start + heard, |publisher, around| Some(publisher.receive(remote, &[0x80, 0], around)));
+    assert_eq!(refused.try_recv(), Ok(false));
+
+    let limit = heard + limits::WEBRTC_PUBLISHER_YIELD_MS.get_duration();
+    let mut gone = scene.challenge(&session, limit - Duration::from_secs(1));
+    drop(gone);
+    scene.pass(limit);
+    assert_eq!(session.has_ended(), None, "whoever wanted the name has gone");
+    let mut admitted = scene.challenge(&session, limit);
+    scene.pass(limit + Duration::from_millis(99));
+    assert!(admitted.try_recv().is_err(), "a busy server first looks at what it has received");
+    scene.pass(limit + Duration::from_millis(100));
+    assert_eq!((session.has_ended(), admitted.try_recv()), (Some(Ended::Replaced), Ok(true)));
+    assert!(scene.hub.publish(other, Peer::new("WebRTC", "rival")).is_ok());
+    gone = scene.challenge(&session, limit);
+    assert!(gone.try_recv().is_err() && scene.is_clean());
+}
+
+#[tokio::test]
+async fn no_more_wait_for_a_name_than_may() {
+    let scene = scene();
+    let session = scene.publish(&StreamName::new("other").unwrap());
+    let wait = || scene.challenge(&session, Duration::ZERO);
+    let mut waiting: Vec<_> = (0..limits::WEBRTC_RIVALS.get()).map(|_| wait()).collect();
+    assert_eq!(wait().try_recv(), Ok(false));
+    assert!(waiting.iter_mut().all(|rival| rival.try_recv().is_err()));
+}
+
 #[tokio::test]
 async fn a_publisher_that_never_connects_is_forgotten_with_its_stream() {
     let scene = scene();
     let other = StreamName::new("other").unwrap();
-    let publication = scene.hub.publish(other.clone(), Peer::new("WebRTC", "publisher")).unwrap();
-    let pending = scene.quota.admit("192.0.2.9".parse().unwrap()).unwrap();
-    let offer = Offer::parse(&CHROMIUM.replace("a=recvonly", "a=sendonly")).unwrap();
-    let options = PublishOptions::default();
-    let published = scene.shard.core.borrow_mut().publish(offer, publication, &options, pending, scene.start);
-    let session = published.unwrap().accepted.session;
+    let session = scene.publish(&other);
     assert!(scene.hub.find(&other).is_some(), "the name is taken");
     let limit = limits::WEBRTC_FIRST_CHECK_MS.get_duration();
     scene.pass(limit - Duration::from_millis(1));
