@@ -90,3 +90,43 @@ async fn a_client_that_answers_pings_stays_and_one_that_does_not_is_closed() {
     limits::WCS_PING_MS.set(limits::WCS_PING_MS.default);
     limits::WCS_SILENCE_MS.set(limits::WCS_SILENCE_MS.default);
 }
+
+/// Numbers that no field holds, names that are said twice, and text where a number belongs.
+#[tokio::test(flavor = "multi_thread")]
+async fn attack_h8_numbers_and_names_of_any_kind_do_no_harm() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    let digits = "9".repeat(20_000);
+    let numbers = [
+        "1e999",
+        "-1e999",
+        "1e-999",
+        "18446744073709551616",
+        "-9223372036854775809",
+        "-1",
+        "0.5",
+        "\"12\"",
+        "\"x\"",
+        "null",
+        "[]",
+        "{}",
+        "true",
+        &digits,
+    ];
+    for number in numbers {
+        for field in ["width", "height", "bitrate", "quality", "minBitrate", "maxBitrate", "mediaSessionId", "name"] {
+            let message = format!(
+                r#"{{"message":"playStream","message":"playStream","data":[{{"{field}":{number},"{field}":{number}}}]}}"#
+            );
+            client.send(&message).await;
+            // Refused as a message or as a stream; either way in words.
+            let (_, told) = client.hear().await;
+            assert!(told[0]["info"].as_str().is_some_and(|info| !info.is_empty()), "{field} {number:.20}: {told}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    client.say("sendData", json!({ "operationId": "1" })).await;
+    client.hear_of("DataStatusEvent").await;
+    server.scene.ask(http::Method::GET, "/live/cam.1/whep", &[], "").await;
+    assert_eq!(server.wcs.statistics().streams, 0);
+}

@@ -63,6 +63,27 @@ async fn only_a_whole_handshake_is_one() {
     }
 }
 
+/// Whoever may send compressed messages may send bombs.
+#[tokio::test(flavor = "multi_thread")]
+async fn attack_h7_compression_is_not_agreed_on() {
+    let server = Server::start().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                   Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = vec![0; 1_024];
+    let length = stream.read(&mut head).await.unwrap();
+    let head = String::from_utf8_lossy(&head[..length]).to_lowercase();
+    assert!(head.starts_with("http/1.1 101 ") && !head.contains("extensions"), "{head}");
+    // A message that says it is compressed breaks the protocol (RFC 6455 §5.2).
+    stream.write_all(&[0xc1, 0x81, 0, 0, 0, 0, b'x']).await.unwrap();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.starts_with(&[0x88]) && rest.get(2..4) == Some(&1_002u16.to_be_bytes()[..]), "{rest:?}");
+    server.wait_empty().await;
+}
+
 #[test]
 fn an_upgrade_is_known_by_its_head() {
     let check = |headers: &[(&str, &str)], expected: bool| {
