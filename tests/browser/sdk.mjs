@@ -2,7 +2,8 @@
 //
 // Argument: {"chromium": path, "base": address of the server, "width", "height", "dark"}.
 // Lines in: {"page": name, "open": path} | {"page", "run": body of an async function} | {"page", "click": selector}
-// | {"page", "fill": selector, "text"} | {"page", "see": file}. Lines out: {"value"} or {"error"}, one for each, in order;
+// | {"page", "fill": selector, "text"} | {"page", "script": file of this folder, or the npm package of the WCS Web SDK}
+// | {"page", "front": true} | {"page", "see": file}. Lines out: {"value"} or {"error"}, one for each, in order;
 // and between them {"complaint"} for what the console said.
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -32,7 +33,7 @@ function instruments() {
     for (;;) {
       const found = await condition();
       if (found) return found;
-      if (performance.now() > end) throw new Error(`not within ${within} ms: ${what}`);
+      if (performance.now() > end) throw new Error(`not within ${within} ms: ${typeof what === "function" ? what() : what}`);
       await new Promise((done) => setTimeout(done, 50));
     }
   };
@@ -90,9 +91,14 @@ async function pageOf(name) {
   return pages.get(name);
 }
 
-async function act({ page: name, open, run, click, fill, text, see, leave }) {
+const sdkOfWcs = "@flashphoner/websdk";
+const file = (script) => script === sdkOfWcs ? load.resolve(`${sdkOfWcs}/flashphoner.js`) : new URL(script, import.meta.url).pathname;
+
+async function act({ page: name, open, run, script, front, click, fill, text, see, leave }) {
   const page = await pageOf(name);
   if (open) return void (await page.goto(new URL(open, request.base).href, { waitUntil: "load" }));
+  if (script) return void (await page.addScriptTag({ path: file(script) }));
+  if (front) return void (await page.bringToFront());
   if (click) return void (await page.click(click));
   if (fill) return void (await page.fill(fill, text));
   if (see) return void (await page.screenshot({ path: see, fullPage: true }));

@@ -8,6 +8,7 @@ mod leaving;
 mod long_play;
 mod operation;
 mod pages;
+mod pairs;
 mod returning;
 mod rtmp_players;
 mod sdk;

@@ -1,7 +1,7 @@
 //! The Web SDK in a real browser: publishing, playing, muting, changing devices, and what happens when it goes wrong.
 
 mod guide;
-mod pages;
+pub(crate) mod pages;
 mod studio;
 
 use std::process::Command;

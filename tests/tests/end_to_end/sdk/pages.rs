@@ -57,6 +57,16 @@ impl Pages {
         self.run(page, "window.sdk = await import('/assets/sdk/headwater.js'); document.body.innerHTML = '<video id=video></video>';").map(drop)
     }
 
+    /// Loads a file of `tests/browser`, or the Web SDK of WCS by the name of its npm package.
+    pub(crate) fn script(&mut self, page: &str, file: &str) -> Result<()> {
+        self.act(json!({ "page": page, "script": file })).map(drop)
+    }
+
+    /// Brings a page before the others: Chromium shows hardly a picture a second in those behind it.
+    pub(crate) fn front(&mut self, page: &str) -> Result<()> {
+        self.act(json!({ "page": page, "front": true })).map(drop)
+    }
+
     /// Runs the body of an async function in a page.
     pub(crate) fn run(&mut self, page: &str, script: &str) -> Result<Value> {
         self.act(json!({ "page": page, "run": script })).with_context(|| format!("in page {page}: {script}"))
