@@ -133,6 +133,7 @@ limits! {
     WEBRTC_PATHS = 16, "addresses", "Addresses from which one WebRTC peer may have proved itself at a time.";
     WEBRTC_SEND_QUEUE_BYTES = 4 << 20, "bytes", "Datagrams of one shard that wait while its socket's buffer is full.";
     WEBRTC_RESENDS = 125, "percent", "Media sent again to one WebRTC viewer, for what it was sent first.";
+    WEBRTC_AWAITED_PACKETS = 1_024, "packets", "Packets sent to one WebRTC viewer that are remembered until it says when they arrived, to estimate what its network carries: a power of two from 64 to 16,384.";
     WEBRTC_PATCHES_PER_SECOND = 20, "requests", "PATCH requests of one WHEP session in a second.";
     WCS_MESSAGE_BYTES = 64 << 10, "bytes", "One message of the session protocol over WebSocket.";
     WCS_MESSAGES_PER_SECOND = 200, "messages", "Messages that one connection of the session protocol may send in a second.";
