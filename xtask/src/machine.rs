@@ -35,10 +35,29 @@ pub(crate) const TESTS: &[Need] = &[
     Need { name: "Node.js", package: "nodejs", present: || shell::has("node") },
     Need { name: "npm", package: "npm", present: || shell::has("npm") },
     Need { name: "Python with venv", package: "python3-venv", present: has_venv },
+    Need { name: "GStreamer", package: "gstreamer1.0-tools", present: || shell::has("gst-inspect-1.0") },
+    Need { name: "GStreamer's Opus", package: "gstreamer1.0-plugins-base", present: || has_element("opusenc") },
+    Need { name: "GStreamer's VP8", package: "gstreamer1.0-plugins-good", present: || has_element("vp8enc") },
+    Need { name: "GStreamer's WebRTC", package: "gstreamer1.0-plugins-bad", present: || has_element("webrtcbin") },
+    Need { name: "GStreamer's x264", package: "gstreamer1.0-plugins-ugly", present: || has_element("x264enc") },
+    Need { name: "GStreamer's ICE", package: "gstreamer1.0-nice", present: || has_element("nicesink") },
+    Need { name: "GStreamer's FFmpeg", package: "gstreamer1.0-libav", present: || has_element("avdec_h264") },
+    Need { name: "Python's GObject", package: "python3-gi", present: || has_bindings("Gst") },
+    Need { name: "Python's GStreamer", package: "gir1.2-gst-plugins-bad-1.0", present: || has_bindings("GstWebRTC") },
 ];
 
 fn has_fonts() -> bool {
     Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").exists()
+}
+
+fn has_element(name: &str) -> bool {
+    shell::succeeds(&mut shell::program("gst-inspect-1.0", ["--exists", name]))
+}
+
+/// Of the system's Python, for which the packages are.
+fn has_bindings(of: &str) -> bool {
+    let try_it = format!("import gi; gi.require_version('{of}', '1.0')");
+    shell::succeeds(&mut shell::program("/usr/bin/python3", ["-c", &try_it]))
 }
 
 fn has_venv() -> bool {

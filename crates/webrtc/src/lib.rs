@@ -14,6 +14,7 @@
 
 mod backlog;
 mod config;
+mod dtls;
 mod egress;
 mod error;
 mod framing;

@@ -3,6 +3,7 @@
 mod bad_network;
 mod browser_playback;
 mod enhanced_rtmp;
+mod gstreamer;
 mod hostile_peers;
 mod leaving;
 mod long_play;

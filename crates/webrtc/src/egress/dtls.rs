@@ -1,5 +1,8 @@
 //! The DTLS handshake, which proves that the peer is who its offer says, and yields the keys of SRTP.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fmt,
     sync::Arc,
@@ -7,37 +10,41 @@ use std::{
 };
 
 use aws_lc_rs::{constant_time, digest};
-use dimpl::{Dtls, DtlsCertificate, NamedGroup, Output, SrtpProfile};
+use dimpl::{ConfigBuilder, Dtls, DtlsCertificate, NamedGroup, Output, SrtpProfile};
 use headwater_media::limits;
 use str0m::config::DtlsCert;
 
 use crate::{
+    dtls,
     sdp::Role,
     srtp::{Master, Profile},
 };
 
 use super::EgressError;
 
-/// A datagram of the handshake: `dimpl` keeps to 1,150 bytes unless told otherwise.
-const DATAGRAM_BYTES: usize = 2_048;
+/// A datagram of the handshake, for which `dimpl` keeps to 1,150 bytes, or the peer's certificate.
+const OUTPUT_BYTES: usize = dtls::CERTIFICATE_BYTES;
 /// Time after which what got no answer is sent again; twice that the next time.
 const FIRST_RESEND: Duration = Duration::from_millis(400);
 
 /// What all sessions have in common.
 pub(super) struct Settings {
-    config: Arc<dimpl::Config>,
+    client: Arc<dimpl::Config>,
+    server: Arc<dimpl::Config>,
     certificate: DtlsCertificate,
 }
 
 impl Settings {
     /// Makes a certificate. `None` if the library cannot.
     pub(super) fn new() -> Option<Settings> {
-        // ICE has proved the address before DTLS begins, so no cookie is asked for.
-        let builder = dimpl::Config::builder().use_server_cookie(false).flight_start_rto(FIRST_RESEND);
-        let builder = builder.handshake_timeout(limits::WEBRTC_FIRST_CHECK_MS.get_duration());
-        let config = builder.kx_groups(&[NamedGroup::X25519, NamedGroup::Secp256r1]).build().ok()?;
+        let build = |builder: ConfigBuilder| {
+            let patience = limits::WEBRTC_FIRST_CHECK_MS.get_duration();
+            let builder = builder.flight_start_rto(FIRST_RESEND).handshake_timeout(patience);
+            builder.kx_groups(&[NamedGroup::X25519, NamedGroup::Secp256r1]).build().ok().map(Arc::new)
+        };
+        let (client, server) = (build(dtls::client_config())?, build(dtls::server_config())?);
         let certificate = dimpl::certificate::generate_self_signed_certificate().ok()?;
-        Some(Settings { config: Arc::new(config), certificate })
+        Some(Settings { client, server, certificate })
     }
 
     /// The certificate, for sessions that str0m carries.
@@ -92,8 +99,9 @@ impl Handshake {
         now: Instant,
     ) -> Result<Handshake, EgressError> {
         // Version 1.2: there the server chooses the SRTP profile, and takes an authenticated cipher where offered.
-        let mut dtls = Dtls::new_12(settings.config.clone(), settings.certificate.clone(), now);
         let is_client = role == Role::Active;
+        let config = if is_client { &settings.client } else { &settings.server };
+        let mut dtls = Dtls::new_12(config.clone(), settings.certificate.clone(), now);
         dtls.set_active(is_client);
         dtls.handle_timeout(now)?;
         Ok(Handshake {
@@ -113,6 +121,7 @@ impl Handshake {
 
     /// Takes a datagram; [`Handshake::poll`] says what follows from it.
     pub(super) fn receive(&mut self, datagram: &[u8], now: Instant) -> Result<(), EgressError> {
+        dtls::check_size(datagram)?;
         self.dtls.handle_timeout(now)?;
         Ok(self.dtls.handle_packet(datagram)?)
     }
@@ -123,12 +132,13 @@ impl Handshake {
 
     /// Sends what is to be sent.
     pub(super) fn poll(&mut self, mut send: impl FnMut(&[u8])) -> Result<Option<Said>, EgressError> {
-        let mut buffer = [0; DATAGRAM_BYTES];
+        let mut buffer = [0; OUTPUT_BYTES];
         let mut keys = None;
         let mut said = None;
         loop {
             match self.dtls.poll_output(&mut buffer) {
-                Output::Packet(datagram) => send(datagram),
+                Output::Packet(datagram) if self.is_client => send(datagram),
+                Output::Packet(datagram) => send(&dtls::widen(datagram)),
                 Output::PeerCert(certificate) => self.prove_peer(certificate)?,
                 Output::KeyingMaterial(material, profile) => {
                     let profile = profile_of(profile).ok_or(EgressError::NoProfile)?;

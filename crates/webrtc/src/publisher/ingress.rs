@@ -19,6 +19,7 @@ use str0m::{
 };
 
 use crate::{
+    dtls,
     egress::{Carrier, Common, Remote},
     rtc::{add_format, credentials, stand_in, stand_ins},
     sdp::{IceCredentials, Role, extension},
@@ -92,6 +93,7 @@ impl Ingress {
         }
         let mut config = common
             .config()
+            .set_crypto_provider(dtls::provider(agreed.role == Role::Active))
             .set_local_ice_credentials(credentials(agreed.local_ice))
             .set_ice_lite(true)
             .set_rtp_mode(true)
