@@ -57,8 +57,6 @@ pub(crate) struct Estimator {
     groups: Groups,
     trend: Trend,
     queue: Queue,
-    /// Whether the last feedback said anything of the delay.
-    is_judged: bool,
     delivered: Delivered,
     loss: Loss,
     prober: Prober,
@@ -80,7 +78,6 @@ impl Estimator {
             groups: Groups::default(),
             trend: Trend::new(),
             queue: Queue::new(),
-            is_judged: false,
             delivered: Delivered::default(),
             loss: Loss::default(),
             prober: Prober::new(0),
@@ -111,7 +108,6 @@ impl Estimator {
         let steps = self.extend(report.reference);
         let reference = steps.saturating_mul(REFERENCE_MICROS);
         let mut newest = None;
-        self.is_judged = false;
         for status in report.statuses() {
             match status {
                 Status::Missing { first, count } => self.missing(first, count, now),
@@ -165,11 +161,10 @@ impl Estimator {
         self.prober.begin(wanted, now)
     }
 
-    /// What the delay does. One that grows for as long as a large picture takes is left to shrink again, and what it
-    /// did before a probe is no news after it.
+    /// What the delay does. One that grows for as long as a large picture takes is left to shrink again.
     fn signal(&self) -> Signal {
         match self.trend.signal() {
-            Signal::Over if !self.queue.is_standing() || !self.is_judged => Signal::Under,
+            Signal::Over if !self.queue.is_standing() => Signal::Under,
             signal => signal,
         }
     }
@@ -188,7 +183,6 @@ impl Estimator {
         self.queue.push(packet.sent, arrival);
         if let Some(variation) = self.groups.push(packet.sent, arrival) {
             self.trend.push(variation);
-            self.is_judged = true;
         }
     }
 

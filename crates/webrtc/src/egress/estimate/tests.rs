@@ -2,6 +2,7 @@
 
 mod feedback;
 mod network;
+mod parts;
 
 use network::{Media, Network, Simulation};
 
