@@ -41,4 +41,5 @@ pub const TARGETS: &[(&str, Harness)] = &[
     ("ice_tcp_framing", signalling::ice_tcp_framing),
     ("session_datagrams", signalling::session_datagrams),
     ("session_reports", signalling::session_reports),
+    ("session_arrivals", signalling::session_arrivals),
 ];

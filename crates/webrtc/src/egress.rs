@@ -33,6 +33,7 @@ use str0m::{RtcConfig, config::CryptoProvider, crypto::Fingerprint};
 
 use crate::sdp::{Format, IceCredentials, Role};
 
+pub(crate) use estimate::Estimator;
 pub(crate) use session::Egress;
 pub(crate) use stream::Writer;
 

@@ -1,11 +1,14 @@
 //! What fuzzers call: any bytes for what a peer can reach before and after it has proved itself.
 
-use std::{sync::OnceLock, time::Instant};
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 use headwater_media::{ClockRate, Codec, Format as TrackFormat, TrackParameters, VideoFormat};
 
 use crate::{
-    egress::{self, Agreed, Carrier, Common, Egress, Outgoing, Path, Remote},
+    egress::{self, Agreed, Carrier, Common, Egress, Estimator, Outgoing, Path, Remote},
     framing::Unframer,
     publisher::{self, Ingress, Notice, Section},
     sdp::{self, BitrateRange, Candidates, Decision, Fragment, IceCredentials, Kind, Local, Offer},
@@ -96,6 +99,28 @@ pub fn datagrams(data: &[u8]) {
 pub fn reports(data: &[u8]) {
     let told = egress::count_feedback(data);
     assert!(told <= data.len() * 5, "at most 17 packets are lost for each 4 bytes");
+}
+
+/// Gives feedback packets, each behind its length in two bytes, to an estimator that sends five packets before each.
+pub fn arrivals(data: &[u8]) {
+    const RATES: std::ops::RangeInclusive<u64> = 30_000..=8_000_000;
+    let mut now = Instant::now();
+    let mut estimator = Estimator::new(300_000, *RATES.start(), *RATES.end(), now);
+    let mut unframer = Unframer::default();
+    unframer.push(data);
+    while let Ok(Some(body)) = unframer.next() {
+        let is_probed = estimator.probe(1_500_000, now) > 0;
+        for _ in 0..5 {
+            estimator.sent(1_200, now, is_probed);
+            now += Duration::from_millis(10);
+        }
+        let before = (estimator.rate(), estimator.loss());
+        if !estimator.feedback(body, now) {
+            assert_eq!((estimator.rate(), estimator.loss()), before, "what is malformed says nothing");
+        }
+        assert!(estimator.rate().is_none_or(|rate| RATES.contains(&rate)));
+        assert!((0.0..=1.0).contains(&estimator.loss()));
+    }
 }
 
 fn datagrams_of_publisher(data: &[u8]) {

@@ -39,3 +39,8 @@ pub fn session_message(data: &[u8]) {
 pub fn session_reports(data: &[u8]) {
     fuzzing::reports(data);
 }
+
+/// What a viewer says of the arrival of packets, for the estimate of what its network carries.
+pub fn session_arrivals(data: &[u8]) {
+    fuzzing::arrivals(data);
+}
