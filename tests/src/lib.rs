@@ -20,6 +20,7 @@ pub mod players;
 pub mod program;
 pub mod publisher;
 pub mod source;
+pub mod sync;
 pub mod tools;
 pub mod wcs;
 

@@ -119,6 +119,12 @@ impl Recorder {
         self.program.runs()
     }
 
+    /// Stops recording and gives the file.
+    pub fn stop(self) -> PathBuf {
+        self.program.kill();
+        self.file
+    }
+
     /// Stops recording and gives the tags.
     ///
     /// # Errors
