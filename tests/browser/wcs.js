@@ -4,6 +4,10 @@ window.wcs = (() => {
   const sessions = {}, streams = {};
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
+  // As a visitor who is asked what to share takes the page itself: no other surface is there without a screen.
+  const share = navigator.mediaDevices.getDisplayMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getDisplayMedia = (constraints) => share({ ...constraints, preferCurrentTab: true });
+
   async function until(what, condition, ms = 20000) {
     const end = Date.now() + ms;
     for (;;) {
@@ -117,6 +121,16 @@ window.wcs = (() => {
       return mine.changes - before;
     },
     stats: (key) => new Promise((done) => streams[key].stream.getStats((stats) => done(JSON.parse(JSON.stringify(stats))))),
+    // The bits in a second at which the encoder of the picture aims: ten values of two seconds.
+    async targets(key) {
+      const targets = [];
+      const look = (all) => targets.push(all["outbound-rtp"]?.find(({ kind }) => kind === "video")?.targetBitrate ?? 0);
+      while (targets.length < 10) {
+        streams[key].stream.getStats(look, true);
+        await pause(200);
+      }
+      return targets;
+    },
     // By what the media comes, once it does.
     async transport(key) {
       let found = null;

@@ -22,13 +22,14 @@ const flags = [
   "--disable-sync",
   "--autoplay-policy=no-user-gesture-required",
   "--use-fake-device-for-media-stream=device-count=3",
-  "--use-fake-ui-for-media-stream",
+  // Answers what a visitor is asked: the camera by a permission, the screen by the page itself.
+  "--auto-accept-this-tab-capture",
 ];
 
 if (request.url.startsWith("https:")) flags.push("--ignore-certificate-errors");
 
 const browser = await chromium.launch({ executablePath: request.chromium, args: flags, headless: true });
-const context = await browser.newContext({ bypassCSP: true });
+const context = await browser.newContext({ bypassCSP: true, permissions: ["camera", "microphone"] });
 const page = await context.newPage();
 page.on("pageerror", (error) => say({ pageError: String(error) }));
 page.on("console", (message) => process.stderr.write(`${message.text()}\n`));

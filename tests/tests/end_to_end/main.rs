@@ -14,6 +14,7 @@ mod returning;
 mod rtmp_players;
 mod sdk;
 mod wcs;
+mod wcs_publishing;
 mod whep_requests;
 mod whip;
 mod whip_network;
