@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A refusal: its code is stable and for programs, its sentence is for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,12 +18,17 @@ pub(crate) struct ApiError {
     field: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
-    code: &'a str,
-    message: &'a str,
+/// A refusal as it is sent.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Refusal {
+    /// For programs; it does not change.
+    #[schema(value_type = String)]
+    code: &'static str,
+    /// For people: what is wrong, and what to do.
+    message: String,
+    /// The field of the request that is at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
+    field: Option<String>,
 }
 
 impl ApiError {
@@ -54,7 +60,7 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = Body { code: self.code, message: &self.message, field: self.field.as_deref() };
+        let body = Refusal { code: self.code, message: self.message, field: self.field };
         (self.status, Json(body)).into_response()
     }
 }

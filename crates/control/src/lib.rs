@@ -2,13 +2,14 @@
 //!
 //! | address | what it is |
 //! |---|---|
-//! | `/rest-api/stream/find_all`, `/find`, `/terminate` | streams and viewers, as in WCS 5.2 |
+//! | `/rest-api/...` | streams, clients, pushes and pulls, as in WCS 5.2; described by `/rest-api/openapi.json` |
 //! | `/metrics` | OpenMetrics 1.0, as Prometheus reads it |
 //! | `/healthz`, `/readyz` | whether the process lives, whether it wants work |
 //!
 //! It reads the hub and the counters that others keep; it opens no socket.
 
 mod accounts;
+mod clients;
 mod error;
 mod filter;
 mod guard;
@@ -25,7 +26,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use headwater_graph::Hub;
+use headwater_relay::Relays;
 
+pub use clients::{ClientObject, Clients, Untold};
 pub use guard::{LocalAddress, guard_host};
 pub use health::Readiness;
 pub use metrics::{Metric, MetricKind, Metrics, Record, Source};
@@ -40,6 +43,8 @@ pub struct Control {
     accounts: Arc<Accounts>,
     metrics: Metrics,
     readiness: Readiness,
+    clients: Arc<dyn Clients>,
+    relays: Option<Relays>,
 }
 
 impl Control {
@@ -50,7 +55,24 @@ impl Control {
         let mut all: Vec<Arc<dyn Source>> =
             vec![Arc::new(graph), Arc::new(metrics::LimitsSource), Arc::new(metrics::ProcessSource)];
         all.extend(sources);
-        Control { hub, accounts, metrics: Metrics::new(all), readiness }
+        Control {
+            hub,
+            accounts,
+            metrics: Metrics::new(all),
+            readiness,
+            clients: Arc::new(clients::NoClients),
+            relays: None,
+        }
+    }
+
+    /// The same with clients that stay connected.
+    pub fn with_clients(self, clients: Arc<dyn Clients>) -> Control {
+        Control { clients, ..self }
+    }
+
+    /// The same with streams pushed to other servers and pulled from them.
+    pub fn with_relays(self, relays: Relays) -> Control {
+        Control { relays: Some(relays), ..self }
     }
 
     /// Keeps totals and rates up to date; runs until it is dropped.
@@ -65,7 +87,12 @@ impl Control {
 
     /// The routes of REST, metrics and health.
     pub fn router(&self) -> Router {
-        let api = rest::Api { hub: self.hub.clone(), accounts: self.accounts.clone() };
+        let api = rest::Api {
+            hub: self.hub.clone(),
+            accounts: self.accounts.clone(),
+            clients: self.clients.clone(),
+            relays: self.relays.clone(),
+        };
         rest::router(api).merge(metrics::router(self.metrics.clone())).merge(health::router(self.readiness.clone()))
     }
 }

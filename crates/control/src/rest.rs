@@ -1,118 +1,124 @@
 //! `/rest-api`: the calls, named and answered as those of WCS.
 
+mod connection;
+pub(crate) mod input;
+pub(crate) mod missing;
+pub(crate) mod openapi;
+mod pull;
+mod push;
+mod stream;
+
 use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    body::Bytes,
-    extract::{Request, State, rejection::BytesRejection},
+    extract::{Path, Request, rejection::PathRejection},
     http::{HeaderMap, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{MethodRouter, any, get, post},
+    routing::{any, get},
 };
 use headwater_graph::Hub;
-use headwater_media::limits;
+use headwater_relay::{RelayError, Relays};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{
-    accounts::Accounts,
-    error::ApiError,
-    filter::Filter,
-    guard::check_origin,
-    stream_object::{StreamObject, Subject, describe, metrics},
-};
+use crate::{accounts::Accounts, clients::Clients, error::ApiError, guard::check_origin};
 
 /// What the calls work on.
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) hub: Hub,
     pub(crate) accounts: Arc<Accounts>,
+    pub(crate) clients: Arc<dyn Clients>,
+    pub(crate) relays: Option<Relays>,
 }
 
-/// What viewers and publishers are told when a call ends them; the words that WCS uses.
-const REASON: &str = "Stopped by rest /terminate";
+impl Api {
+    fn relays(&self) -> Result<&Relays, ApiError> {
+        self.relays.as_ref().ok_or_else(|| ApiError::not_implemented("This server has no relays."))
+    }
+}
 
 pub(crate) fn router(api: Api) -> Router {
-    let streams = Router::new()
-        .route("/find_all", only(get(find_all).post(find_all)))
-        .route("/find", only(post(find)))
-        .route("/terminate", only(post(terminate)));
-    Router::new()
-        .nest("/rest-api/stream", streams)
+    let (router, description) = calls().split_for_parts();
+    let description = openapi::finish(description);
+    router
+        .route("/rest-api/openapi.json", get(move || async move { Json(description) }))
+        .method_not_allowed_fallback(wrong_method)
         .route("/rest-api/{*call}", any(unknown_call))
         .layer(middleware::from_fn(require_json))
         .layer(middleware::from_fn(check_origin))
         .with_state(api)
 }
 
+/// Every call that there is; the description is made from the same list.
+pub(crate) fn calls() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(openapi::introduction())
+        .routes(routes!(stream::find_all, stream::get_all))
+        .routes(routes!(stream::find))
+        .routes(routes!(stream::terminate))
+        .routes(routes!(stream::send_event))
+        .routes(routes!(connection::find_all, connection::get_all))
+        .routes(routes!(connection::find))
+        .routes(routes!(connection::terminate))
+        .routes(routes!(connection::set_log_level))
+        .routes(routes!(connection::send_data))
+        .routes(routes!(push::startup))
+        .routes(routes!(push::find_all, push::get_all))
+        .routes(routes!(push::find))
+        .routes(routes!(push::terminate))
+        .routes(routes!(push::mute))
+        .routes(routes!(push::unmute))
+        .routes(routes!(pull::pull))
+        .routes(routes!(pull::find_all, pull::get_all))
+        .routes(routes!(pull::find))
+        .routes(routes!(pull::terminate))
+}
+
 /// Says in the API's own way that a call takes another method.
-fn only(methods: MethodRouter<Api>) -> MethodRouter<Api> {
-    methods.fallback(|| async {
-        ApiError::with_status(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "This call takes POST with a JSON body.")
-    })
+async fn wrong_method() -> impl IntoResponse {
+    let message = "This call takes POST with a JSON body.";
+    let error = ApiError::with_status(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", message);
+    ([(header::ALLOW, "POST")], error)
 }
 
-async fn find_all(State(api): State<Api>) -> Result<Response, ApiError> {
-    Ok(list(api.select(&Filter::default())?, false))
-}
-
-async fn find(State(api): State<Api>, body: Result<Bytes, BytesRejection>) -> Result<Response, ApiError> {
-    let filter = read(body)?;
-    Ok(list(api.select(&filter)?, filter.with_metrics))
-}
-
-async fn terminate(State(api): State<Api>, body: Result<Bytes, BytesRejection>) -> Result<StatusCode, ApiError> {
-    let filter = read(body)?;
-    for (object, subject) in api.select(&filter)? {
-        tracing::info!(
-            stream = object.name,
-            session = object.session_id,
-            media_type = object.media_type,
-            "terminated by REST"
-        );
-        subject.terminate(REASON);
+/// Tells calls that this server lacks from those that nobody knows.
+async fn unknown_call(call: Result<Path<String>, PathRejection>) -> ApiError {
+    let call = call.map(|Path(call)| call).unwrap_or_default();
+    let shown: String = call.chars().take(128).collect();
+    if missing::is_missing(&call) {
+        let sound = call.starts_with("push/sound_").then_some(push::SOUND);
+        let message = sound.map_or_else(|| format!("This server does not have the call {shown:?} yet."), str::to_owned);
+        return ApiError::not_implemented(message);
     }
-    Ok(StatusCode::OK)
+    let message = format!("There is no call {shown:?}. /rest-api/ shows those that there are.");
+    ApiError::with_status(StatusCode::NOT_FOUND, "unknown_call", message)
 }
 
-async fn unknown_call(request: Request) -> ApiError {
-    let call: String = request.uri().path().chars().take(128).collect();
-    ApiError::not_implemented(format!(
-        "This server has no call {call:?} yet. There are /rest-api/stream/find_all, /find and /terminate."
-    ))
-}
-
-impl Api {
-    fn select(&self, filter: &Filter) -> Result<Vec<(StreamObject, Subject)>, ApiError> {
-        let mut streams = self.hub.streams();
-        streams.sort_by(|a, b| a.name().cmp(b.name()));
-        let all = streams.iter().flat_map(|stream| describe(stream, &self.accounts)).collect();
-        let found = filter.select(all);
-        if found.is_empty() {
-            return Err(ApiError::not_found(format!("There is no stream and no viewer with {}.", filter.words())));
+/// Why a relay does not begin, and which field is at fault.
+fn relay_error(error: RelayError, url: &'static str, stream: &'static str) -> ApiError {
+    use headwater_net::DialError;
+    let message = sentence(&error.to_string());
+    let with = |status, code, message, field: &str| ApiError::with_status(status, code, message).in_field(field);
+    match error {
+        RelayError::Dial(DialError::Forbidden { .. }) => {
+            let message = format!("{message} An operator may allow it by `allow` in [relay].");
+            with(StatusCode::FORBIDDEN, "forbidden_address", message, url)
         }
-        Ok(found)
+        RelayError::Dial(_) => with(StatusCode::BAD_REQUEST, "unknown_host", message, url),
+        RelayError::Url(_) | RelayError::Userinfo => with(StatusCode::BAD_REQUEST, "bad_url", message, url),
+        RelayError::NoStream(_) => with(StatusCode::NOT_FOUND, "not_found", message, stream),
+        RelayError::NameTaken(_) => with(StatusCode::CONFLICT, "name_taken", message, stream),
+        RelayError::Exists => ApiError::with_status(StatusCode::CONFLICT, "exists", message),
+        RelayError::TooMany { .. } => ApiError::with_status(StatusCode::SERVICE_UNAVAILABLE, "too_many", message),
+        _ => ApiError::bad_request("bad_value", message),
     }
 }
 
-fn list(found: Vec<(StreamObject, Subject)>, with_metrics: bool) -> Response {
-    let objects = found.into_iter().map(|(mut object, _)| {
-        object.metrics = with_metrics.then(|| metrics(&object));
-        object
-    });
-    Json(objects.collect::<Vec<_>>()).into_response()
-}
-
-fn read(body: Result<Bytes, BytesRejection>) -> Result<Filter, ApiError> {
-    match body {
-        Ok(body) => Filter::parse(&body),
-        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            limits::HTTP_BODY_BYTES.hit();
-            let message = format!("The body may have at most {} bytes.", limits::HTTP_BODY_BYTES.get());
-            Err(ApiError::with_status(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message))
-        }
-        Err(_) => Err(ApiError::bad_request("bad_body", "The body could not be read.")),
-    }
+/// An error's words as a sentence: first letter upper case, full stop at the end.
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }
 
 /// Forms and plain text, which any web page can send anywhere, are not taken; JSON is.

@@ -4,14 +4,15 @@ use std::{sync::Arc, time::SystemTime};
 
 use headwater_graph::{Rendition, Stream, StreamState, Track, Viewer};
 use headwater_media::{Codec, TrackKind, TrackParameters};
-use schemars::JsonSchema;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::accounts::Accounts;
 
 /// A publisher's stream, or one viewer's stay at it. Fields that are not known are left out.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Stream)]
 pub(crate) struct StreamObject {
     /// The name of the stream.
     pub(crate) name: String,
@@ -77,11 +78,12 @@ pub(crate) struct StreamObject {
     pub(crate) remarks: Vec<String>,
     /// Figures under the names that WCS uses, such as VIDEO_RATE; only when asked for by `"display": ["metrics"]`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub(crate) metrics: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// A codec conversion that is made once for all who need it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Conversion {
     /// "audio" or "video".
     pub(crate) kind: &'static str,

@@ -1,6 +1,10 @@
 //! The API as its clients see it, over a hub with a source and viewers in memory.
 
+mod clients;
+mod connections;
+mod description;
 mod metrics;
+mod relays;
 mod rest;
 
 use std::{
@@ -15,6 +19,8 @@ use axum::{
 };
 use headwater_graph::{BoxFuture, Environment, Hub, HubOptions, LaneWriter, Peer, Publication, Subscription};
 use headwater_media::{AudioFormat, ClockRate, Codec, Format, Frame, StreamName, TrackParameters, VideoFormat};
+use headwater_net::{Dialer, Reach};
+use headwater_relay::Relays;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -45,6 +51,7 @@ struct Server {
     hub: Hub,
     control: Control,
     router: Router,
+    clients: Arc<clients::Noting>,
 }
 
 struct Source {
@@ -56,9 +63,14 @@ impl Server {
     fn new() -> Server {
         let options = HubOptions { grace: Duration::ZERO, ..HubOptions::default() };
         let hub = Hub::new(Arc::new(Tokio), options);
+        let rtmp = headwater_rtmp::Context::new(hub.clone(), headwater_rtmp::RtmpConfig::default());
+        let dialer = Dialer::new(Reach::new(["127.0.0.0/8"]).unwrap(), None).unwrap();
+        let relays = Relays::new(rtmp, dialer, headwater_relay::Settings::default());
+        let clients = Arc::new(clients::Noting::default());
         let control = Control::new(hub.clone(), Readiness::new(), Vec::new());
+        let control = control.with_clients(clients.clone()).with_relays(relays);
         let router = control.router();
-        Server { hub, control, router }
+        Server { hub, control, router, clients }
     }
 
     fn publish(&self, name: &str) -> Source {
@@ -85,7 +97,11 @@ impl Server {
     }
 
     async fn post(&self, call: &str, body: Value) -> (StatusCode, Value) {
-        let request = Request::post(format!("/rest-api/stream/{call}")).header("content-type", "application/json");
+        self.call(&format!("stream/{call}"), body).await
+    }
+
+    async fn call(&self, call: &str, body: Value) -> (StatusCode, Value) {
+        let request = Request::post(format!("/rest-api/{call}")).header("content-type", "application/json");
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 

@@ -1,5 +1,6 @@
 //! The one list of protocols, and what the server wants of each and gives to it.
 
+mod relay;
 mod rtmp;
 mod wcs;
 mod webrtc;
@@ -26,7 +27,12 @@ use crate::{
 
 /// Every protocol that this server speaks. Adding one is a line here and a file beside.
 pub(crate) fn all() -> Vec<Box<dyn Protocol>> {
-    vec![Box::new(rtmp::Rtmp::default()), Box::new(webrtc::WebRtc::default()), Box::new(wcs::Wcs::default())]
+    vec![
+        Box::new(rtmp::Rtmp::default()),
+        Box::new(relay::Relay::default()),
+        Box::new(webrtc::WebRtc::default()),
+        Box::new(wcs::Wcs::default()),
+    ]
 }
 
 /// A protocol crate, fitted to the server: its configuration, what it listens on, how it starts.

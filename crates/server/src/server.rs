@@ -3,9 +3,10 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
-use headwater_control::{Control, Metric, Readiness, Record, Source, guard_host};
+use headwater_control::{Clients, Control, Metric, Readiness, Record, Source, guard_host};
 use headwater_graph::{Hub, HubOptions};
 use headwater_net::{Listener, Quota, TlsAcceptor, TokioEnvironment};
+use headwater_relay::Relays;
 
 use crate::{
     config::Config,
@@ -122,7 +123,13 @@ fn start_all(config: &Config, context: &mut Context) -> Result<(Control, Readine
         demo::start(&config.demo, context)?;
     }
     let readiness = Readiness::new();
-    let control = Control::new(context.hub.clone(), readiness.clone(), context.sources());
+    let mut control = Control::new(context.hub.clone(), readiness.clone(), context.sources());
+    if let Some(relays) = context.offered.get::<Relays>() {
+        control = control.with_relays(relays.clone());
+    }
+    if let Some(clients) = context.offered.get::<Arc<dyn Clients>>() {
+        control = control.with_clients(clients.clone());
+    }
     let router = router(config, context, &control);
     for (listener, acceptor) in web {
         let (stopping, tasks) = (context.stopping.clone(), context.tasks.clone());

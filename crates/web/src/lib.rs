@@ -5,6 +5,7 @@
 //! | `/` | the live streams, and how to send one |
 //! | `/play/NAME` | the player of one stream |
 //! | `/two-way`, `/player`, `/screen`, `/canvas` | examples of the Web SDK, to use and to copy |
+//! | `/rest-api/` | the calls of the REST API, to read and to try |
 //! | `/assets/sdk/headwater.js` | the Web SDK, for pages of any site |
 //! | `/assets/FILE` | what the pages load: ES modules, style sheets, pictures |
 //!
@@ -36,6 +37,8 @@ const EXAMPLES: [(&str, &str); 4] =
 pub fn router() -> Router {
     let router = Router::new()
         .route("/", get(streams))
+        .route("/rest-api", get(|| async { Redirect::to("/rest-api/") }))
+        .route("/rest-api/", get(|headers: HeaderMap| async move { page::serve("api.html", &headers) }))
         .route("/play", get(to_streams))
         .route("/play/", get(to_streams))
         .route("/play/{*name}", get(player))

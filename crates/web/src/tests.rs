@@ -7,7 +7,7 @@ use tower::ServiceExt;
 
 use crate::router;
 
-const PAGES: [&str; 7] = ["/", "/play/demo", "/play/-bad", "/two-way", "/player", "/screen", "/canvas"];
+const PAGES: [&str; 8] = ["/", "/play/demo", "/play/-bad", "/two-way", "/player", "/screen", "/canvas", "/rest-api/"];
 
 async fn get(path: &str) -> Response<Body> {
     request(Request::get(path)).await
@@ -47,7 +47,7 @@ async fn every_file_comes_with_its_type() {
 
 #[tokio::test]
 async fn no_answer_lets_a_page_run_or_reach_what_is_not_ours() {
-    for path in ["/", "/play/demo", "/play/-bad", "/assets/player.js", "/assets/nothing.js"] {
+    for path in ["/", "/rest-api/", "/play/demo", "/play/-bad", "/assets/player.js", "/assets/nothing.js"] {
         let response = get(path).await;
         let policy = value(&response, "content-security-policy");
         assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{path}: {policy}");
@@ -91,7 +91,7 @@ fn imported(from: &str, import: &str) -> String {
 
 #[tokio::test]
 async fn modules_import_only_modules_that_are_there() {
-    let scripts = ["streams.js", "player.js", "two-way.js", "watch.js", "screen.js", "canvas.js"];
+    let scripts = ["streams.js", "player.js", "two-way.js", "watch.js", "screen.js", "canvas.js", "api-page.js"];
     let mut waiting: Vec<_> = scripts.iter().map(|file| format!("/assets/{file}")).collect();
     let mut seen = waiting.clone();
     while let Some(file) = waiting.pop() {

@@ -100,6 +100,7 @@ impl Protocol for Rtmp {
     fn start(&self, context: &mut Context) -> Result<(), StartError> {
         let config = RtmpConfig { merge_window_ms: self.rtmp.merge_window_ms, chunk_size: self.rtmp.chunk_bytes };
         let sessions = headwater_rtmp::Context::new(context.hub.clone(), config);
+        context.offered.insert(sessions.clone());
         context.add_source(Arc::new(RtmpSource(sessions.clone())));
         for listener in self.listeners(context.address) {
             let acceptor = if listener.section == "rtmps" { Some(self.acceptor(context)?) } else { None };

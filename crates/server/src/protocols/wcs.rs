@@ -1,9 +1,12 @@
 //! The session protocol of WCS over WebSocket, for pages made with its Web SDK.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::UNIX_EPOCH};
 
-use headwater_control::{Metric, Record, Source};
+use headwater_control::{ClientObject, Clients, Metric, Record, Source, Untold};
+use headwater_media::StreamName;
 use headwater_signalling::wcs::{self, Origins, Statistics, is_upgrade};
+
+use serde_json::Value;
 
 use super::{Context, Protocol};
 use crate::{
@@ -47,9 +50,55 @@ impl Protocol for Wcs {
         };
         let wcs = wcs::Wcs::new(context.hub.clone(), webrtc, Origins::new(&self.wcs.origins));
         context.routes.add_ahead(is_upgrade, wcs.router());
+        let clients: Arc<dyn Clients> = Arc::new(WcsClients(wcs.clone()));
+        context.offered.insert(clients);
         context.add_source(Arc::new(WcsSource(wcs.clone())));
         context.at_stop.push(Box::pin(async move { wcs.stop().await }));
         Ok(())
+    }
+}
+
+/// The clients of the session protocol, for the REST API.
+struct WcsClients(wcs::Wcs);
+
+impl Clients for WcsClients {
+    fn list(&self) -> Vec<ClientObject> {
+        self.0.connections().into_iter().map(client_object).collect()
+    }
+
+    fn terminate(&self, session: &str) -> bool {
+        self.0.dismiss(session)
+    }
+
+    fn watch(&self, session: &str, is_watched: bool) -> bool {
+        self.0.watch(session, is_watched)
+    }
+
+    fn send(&self, session: &str, operation_id: Option<String>, payload: Value) -> Result<(), Untold> {
+        self.0.send_data(session, operation_id, payload).map_err(|untold| match untold {
+            wcs::Untold::Gone => Untold::Gone,
+            wcs::Untold::Choked => Untold::Choked,
+        })
+    }
+
+    fn tell_stream(&self, stream: &StreamName, payload: Value) -> usize {
+        self.0.tell_stream(stream, payload)
+    }
+}
+
+fn client_object(client: wcs::Connected) -> ClientObject {
+    let since = client.since.duration_since(UNIX_EPOCH).unwrap_or_default();
+    ClientObject {
+        session_id: client.session,
+        app_key: client.app_key,
+        status: "ESTABLISHED",
+        client_version: client.client_version,
+        media_providers: client.media_providers,
+        custom: client.custom,
+        user_agent: client.user_agent,
+        remote_address: client.remote.map(|remote| remote.to_string()),
+        create_date: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+        log_level: if client.is_watched { "DEBUG" } else { "INFO" },
     }
 }
 
