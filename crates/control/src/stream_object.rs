@@ -53,6 +53,9 @@ pub(crate) struct StreamObject {
     /// Bits in a second of the audio alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) audio_bitrate: Option<u64>,
+    /// How loud a publisher's newest sound is, where its packets say so (WebRTC): dBov from 0, the loudest, to -127, silence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) audio_level: Option<i8>,
     /// When it began, in milliseconds since 1970-01-01 UTC.
     pub(crate) create_date: u64,
     /// Where the peer comes from.
@@ -145,6 +148,7 @@ fn describe_publication(stream: &Arc<Stream>, accounts: &Accounts) -> StreamObje
     if let Some(audio) = audio {
         object.audio_codec = audio.native().parameters().map(|parameters| audio_codec(&parameters));
         object.audio_bitrate = accounts.rendition_rate(audio.native()).map(|rate| rate.bits as u64);
+        object.audio_level = audio.native().audio_level();
     }
     if let Some(video) = video {
         describe_video(&mut object, video.native(), accounts);
@@ -185,6 +189,7 @@ fn describe_stay(publication: &StreamObject, viewer: Arc<Viewer>, accounts: &Acc
         media_provider: peer.protocol,
         bitrate: accounts.viewer_rate(&viewer).map(|rate| rate.bits as u64),
         audio_bitrate: None,
+        audio_level: None,
         create_date: milliseconds(viewer.since()),
         remote_address: peer.remote.map(|remote| remote.to_string()),
         user_agent: peer.user_agent.clone(),

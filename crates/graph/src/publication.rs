@@ -86,6 +86,12 @@ impl Publication {
         Ok(begin(writer.expect("a named rendition has a lane of packets"), parameters, again))
     }
 
+    /// Says which renditions will be sent of a track at once, none where it is one: those of an earlier publisher that
+    /// are not among them end.
+    pub fn retain_renditions(&self, track: &Track, labels: &[String]) {
+        track.retain_named(labels);
+    }
+
     /// Says that all tracks are known: viewers may join.
     pub fn ready(&mut self) {
         for track in self.left_over.drain(..) {

@@ -109,6 +109,11 @@ impl Rendition {
         self.facts.reorders.load(Ordering::Relaxed)
     }
 
+    /// How loud the newest sound is, where the source says it: dBov from 0, the loudest, to −127, silence.
+    pub fn audio_level(&self) -> Option<i8> {
+        self.facts.audio_level()
+    }
+
     /// What it has carried so far.
     pub fn statistics(&self) -> RenditionStatistics {
         RenditionStatistics {

@@ -74,6 +74,17 @@ impl Track {
         Ok((rendition, false))
     }
 
+    /// Ends those of an earlier publisher that are not among these.
+    pub(crate) fn retain_named(&self, labels: &[String]) {
+        self.named.lock().retain(|rendition| {
+            let stays = labels.iter().any(|label| rendition.label() == Some(label));
+            if !stays {
+                rendition.end();
+            }
+            stays
+        });
+    }
+
     pub(crate) fn frames(
         self: &Arc<Self>,
         accept: &[Codec],

@@ -111,7 +111,14 @@ impl<T: LaneItem> Shared<T> {
         }
         window.make_room(self, 0);
         window.last_presentation = Ticks::MIN;
+        self.set_audio_level(None);
         window.fill(self, Entry::Discontinuity);
+    }
+
+    pub(super) fn set_audio_level(&self, level: Option<u8>) {
+        if let Some(facts) = &self.facts {
+            facts.set_audio_level(level);
+        }
     }
 
     pub(super) fn ring(&self) {

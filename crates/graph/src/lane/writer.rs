@@ -103,6 +103,13 @@ impl<T: LaneItem> LaneWriter<T> {
         self.shared.mark_discontinuity(self.generation);
     }
 
+    /// Says how loud the newest sound is: −dBov from 0, the loudest, to 127, silence. Forgotten at a discontinuity.
+    ///
+    /// Source: RFC 6464 §3.
+    pub fn set_audio_level(&mut self, level: u8) {
+        self.shared.set_audio_level(Some(level));
+    }
+
     /// Wakes the readers; called once per burst.
     pub fn ring(&self) {
         self.shared.ring();

@@ -232,17 +232,37 @@ async fn renditions_that_come_at_once_are_read_by_their_names_and_taken_up_again
     assert!(bell.take());
     assert_eq!(drain(&mut cursor), ["VP8", "1"]);
 
+    let mut other = subscription.rendition_packets(&named[1], &bell, Join::NewestGroup).unwrap();
+
     drop((first, small));
     let mut second = publish(&hub, "camera");
     second.add_packets(video(Codec::Vp8)).unwrap();
+    second.retain_renditions(&track, &["q".to_owned(), "r2".to_owned()]);
+    assert_eq!(drain(&mut other), ["end"], "the second publisher sends it no more");
+    assert_eq!(track.named_renditions().len(), 1);
     let mut small = second.add_rendition(&track, "q", video(Codec::Vp8)).unwrap();
     small.push(packet(9));
     assert_eq!(drain(&mut cursor), ["break", "9"]);
-    for number in 2..limits::WEBRTC_RENDITIONS.get() {
+    for number in 1..limits::WEBRTC_RENDITIONS.get() {
         second.add_rendition(&track, &format!("r{number}"), video(Codec::Vp8)).unwrap();
     }
     let refused = second.add_rendition(&track, "more", video(Codec::Vp8)).unwrap_err();
     assert!(matches!(refused, PublishError::TooManyRenditions { .. }), "{refused}");
     second.end("over");
     assert_eq!(drain(&mut cursor), ["end"]);
+}
+
+#[tokio::test]
+async fn how_loud_the_newest_sound_is_can_be_asked_until_the_source_breaks_off() {
+    let hub = hub();
+    let mut publication = publish(&hub, "talk");
+    let mut writer = publication.add_packets(audio(Codec::Opus)).unwrap();
+    let rendition = publication.stream().track(TrackKind::Audio).unwrap().native().clone();
+    assert_eq!(rendition.audio_level(), None);
+    for (told, level) in [(0, Some(0)), (30, Some(-30)), (127, Some(-127)), (128, None), (5, Some(-5))] {
+        writer.set_audio_level(told);
+        assert_eq!(rendition.audio_level(), level, "{told}");
+    }
+    writer.discontinuity();
+    assert_eq!(rendition.audio_level(), None);
 }

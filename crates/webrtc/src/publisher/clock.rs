@@ -12,8 +12,8 @@ use headwater_media::{ClockRate, Ticks};
 
 /// The clock of one source.
 ///
-/// At first its packets stand where they arrived. Once sender reports (RFC 3550 §6.4.1) say when they were captured,
-/// they are moved, little by little, to where they belong beside the other sources of the publisher.
+/// At first its packets stand where they arrived. Once sender reports (RFC 3550 §6.4.1), or packets themselves
+/// (abs-capture-time), say when they were captured, they are moved, little by little, to where they belong beside the other sources of the publisher.
 #[derive(Clone, Debug)]
 pub(crate) struct SourceClock {
     rate: ClockRate,
@@ -25,6 +25,8 @@ pub(crate) struct SourceClock {
     /// From which timestamp on which offset was in force, the oldest first: for packets that come late.
     steps: VecDeque<(Ticks, Ticks)>,
     report: Option<Report>,
+    /// The same, said by a packet itself: more precise than a report.
+    captured: Option<Report>,
     /// Before this nothing may begin: the time of another source that this one follows in its lane.
     floor: Ticks,
 }
@@ -65,7 +67,16 @@ const STEPS_KEPT: usize = 64;
 
 impl SourceClock {
     pub(crate) fn new(rate: ClockRate) -> SourceClock {
-        SourceClock { rate, newest: None, offset: 0, goal: None, steps: VecDeque::new(), report: None, floor: 0 }
+        SourceClock {
+            rate,
+            newest: None,
+            offset: 0,
+            goal: None,
+            steps: VecDeque::new(),
+            report: None,
+            captured: None,
+            floor: 0,
+        }
     }
 
     pub(crate) fn rate(&self) -> ClockRate {
@@ -107,8 +118,20 @@ impl SourceClock {
         }
     }
 
+    /// Takes what a packet with this timestamp, extended, says of its own capture. Says whether that is news: once in a
+    /// second is enough, whoever says it in every packet.
+    pub(crate) fn captured(&mut self, timestamp: Ticks, captured: SystemTime) -> bool {
+        let report = Report { timestamp: timestamp as u32, captured };
+        let is_news =
+            self.captured.is_none_or(|known| report.timestamp.wrapping_sub(known.timestamp) >= self.rate.hertz());
+        if is_news && captured > SystemTime::UNIX_EPOCH {
+            self.captured = Some(report);
+        }
+        is_news
+    }
+
     pub(crate) fn has_report(&self) -> bool {
-        self.report.is_some() && self.newest.is_some()
+        (self.report.is_some() || self.captured.is_some()) && self.newest.is_some()
     }
 
     /// Moves this source to where `master` says that it belongs: things captured together get the same time.
@@ -120,7 +143,9 @@ impl SourceClock {
     }
 
     fn goal_beside(&self, master: &SourceClock) -> Option<Ticks> {
-        let (own, other) = (self.reported()?, master.reported()?);
+        // The two need not be of one clock: who passes media on captures by another than it reports by.
+        let captured = self.reported(self.captured).zip(master.reported(master.captured));
+        let (own, other) = captured.or_else(|| self.reported(self.report).zip(master.reported(master.report)))?;
         let at_other = i128::from(other.0.saturating_add(master.offset));
         let between = match own.1.duration_since(other.1) {
             Ok(later) => i128::try_from(later.as_nanos()).ok()?,
@@ -132,9 +157,9 @@ impl SourceClock {
         Ticks::try_from(ticks).ok()?.checked_sub(own.0)
     }
 
-    /// The timestamp of the report, extended beside the newest packet, and when it was captured.
-    fn reported(&self) -> Option<(Ticks, SystemTime)> {
-        let (report, newest) = (self.report?, self.newest?);
+    /// The timestamp of a report, extended beside the newest packet, and when it was captured.
+    fn reported(&self, report: Option<Report>) -> Option<(Ticks, SystemTime)> {
+        let (report, newest) = (report?, self.newest?);
         let ahead = report.timestamp.wrapping_sub(newest.timestamp as u32) as i32;
         Some((newest.timestamp.saturating_add(Ticks::from(ahead)), report.captured))
     }
@@ -143,7 +168,7 @@ impl SourceClock {
         self.newest = Some(Newest { timestamp, arrived });
         self.offset = at.saturating_sub(timestamp);
         self.goal = None;
-        self.report = None;
+        (self.report, self.captured) = (None, None);
         self.steps.clear();
     }
 

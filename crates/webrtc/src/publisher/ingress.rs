@@ -43,6 +43,10 @@ pub(crate) struct Incoming {
     /// Extended, so that it does not wrap.
     pub(crate) timestamp: Ticks,
     pub(crate) marker: bool,
+    /// −dBov, where the peer says it (RFC 6464).
+    pub(crate) audio_level: Option<u8>,
+    /// When it was captured by the peer's clock, where the peer says it: now and then.
+    pub(crate) captured: Option<SystemTime>,
     pub(crate) payload: Arc<[u8]>,
 }
 
@@ -54,6 +58,8 @@ impl From<RtpPacket> for Incoming {
             sequence: *packet.seq_no,
             timestamp: Ticks::try_from(packet.time.numer()).unwrap_or(Ticks::MAX),
             marker: packet.header.marker,
+            audio_level: packet.header.ext_vals.audio_level.map(i8::unsigned_abs),
+            captured: packet.header.ext_vals.abs_capture_time.map(|time| time.capture_time),
             payload: packet.payload,
         }
     }
@@ -264,6 +270,8 @@ fn known(uri: &str) -> Option<Extension> {
         extension::RID => Extension::RtpStreamId,
         extension::REPAIRED_RID => Extension::RepairedRtpStreamId,
         extension::TRANSPORT_SEQUENCE => Extension::TransportSequenceNumber,
+        extension::AUDIO_LEVEL => Extension::AudioLevel,
+        extension::CAPTURE_TIME => Extension::AbsoluteCaptureTime,
         _ => return None,
     })
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use headwater_graph::{LaneWriter, PublishError};
-use headwater_media::{Packet, TrackParameters};
+use headwater_media::{Packet, TrackKind, TrackParameters};
 
 use crate::viewer::Surroundings;
 
@@ -36,10 +36,14 @@ impl Publisher {
         let Some(written) = source.write(packet, format, passed + self.shift) else {
             return;
         };
+        let is_news = packet.captured.is_some_and(|captured| source.captured(packet.timestamp, captured));
         if let Some(selector) = self.selectors.iter_mut().find(|selector| selector.section == source.section)
             && selector.take(index, || source.parameters(), &written, around.now)
         {
             source.want_key_frame();
+        }
+        if is_news {
+            source::align(&mut self.sources);
         }
         around.counters.packets_received.add(1);
         self.received.packets.fetch_add(1, Relaxed);
@@ -75,16 +79,27 @@ impl Publisher {
         parameters: &TrackParameters,
     ) -> Result<LaneWriter<Packet>, PublishError> {
         let Some(rid) = rid else {
-            return self.publication.add_packets(parameters.clone());
+            let writer = self.publication.add_packets(parameters.clone())?;
+            self.retain_renditions(parameters.kind(), &[]);
+            return Ok(writer);
         };
         if !self.selectors.iter().any(|selector| selector.section == section) {
             let writer = self.publication.add_packets(parameters.clone())?;
+            let rids = self.sections.get(section).map_or(&[][..], |section| &section.rids);
+            self.retain_renditions(parameters.kind(), rids);
             self.selectors.push(Selector::new(section, writer, &self.bell));
         }
         let track = self.publication.stream().track(parameters.kind());
         match track {
             Some(track) => self.publication.add_rendition(&track, rid, parameters.clone()),
             None => self.publication.add_packets(parameters.clone()),
+        }
+    }
+
+    /// Renditions of an earlier publisher that this one does not send are over.
+    fn retain_renditions(&self, kind: TrackKind, rids: &[String]) {
+        if let Some(track) = self.publication.stream().track(kind) {
+            self.publication.retain_renditions(&track, rids);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use headwater_graph::{Bell, LaneWriter};
-use headwater_media::{Codec, Packet, TrackKind, TrackParameters};
+use headwater_media::{Codec, Packet, Ticks, TrackKind, TrackParameters};
 use headwater_rtp::EntryFinder;
 
 use crate::sdp::Format;
@@ -108,6 +108,9 @@ impl Source {
         if random_access {
             self.key_frames.came();
         }
+        if let Some(level) = incoming.audio_level {
+            self.writer.set_audio_level(level);
+        }
         let payload = incoming.payload.clone();
         let packet = Packet { sequence, timestamp, marker: incoming.marker, random_access, payload };
         self.writer.push(packet.clone());
@@ -160,6 +163,11 @@ impl Source {
     /// Takes a sender report of this source.
     pub(crate) fn report(&mut self, timestamp: u32, captured: SystemTime) {
         self.clock.report(timestamp, captured);
+    }
+
+    /// Takes what one of its packets says of its capture. Says whether that is news.
+    pub(crate) fn captured(&mut self, timestamp: Ticks, captured: SystemTime) -> bool {
+        self.clock.captured(timestamp, captured)
     }
 }
 

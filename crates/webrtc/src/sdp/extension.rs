@@ -9,8 +9,13 @@ pub(crate) const REPAIRED_RID: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-
 /// Numbers all packets of a transport, so that the sender can estimate what the network carries.
 pub(crate) const TRANSPORT_SEQUENCE: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
+/// How loud the sound of a packet is (RFC 6464).
+pub(crate) const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+/// When the picture or sound of a packet was captured, by the clock of who captured it.
+pub(crate) const CAPTURE_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";
+
 /// Those that a publisher may use.
 ///
 /// `urn:3gpp:video-orientation` is left out on purpose: a browser that may not tell how a picture is rotated rotates
 /// it before it encodes it, so that viewers of every protocol see it upright.
-pub(crate) const RECEIVED: [&str; 4] = [MID, RID, REPAIRED_RID, TRANSPORT_SEQUENCE];
+pub(crate) const RECEIVED: [&str; 6] = [MID, RID, REPAIRED_RID, TRANSPORT_SEQUENCE, AUDIO_LEVEL, CAPTURE_TIME];

@@ -93,3 +93,26 @@ fn another_source_in_the_same_lane_begins_after_the_one_before() {
     let Placed::At(ticks) = clock.place(7, ms(210)) else { panic!("no jump") };
     assert!(ticks >= 4_100 * 8, "{ticks}: the first ran four seconds ahead of its arrival");
 }
+
+#[test]
+fn what_packets_say_of_their_capture_counts_more_than_reports_where_both_sources_say_it() {
+    let place = |video: &mut SourceClock| {
+        for frame in 1..150i64 {
+            video.place(5_000_000_000 + frame * 3_000, ms(120 + frame as u64 * 1_000 / 30));
+        }
+        match video.place(5_000_000_000 + 450_000, ms(5_120)) {
+            Placed::At(ticks) => ticks - 450_000,
+            Placed::Jumped(_) => panic!("no jump"),
+        }
+    };
+    // By the reports the picture belongs at 0, by its own word 50 ms after the sound.
+    let (mut audio, mut video) = pair();
+    video.captured(5_000_000_000, at(7_000_050));
+    video.follow(&audio);
+    assert_eq!(place(&mut video), 0, "the sound does not say it, and the clocks may differ");
+    let (_, mut video) = pair();
+    audio.captured(70_000, at(7_000_000));
+    video.captured(5_000_000_000, at(7_000_050));
+    video.follow(&audio);
+    assert_eq!(place(&mut video), 4_500);
+}
