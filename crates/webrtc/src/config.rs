@@ -1,6 +1,9 @@
 //! What an operator may choose.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 /// Where and how WebRTC media is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,10 +18,20 @@ pub struct Config {
     pub public_addresses: Vec<IpAddr>,
     /// Whether viewers whose network lets no UDP through may connect by TCP (RFC 6544).
     pub tcp: bool,
+    /// How long a publisher's packet waits at most for the rest of its picture, so that viewers are sent all of it at
+    /// once. Zero forwards each packet as it comes.
+    pub coalescing_window: Duration,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { listen: Ipv4Addr::LOCALHOST.into(), port: 8189, shards: 0, public_addresses: Vec::new(), tcp: true }
+        Config {
+            listen: Ipv4Addr::LOCALHOST.into(),
+            port: 8189,
+            shards: 0,
+            public_addresses: Vec::new(),
+            tcp: true,
+            coalescing_window: Duration::from_millis(2),
+        }
     }
 }

@@ -73,9 +73,9 @@ impl Participant {
     }
 
     /// Tells others of what it has brought.
-    pub(crate) fn ring(&mut self) {
+    pub(crate) fn ring(&mut self, now: Instant) {
         if let Participant::Publisher(publisher) = self {
-            publisher.ring();
+            publisher.ring(now);
         }
     }
 

@@ -12,6 +12,7 @@ mod rivals;
 mod selector;
 mod source;
 mod strangers;
+mod untold;
 mod wishes;
 
 use std::{
@@ -48,6 +49,8 @@ pub(crate) struct Publisher {
     readiness: Readiness,
     /// Rung when viewers want something of a source.
     bell: Bell,
+    /// How long a packet waits for the rest of its picture.
+    window: Duration,
     bitrate_max: Option<u64>,
     ceiling_due: Option<Instant>,
     paths: Paths,
@@ -77,6 +80,7 @@ impl Publisher {
         sections: Vec<Section>,
         publication: Publication,
         bitrate_max: Option<u64>,
+        window: Duration,
         pending: Permit,
         now: Instant,
     ) -> Publisher {
@@ -90,6 +94,7 @@ impl Publisher {
             publication,
             readiness: Readiness::Connecting(now + limits::WEBRTC_FIRST_CHECK_MS.get_duration()),
             bell: Bell::new(),
+            window,
             bitrate_max,
             ceiling_due: None,
             paths: Paths::default(),
@@ -155,13 +160,15 @@ impl Publisher {
     pub(crate) fn run(&mut self, around: &mut Surroundings<'_>) -> Result<Instant, Ended> {
         self.check_life(around.now)?;
         self.ingress.advance(around.now).map_err(failed)?;
+        self.ring(around.now);
         self.drain(around)
     }
 
-    /// Wakes the readers of all lanes in which there is something new.
-    pub(crate) fn ring(&mut self) {
-        self.sources.iter_mut().for_each(Source::ring);
-        self.selectors.iter_mut().for_each(Selector::ring);
+    /// Wakes the readers of all lanes in which there is something new that does not wait for more of its picture.
+    pub(crate) fn ring(&mut self, now: Instant) {
+        let window = self.window;
+        self.sources.iter_mut().for_each(|source| source.ring(window, now));
+        self.selectors.iter_mut().for_each(|selector| selector.ring(window, now));
     }
 
     fn check_life(&mut self, now: Instant) -> Result<(), Ended> {
@@ -254,7 +261,9 @@ impl Publisher {
         let silence = self.is_connected().then(|| self.silence_ends());
         let wishes = self.sources.iter().filter_map(Source::due);
         let rivals = self.rivals.due(self.heard);
-        wishes.chain(readiness).chain(silence).chain(rivals).chain(self.ceiling_due).fold(next, Instant::min)
+        let told = self.sources.iter().filter_map(|source| source.told_by(self.window));
+        let told = told.chain(self.selectors.iter().filter_map(|selector| selector.told_by(self.window)));
+        wishes.chain(told).chain(readiness).chain(silence).chain(rivals).chain(self.ceiling_due).fold(next, Instant::min)
     }
 
     /// Begins ICE anew under other credentials.

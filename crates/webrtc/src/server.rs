@@ -172,6 +172,7 @@ fn start_shard(
         tcp: config.tcp,
         common: common.clone(),
         public_addresses: config.public_addresses.clone(),
+        coalescing_window: config.coalescing_window,
         connections: connections.clone(),
         counters: counters.clone(),
         own_commands: commands.downgrade(),

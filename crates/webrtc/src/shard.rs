@@ -22,7 +22,13 @@ mod tcp;
 mod tests;
 mod timers;
 
-use std::{cell::RefCell, net::SocketAddr, rc::Rc, sync::Arc, time::Instant};
+use std::{
+    cell::RefCell,
+    net::SocketAddr,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use headwater_graph::{Bell, Publication, Subscription};
 use headwater_net::{Listener, Permit, Quota, ReceiveBuffer, UdpSocket};
@@ -90,6 +96,8 @@ pub(crate) struct Plan {
     pub(crate) tcp: bool,
     pub(crate) common: Common,
     pub(crate) public_addresses: Vec<std::net::IpAddr>,
+    /// How long a publisher's packet waits for the rest of its picture.
+    pub(crate) coalescing_window: Duration,
     pub(crate) connections: Quota,
     pub(crate) counters: Arc<Counters>,
     pub(crate) own_commands: mpsc::WeakSender<Command>,

@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use headwater_control::{Metric, Record, Source};
@@ -30,6 +31,8 @@ section! {
         public_addresses: Vec<IpAddr> = Vec::new();
         /// Whether media is also offered over TCP.
         tcp: bool = true;
+        /// Milliseconds that a publisher's packet waits at most for the rest of its picture, so that viewers are sent all of it in few calls; 0 forwards each packet as it comes.
+        coalescing_window_ms: u64 = 2, in 0..=20;
         /// STUN and TURN servers that viewers are told of, such as "stun:stun.example.org"; this server itself needs none.
         ice_servers: Vec<String> = Vec::new();
         /// The bitrate in bits per second that publishers are asked not to exceed with their picture; 0 sets none.
@@ -133,6 +136,7 @@ impl Protocol for WebRtc {
             shards: self.shards(),
             public_addresses: self.webrtc.public_addresses.clone(),
             tcp: self.webrtc.tcp,
+            coalescing_window: Duration::from_millis(self.webrtc.coalescing_window_ms),
         };
         let shards =
             headwater_webrtc::WebRtc::start(&config, &context.quota).map_err(|error| self.failed(error, context))?;

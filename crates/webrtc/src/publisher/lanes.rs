@@ -33,7 +33,7 @@ impl Publisher {
             return;
         };
         let passed = around.now.saturating_duration_since(self.publication.stream().epoch());
-        let Some(written) = source.write(packet, format, passed + self.shift) else {
+        let Some(written) = source.write(packet, format, passed + self.shift, around.now) else {
             return;
         };
         let is_news = packet.captured.is_some_and(|captured| source.captured(packet.timestamp, captured));

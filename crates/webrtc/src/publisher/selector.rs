@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use headwater_graph::{Bell, LaneWriter};
 use headwater_media::{Packet, TrackParameters};
 
-use super::source::Written;
+use super::{source::Written, untold::Untold};
 
 /// The lane of a track that comes in several renditions at once.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Selector {
     writer: LaneWriter<Packet>,
     flows: Vec<Flow>,
     current: Option<usize>,
-    unrung: bool,
+    untold: Untold,
 }
 
 /// What comes of one rendition.
@@ -56,7 +56,7 @@ impl Flow {
 impl Selector {
     pub(crate) fn new(section: usize, writer: LaneWriter<Packet>, bell: &Bell) -> Selector {
         writer.demand().set_bell(bell);
-        Selector { section, writer, flows: Vec::new(), current: None, unrung: false }
+        Selector { section, writer, flows: Vec::new(), current: None, untold: Untold::default() }
     }
 
     /// Takes a packet that has come of a source. Says whether that source has to make a key frame, so that the lane
@@ -93,7 +93,7 @@ impl Selector {
             self.writer.set_parameters(parameters);
         }
         self.writer.push(packet.clone());
-        self.unrung = true;
+        self.untold.add(packet.marker, now);
         false
     }
 
@@ -119,11 +119,16 @@ impl Selector {
         self.writer.demand().take_key_frame_request().then_some(self.current)?
     }
 
-    /// Wakes the lane's readers, if there is something new.
-    pub(crate) fn ring(&mut self) {
-        if std::mem::take(&mut self.unrung) {
+    /// Wakes the lane's readers, if there is something new that does not wait for more of its picture.
+    pub(crate) fn ring(&mut self, window: Duration, now: Instant) {
+        if self.untold.take(window, now) {
             self.writer.ring();
         }
+    }
+
+    /// When readers are to be told at the latest of what has been written.
+    pub(crate) fn told_by(&self, window: Duration) -> Option<Instant> {
+        self.untold.due(window)
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     ingress::Incoming,
     key_frames::KeyFrames,
     numbers::Numbers,
+    untold::Untold,
 };
 
 /// A packet that was written to a lane.
@@ -39,8 +40,8 @@ pub(crate) struct Source {
     numbers: Numbers,
     entries: EntryFinder,
     key_frames: KeyFrames,
-    /// Whether something was written that the lane's readers have not been told of.
-    unrung: bool,
+    /// What was written that the lane's readers have not been told of.
+    untold: Untold,
 }
 
 impl Source {
@@ -64,7 +65,7 @@ impl Source {
             numbers: Numbers::default(),
             entries: EntryFinder::new(parameters.codec),
             key_frames: KeyFrames::new(),
-            unrung: false,
+            untold: Untold::default(),
         }
     }
 
@@ -73,7 +74,13 @@ impl Source {
     }
 
     /// Writes a packet that arrives now, in stream time, in a payload type of `format`. `None` if it holds no media.
-    pub(crate) fn write(&mut self, incoming: &Incoming, format: &Format, arrived: Duration) -> Option<Written> {
+    pub(crate) fn write(
+        &mut self,
+        incoming: &Incoming,
+        format: &Format,
+        arrived: Duration,
+        now: Instant,
+    ) -> Option<Written> {
         let mut after_break = incoming.ssrc != self.ssrc;
         if after_break {
             self.ssrc = incoming.ssrc;
@@ -114,7 +121,7 @@ impl Source {
         let payload = incoming.payload.clone();
         let packet = Packet { sequence, timestamp, marker: incoming.marker, random_access, payload };
         self.writer.push(packet.clone());
-        self.unrung = true;
+        self.untold.add(packet.marker || !self.is_video(), now);
         Some(Written { packet, after_break })
     }
 
@@ -135,11 +142,16 @@ impl Source {
         self.key_frames.want();
     }
 
-    /// Wakes the lane's readers, if there is something new.
-    pub(crate) fn ring(&mut self) {
-        if std::mem::take(&mut self.unrung) {
+    /// Wakes the lane's readers, if there is something new that does not wait for more of its picture.
+    pub(crate) fn ring(&mut self, window: Duration, now: Instant) {
+        if self.untold.take(window, now) {
             self.writer.ring();
         }
+    }
+
+    /// When readers are to be told at the latest of what has been written.
+    pub(crate) fn told_by(&self, window: Duration) -> Option<Instant> {
+        self.untold.due(window)
     }
 
     /// Whether the publisher is to be asked for a key frame now.

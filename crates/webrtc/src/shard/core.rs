@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use headwater_graph::Bell;
@@ -38,6 +38,7 @@ pub(crate) struct Core {
     pub(super) commands: mpsc::WeakSender<Command>,
     pub(super) outbox: Outbox,
     pub(super) counters: Arc<Counters>,
+    pub(super) coalescing_window: Duration,
     pub(super) seats: Slab<Seat>,
     pub(super) by_fragment: HashMap<String, usize>,
     pub(super) by_remote: HashMap<Remote, usize>,
@@ -96,6 +97,7 @@ impl Core {
             commands: plan.own_commands,
             outbox,
             counters: plan.counters,
+            coalescing_window: plan.coalescing_window,
             seats: Slab::new(),
             by_fragment: HashMap::new(),
             by_remote: HashMap::new(),
@@ -131,10 +133,10 @@ impl Core {
 
     /// To be called when a batch of datagrams has been taken: tells viewers of what publishers have brought, once for
     /// all of it, and sends what has been gathered.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn settle(&mut self, now: Instant) {
         for index in self.unrung.drain(..) {
             if let Some(seat) = self.seats.get_mut(index) {
-                seat.participant.ring();
+                seat.participant.ring(now);
             }
         }
         self.outbox.flush();

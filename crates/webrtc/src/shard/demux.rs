@@ -35,7 +35,7 @@ impl Core {
             let remote = Remote { carrier: Carrier::Udp, address: datagram.source };
             self.receive(remote, datagram.destination, datagram.bytes, now);
         }
-        self.settle();
+        self.settle(now);
     }
 
     /// Takes one datagram; [`Core::settle`] is to follow. Says whether it belonged to a session.

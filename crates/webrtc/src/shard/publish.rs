@@ -63,7 +63,8 @@ impl Core {
         };
         let answer = sdp::write(&offer, &decisions, &local);
         let first_section = first_section(&offer, &decisions);
-        let publisher = Publisher::new(ingress, sections, publication, options.max_bitrate, pending, now);
+        let publisher =
+            Publisher::new(ingress, sections, publication, options.max_bitrate, self.coalescing_window, pending, now);
         let (bell, received) = (publisher.bell().clone(), publisher.received().clone());
         let participant = Participant::Publisher(Box::new(publisher));
         let (place, stage) = self.seat(participant, credentials.fragment, first_section, None);

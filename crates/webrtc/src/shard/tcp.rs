@@ -108,7 +108,7 @@ fn take(shard: &Shard, remote: SocketAddr, local: Option<IpAddr>, unframer: &mut
                 taken = if ours { Taken::Ours } else { Taken::Foreign };
             }
             Ok(None) => {
-                core.settle();
+                core.settle(now());
                 return taken;
             }
             Err(error) => {

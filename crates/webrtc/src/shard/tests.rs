@@ -48,6 +48,7 @@ fn scene() -> Scene {
         tcp: false,
         common: Common::new().unwrap(),
         public_addresses: Vec::new(),
+        coalescing_window: Duration::from_millis(2),
         connections: Quota::connections(),
         counters: Arc::default(),
         own_commands: commands.downgrade(),
