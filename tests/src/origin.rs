@@ -61,7 +61,21 @@ impl Origin {
     /// # Errors
     /// When it does not become ready.
     pub fn with(keys: &[(&str, &str)], options: &[&str]) -> Result<Origin> {
-        let host = free_address()?;
+        Origin::at(free_address()?, keys, options)
+    }
+
+    /// Kills the server, as a failing machine does, and gives its address, for another one to start there.
+    pub fn kill(self) -> Ipv4Addr {
+        let host = self.host;
+        self.program.kill();
+        host
+    }
+
+    /// Starts a server at an address that has been free until now.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn at(host: Ipv4Addr, keys: &[(&str, &str)], options: &[&str]) -> Result<Origin> {
         let mut command = Command::new(tools::origin()?);
         command.args(["--listen", &host.to_string()]).args(options);
         command.env("HEADWATER__LOG__LEVEL", "info,headwater=debug");
