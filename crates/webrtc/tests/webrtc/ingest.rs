@@ -37,6 +37,9 @@ async fn comes_in_whole(codec: Codec) {
     assert!(received.packets >= 300 && received.bytes > 200_000, "{received:?}");
     let track = reader.subscription.stream().track(TrackKind::Video).unwrap();
     assert_eq!(track.native().parameters().unwrap().codec, codec);
+    let sound = reader.subscription.stream().track(TrackKind::Audio).unwrap();
+    assert_eq!((sound.native().audio_level(), track.native().audio_level()), (Some(-33), None));
+    assert!(!sender.accepted.sdp.contains("video-orientation"), "pictures are turned before they are sent");
 }
 
 #[tokio::test(flavor = "multi_thread")]

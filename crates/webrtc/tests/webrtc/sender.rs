@@ -15,7 +15,7 @@ use str0m::{
     change::{SdpAnswer, SdpPendingOffer},
     media::{Direction, MediaKind, Mid},
     net::{Protocol, Receive},
-    rtp::RtpWrite,
+    rtp::{ExtensionValues, RtpWrite},
 };
 use tokio::net::UdpSocket;
 
@@ -227,7 +227,13 @@ impl Sender {
         let mut api = self.rtc.direct_api();
         let stream = api.stream_tx_by_mid(mid, None).unwrap();
         let write = RtpWrite::new(payload_type, sequence.into(), time as u32, captured, payload);
-        stream.write_rtp(write.marker(marker).nackable(is_video));
+        let loudness = (!is_video).then_some((-33, true));
+        let said = ExtensionValues {
+            audio_level: loudness.map(|(level, _)| level),
+            voice_activity: loudness.map(|(_, speaks)| speaks),
+            ..ExtensionValues::default()
+        };
+        stream.write_rtp(write.marker(marker).nackable(is_video).ext_vals(said));
     }
 
     /// Sends any bytes from the client's own address.
