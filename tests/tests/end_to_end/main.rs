@@ -15,7 +15,6 @@ mod renditions_page;
 mod returning;
 mod relay;
 mod rest;
-mod rotation;
 mod rtmp_players;
 mod sdk;
 mod wcs;
