@@ -50,8 +50,9 @@ fn has_fonts() -> bool {
     Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").exists()
 }
 
+/// Of whatever version: unless told otherwise, `--exists` wants GStreamer's own, which plugins of other projects have not.
 fn has_element(name: &str) -> bool {
-    shell::succeeds(&mut shell::program("gst-inspect-1.0", ["--exists", name]))
+    shell::succeeds(&mut shell::program("gst-inspect-1.0", ["--exists", "--atleast-version=0.0", name]))
 }
 
 /// Of the system's Python, for which the packages are.

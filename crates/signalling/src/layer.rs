@@ -38,14 +38,16 @@ struct Layers {
     layers: Vec<Layer>,
 }
 
-#[derive(Debug, Serialize)]
+/// One rendition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Layer {
-    encoding_id: String,
+pub(crate) struct Layer {
+    pub(crate) encoding_id: String,
+    /// Pixels, where they are known. The same for the next.
     #[serde(skip_serializing_if = "Option::is_none")]
-    width: Option<u32>,
+    pub(crate) width: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    height: Option<u32>,
+    pub(crate) height: Option<u32>,
 }
 
 /// Answers a request to the choice of a session.
@@ -122,7 +124,8 @@ pub(crate) fn refuse() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "only players choose a rendition")
 }
 
-fn layers(stream: &Stream) -> Vec<Layer> {
+/// The renditions that a source sends at once; none if it sends one picture alone.
+pub(crate) fn layers(stream: &Stream) -> Vec<Layer> {
     let renditions = stream.track(TrackKind::Video).map(|track| track.named_renditions()).unwrap_or_default();
     let layer = |rendition: &std::sync::Arc<headwater_graph::Rendition>| {
         let parameters = rendition.parameters();

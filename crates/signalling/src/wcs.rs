@@ -24,6 +24,7 @@ mod job;
 mod origin;
 mod play;
 mod publish;
+mod rendition;
 mod session;
 mod statistics;
 mod upgrade;

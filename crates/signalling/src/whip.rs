@@ -13,8 +13,7 @@ use http::StatusCode;
 
 use crate::{
     endpoint::{Asked, Endpoint},
-    layer,
-    name,
+    layer, name,
     reply::{Refusal, share},
     request::{address, bearer, offer, peer, read, refuse_offer, remote},
 };

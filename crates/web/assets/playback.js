@@ -59,6 +59,8 @@ export class Playback extends EventTarget {
   attempts = 0;
   /** Sessions begun. */
   sessions = 0;
+  /** The size that the viewer chose, by its label, or `auto`. */
+  chosen = 'auto';
   /** When the next try is due, in ms since 1970; 0 if none is. */
   nextTryAt = 0;
 
@@ -112,6 +114,16 @@ export class Playback extends EventTarget {
     return this.state !== 'stopped' && this.state !== 'idle';
   }
 
+  /**
+   * Lists the sizes that the stream comes in, after choosing one, or `auto`, if it is named.
+   * @param {string} [chosen]
+   */
+  async renditions(chosen) {
+    const list = (await this.#client?.renditions(chosen)) ?? [];
+    this.chosen = chosen ?? this.chosen;
+    return list;
+  }
+
   #drop() {
     clearTimeout(this.#retryTimer);
     clearInterval(this.#statsTimer);
@@ -152,6 +164,8 @@ export class Playback extends EventTarget {
     this.#clock.start();
     this.#statsTimer = setInterval(() => this.#measure(), STATS_MS);
     this.#play();
+    // What was chosen before a reconnection; a publisher that is back may not send that size yet.
+    if (this.chosen !== 'auto') this.renditions(this.chosen).catch(() => {});
     if (media.getTracks().length < 2) this.askWhatItIs();
   }
 

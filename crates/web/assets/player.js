@@ -12,6 +12,7 @@ import * as format from './format.js';
 import { notice } from './notice.js';
 import { facts, showStatistics } from './panel.js';
 import { Playback } from './playback.js';
+import { Quality } from './quality.js';
 
 const HIDE_CONTROLS_MS = 2800;
 const VOLUME_STEP = 0.05;
@@ -24,6 +25,10 @@ const stage = byId('stage');
 const panel = byId('statistics');
 const volume = /** @type {HTMLInputElement} */ (byId('volume'));
 const playback = new Playback(video, name);
+const select = /** @type {HTMLSelectElement} */ (byId('quality'));
+const quality = new Quality(select, select, video, (chosen) => playback.renditions(chosen));
+/** The session whose sizes are shown. */
+let known = 0;
 let soundBlocked = false;
 
 Object.defineProperty(window, 'headwater', {
@@ -82,8 +87,18 @@ function showState() {
   setText(byId('warning'), warning);
   byId('warning').hidden = warning === '';
   showSound();
+  showQuality();
   wake();
   dispatchEvent(new Event('headwater:state'));
+}
+
+function showQuality() {
+  const flows = playback.state === 'playing' || playback.state === 'stalled';
+  const session = flows ? playback.sessions : 0;
+  if (session === known) return;
+  known = session;
+  if (session) quality.begin(playback.chosen);
+  else quality.end();
 }
 
 function showSound() {
@@ -183,7 +198,7 @@ const KEYS = {
 function keyPressed(event) {
   wake();
   const target = /** @type {HTMLElement} */ (event.target);
-  const own = event.key === ' ' ? target.closest('button, a, input') : target.closest('input');
+  const own = event.key === ' ' ? target.closest('button, a, input, select') : target.closest('input, select');
   const action = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!action || own || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key.startsWith('Arrow') && !stage.contains(target)) return; // arrows scroll the page elsewhere

@@ -3,25 +3,41 @@
  */
 import { liveStreams, playerAddress } from './api.js';
 import { byId, element, setText } from './dom.js';
+import { Quality } from './quality.js';
 import { createSession } from './sdk/headwater.js';
 import { follow, nameField } from './studio.js';
 
-const session = createSession();
+/** One for each way that this page plays. */
+const sessions = { session: createSession(), whip: createSession({ transport: 'whip' }) };
 const name = /** @type {HTMLInputElement} */ (byId('name'));
 const technology = /** @type {HTMLSelectElement} */ (byId('technology'));
 const mute = /** @type {HTMLButtonElement} */ (byId('mute-sound'));
 /** @type {import('./sdk/headwater.d.ts').Stream|null} */
 let stream = null;
+const video = /** @type {HTMLVideoElement} */ (byId('video'));
+const quality = new Quality(byId('quality'), byId('quality-field'), video, choose);
+/** The size that the visitor chose, for as long as the page is open. */
+let chosen = 'auto';
 /** The browser took the sound away, not the visitor. */
 let blocked = false;
 
 async function play() {
   blocked = false;
-  stream = session.createStream({ name: name.value.trim(), display: byId('video'), wait: true });
+  const session = sessions[/** @type {'session'|'whip'} */ (technology.value)];
+  stream = session.createStream({ name: name.value.trim(), display: video, wait: true });
   follow(stream, byId('player'));
   for (const type of ['state', 'mute']) stream.addEventListener(type, show);
+  const mine = stream;
+  stream.addEventListener('state', () => (mine.state === 'playing' ? quality.begin(chosen) : quality.end()));
   stream.addEventListener('blocked', () => (blocked = true, show()));
   await stream.play().catch(() => {}); // the card tells it
+}
+
+/** Lists the sizes, after choosing one if it is named. @param {string} [label] */
+async function choose(label) {
+  if (label) await stream?.setRendition(label);
+  chosen = label ?? chosen;
+  return (await stream?.renditions()) ?? [];
 }
 
 function show() {
@@ -37,7 +53,7 @@ function show() {
 /** Where other programs find the stream. */
 function showAddress() {
   const named = name.value.trim() || 'NAME';
-  const here = technology.value === 'webrtc';
+  const here = technology.value in sessions;
   byId('here').hidden = !here;
   byId('elsewhere').hidden = here;
   setText(byId('address'), technology.value === 'rtmp' ? `rtmp://${location.hostname}/live/${named}` : `${location.origin}/${named}.flv`);

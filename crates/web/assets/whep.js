@@ -19,6 +19,8 @@ export class WhepClient extends EventTarget {
   #options;
   /** @type {Link|null} */
   #link = null;
+  /** @type {HttpSignalling|null} */
+  #signalling = null;
   /** What plays; filled when `start` resolves. */
   stream = new MediaStream();
 
@@ -48,7 +50,8 @@ export class WhepClient extends EventTarget {
    */
   async start() {
     const { token, iceServers } = this.#options;
-    const link = new Link(new HttpSignalling(this.#address, { token }), { iceServers, shape: askForStereo });
+    this.#signalling = new HttpSignalling(this.#address, { token });
+    const link = new Link(this.#signalling, { iceServers, shape: askForStereo });
     this.#link = link;
     link.peer.addTransceiver('video', { direction: 'recvonly' });
     link.peer.addTransceiver('audio', { direction: 'recvonly' });
@@ -60,6 +63,14 @@ export class WhepClient extends EventTarget {
     });
     await link.open();
     return this.stream;
+  }
+
+  /**
+   * Lists the sizes that the stream comes in, after choosing one, or `auto`, if it is named.
+   * @param {string} [chosen]
+   */
+  async renditions(chosen) {
+    return (await this.#signalling?.renditions(chosen)) ?? [];
   }
 
   /** Ends the session and tells the server, even while the page is going away. */

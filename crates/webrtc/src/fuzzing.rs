@@ -185,7 +185,8 @@ fn h264() -> TrackParameters {
 fn egress() -> Option<Egress> {
     let offer = Offer::parse(OFFER).ok()?;
     let section = offer.media.iter().find(|section| section.kind == Kind::Video)?;
-    let media = [Outgoing { mid: "1".into(), formats: sdp::choose(section, Some(&h264())), transport_extension: Some(3) }];
+    let media =
+        [Outgoing { mid: "1".into(), formats: sdp::choose(section, Some(&h264())), transport_extension: Some(3) }];
     let local = IceCredentials { fragment: "fragment".into(), password: "password-of-the-server-side".into() };
     let agreed = Agreed {
         local_ice: &local,

@@ -263,7 +263,13 @@ impl Publisher {
         let rivals = self.rivals.due(self.heard);
         let told = self.sources.iter().filter_map(|source| source.told_by(self.window));
         let told = told.chain(self.selectors.iter().filter_map(|selector| selector.told_by(self.window)));
-        wishes.chain(told).chain(readiness).chain(silence).chain(rivals).chain(self.ceiling_due).fold(next, Instant::min)
+        wishes
+            .chain(told)
+            .chain(readiness)
+            .chain(silence)
+            .chain(rivals)
+            .chain(self.ceiling_due)
+            .fold(next, Instant::min)
     }
 
     /// Begins ICE anew under other credentials.

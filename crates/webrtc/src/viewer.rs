@@ -243,7 +243,10 @@ impl Viewer {
             }
             Move::Probe(wanted) => {
                 let bytes = egress.estimator(now).map_or(0, |estimator| estimator.probe(wanted, now));
-                probe(egress, outlet, bytes, around);
+                if bytes > 0 {
+                    tracing::debug!(carried, wanted, bytes, "it is found out whether a viewer's network carries more");
+                    probe(egress, outlet, bytes, around);
+                }
             }
         }
     }

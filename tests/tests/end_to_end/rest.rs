@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::Program;
 use headwater_tests::source::Source;
-use headwater_tests::{http, tools, turn};
+use headwater_tests::{http, scratch, tools, turn};
 use serde_json::Value;
 
 #[test]
@@ -17,6 +17,8 @@ fn schemathesis_finds_no_server_error_and_no_answer_that_is_not_described() -> R
     origin.wait_published("demo")?;
     let fuzzer = tools::folder().join("venv/bin/schemathesis");
     let mut run = Command::new(fuzzer);
+    // It leaves a folder of its own where it runs.
+    run.current_dir(scratch("schemathesis")?.with_file_name(""));
     run.args(["--config-file", "/dev/null", "run"]).arg(origin.page("/rest-api/openapi.json"));
     run.args([
         "--checks",
@@ -70,7 +72,7 @@ fn the_rest_module_of_the_wcs_web_sdk_finds_and_terminates_streams() -> Result<(
     let mut node = Command::new(tools::on_path("node")?);
     node.current_dir(tools::folder().join("node")).args(["-e", SDK, &base, &base]);
     let ended = Program::start("node", &mut node)?.succeed(Duration::from_secs(20))?;
-    let said: Value = serde_json::from_slice(&ended.output).with_context(|| format!("{}", ended.messages))?;
+    let said: Value = serde_json::from_slice(&ended.output).with_context(|| ended.messages.clone())?;
     let one = &said["one"]["value"][0];
     ensure!(one["name"] == "cam" && one["metrics"]["VIDEO_WIDTH"] == 640, "{said}");
     ensure!(said["found"]["value"][0]["mediaProvider"] == "RTMP", "{said}");

@@ -4,22 +4,23 @@ use std::time::Duration;
 
 use headwater_graph::{SubscribeError, Subscription};
 use headwater_media::TrackKind;
-use headwater_webrtc::{Offer, ViewError};
+use headwater_webrtc::{Offer, RenditionChoice, ViewError};
 use tokio::time::timeout;
 
 use super::{
     audience::Muted,
     job::{Held, Job, Outcome, pending},
+    rendition::{self, Picked},
     wire::{Event, Info, Mute, Reply, Status},
 };
 
 /// How long a viewer waits for the tracks of a stream that has just begun.
 const START_TIME: Duration = Duration::from_secs(10);
 
-pub(super) async fn play(job: Job) {
+pub(super) async fn play(job: Job, picked: Picked) {
     let _present = job.wcs.0.counters.stream();
     let outcome = match begin(&job).await {
-        Ok(playing) => playing.go_on(&job).await,
+        Ok(playing) => playing.go_on(&job, picked).await,
         Err(outcome) => outcome,
     };
     job.finish(outcome).await;
@@ -40,9 +41,14 @@ async fn begin(job: &Job) -> Result<Playing, Outcome> {
         stop = job.stopped() => return Err(job.stopped_outcome(stop)),
     };
     let size = picture_size(&subscription);
+    let choice = rendition::first(&job.request, subscription.stream());
+    let choice = choice.map_err(|reason| Outcome::failed(Info::NotFound, reason))?;
     let accepted = job.wcs.0.webrtc.view(offer, subscription, job.client.address()).await.map_err(refuse)?;
     tracing::info!(stream = %job.name, media_session = %job.claim.id, session = %job.client.id, "a client plays a stream");
     let held = Held::new(accepted.session);
+    if choice != RenditionChoice::Auto {
+        held.session().choose(choice).await;
+    }
     job.tell_answer(&accepted.sdp).await;
     Ok(Playing { held, size })
 }
@@ -73,7 +79,7 @@ fn refuse(error: ViewError) -> Outcome {
 }
 
 impl Playing {
-    async fn go_on(self, job: &Job) -> Outcome {
+    async fn go_on(self, job: &Job, mut picked: Picked) -> Outcome {
         let (muted, mut events) = job.place.listen();
         let mut has_begun = false;
         loop {
@@ -84,6 +90,10 @@ impl Playing {
                     return job.stopped_outcome(stop);
                 }
                 event = events.recv() => job.pass_on(event),
+                Ok(()) = picked.changed() => {
+                    let choice = picked.borrow_and_update().clone();
+                    self.held.session().choose(choice).await;
+                }
                 flows = self.held.session().flowing(), if !has_begun => {
                     has_begun = true;
                     if flows {

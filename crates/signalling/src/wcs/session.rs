@@ -20,7 +20,10 @@ use super::{
     directory::{Line, Present},
     job::{Job, Stop},
     play, publish,
-    wire::{Connection, Data, Event, Info, Reference, Reply, Request, Status, StreamRequest, StreamStatus, Tell},
+    rendition::Picks,
+    wire::{
+        Connection, Data, Event, Info, Reference, Renditions, Reply, Request, Status, StreamRequest, StreamStatus, Tell,
+    },
 };
 
 /// Who is on the other side of a connection.
@@ -66,6 +69,8 @@ struct OpenStream {
     stop: watch::Sender<Option<Stop>>,
     /// A publisher's place, from which it speaks to its viewers.
     speaks: Option<Place>,
+    /// A player's choice of rendition.
+    picks: Option<Picks>,
 }
 
 impl Session {
@@ -134,6 +139,7 @@ impl Session {
             Request::Stop(reference) => self.stop(&reference),
             Request::Snapshot(reference) => self.refuse_snapshot(reference),
             Request::Available(reference) => self.tell_available(&reference),
+            Request::Renditions(asked) => self.tell_renditions(asked),
             Request::Tell(tell) => self.tell(tell),
             Request::Data(data) => self.take_data(data),
             Request::Call { method, call } => self.refuse_call(&method, call),
@@ -209,6 +215,7 @@ impl Session {
         let place = self.wcs.0.audiences.join(&name);
         let speaks = published.then(|| self.wcs.0.audiences.join(&name));
         let id = claim.id.clone();
+        let (picks, picked) = Picks::of(&name);
         let job = Job {
             wcs: self.wcs.clone(),
             client: self.client.clone(),
@@ -224,9 +231,10 @@ impl Session {
         };
         let task = match published {
             true => self.tasks.spawn(publish::publish(job)).id(),
-            false => self.tasks.spawn(play::play(job)).id(),
+            false => self.tasks.spawn(play::play(job, picked)).id(),
         };
-        self.streams.insert(id, OpenStream { task, stop, speaks });
+        let picks = (!published).then_some(picks);
+        self.streams.insert(id, OpenStream { task, stop, speaks, picks });
         Ok(())
     }
 
@@ -274,6 +282,17 @@ impl Session {
         };
         let media_session_id = reference.media_session_id.clone().unwrap_or_default();
         self.say(Reply::Available { media_session_id, problem });
+    }
+
+    /// A client may ask for the renditions of a stream that it plays, and choose one.
+    fn tell_renditions(&mut self, asked: Renditions) {
+        let media_session_id = asked.media_session_id.unwrap_or_default();
+        let picks = self.streams.get(&*media_session_id).and_then(|stream| stream.picks.as_ref());
+        let (renditions, problem) = match picks {
+            Some(picks) => picks.answer(&self.wcs.0.hub, asked.chosen),
+            None => (Vec::new(), Some("this connection plays no stream of that mediaSessionId".to_owned())),
+        };
+        self.say(Reply::Renditions { media_session_id, renditions, problem });
     }
 
     /// Only publishers speak to an audience; pages of viewers say "muted" as well, and mean nobody by it.

@@ -8,7 +8,7 @@ mod reply;
 mod request;
 
 pub(crate) use reply::{Event, Info, Mute, Reply, Status, StreamStatus};
-pub(crate) use request::{Connection, Data, Reference, Request, StreamRequest, Tell, Transport};
+pub(crate) use request::{Connection, Data, Reference, Renditions, Request, StreamRequest, Tell, Transport};
 
 #[cfg(test)]
 mod tests;

@@ -120,10 +120,18 @@ export class Stream extends EventTarget {
 
   /** Sends the source to the server. Resolves once media flows; rejects with a `HeadwaterError`. */
   publish(): Promise<Stream>;
-  /** Shows the stream. Resolves once media flows; rejects with a `HeadwaterError`. */
-  play(): Promise<Stream>;
+  /**
+   * Shows the stream. Resolves once media flows; rejects with a `HeadwaterError`. Of a stream that comes in several
+   * sizes, `rendition` is the label of the one to show; the one that the network carries if absent.
+   */
+  play(options?: { rendition?: string }): Promise<Stream>;
   /** Ends it and lets go of camera, connection and element. */
   stop(): Promise<void>;
+
+  /** Playing: the sizes that the stream comes in just now; none if it comes in one alone. */
+  renditions(): Promise<Rendition[]>;
+  /** Playing: shows the size of this label, or with `auto` the one that the network carries. Kept by reconnections. */
+  setRendition(label: string): Promise<void>;
 
   /** Publishing: sends silence. Playing: mutes the element. */
   muteAudio(): void;
@@ -143,6 +151,14 @@ export class Stream extends EventTarget {
 
   addEventListener<K extends keyof StreamEvents>(type: K, listener: (event: StreamEvents[K]) => void, options?: boolean | AddEventListenerOptions): void;
   addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
+}
+
+/** One of several sizes that a source sends at once (simulcast). */
+export interface Rendition {
+  label: string;
+  /** Pixels; 0 if not known yet. The same for the next. */
+  width: number;
+  height: number;
 }
 
 export interface Flow {
@@ -218,6 +234,11 @@ export interface Signalling {
   forget(): void;
   /** Tells the viewers what the publisher mutes. */
   mute?(kind: 'audio' | 'video', muted: boolean): void;
+  /** Lists the renditions, after choosing one if it is named. */
+  renditions?(chosen?: string): Promise<Rendition[]>;
+  /** Says a message of this stream; the answers to questions go to those who wait in `questions`, in their order. */
+  say?(message: string, data: object): void;
+  questions?: ((answer: any) => void)[];
   /** Called when the publisher mutes. */
   onmute?: ((kind: 'audio' | 'video', muted: boolean) => void) | null;
   /** Called when the server ends the session. */

@@ -5,6 +5,8 @@
  */
 import { HeadwaterError } from './errors.js';
 
+/** What the address of a choice of renditions is called. Source: draft-murillo-whep-03 §4.6.2. */
+const CHOICE = 'urn:ietf:params:whep:ext:core:layer';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
 /** Candidates found within this time go in one request. */
 const GATHER_MS = 100;
@@ -19,6 +21,8 @@ export class HttpSignalling {
   #headers;
   /** @type {string|null} */
   #session = null;
+  /** Where renditions are listed and chosen. @type {string|null} */
+  #choice = null;
   /** @type {string|null} */
   #tag = null;
   #closed = false;
@@ -47,6 +51,9 @@ export class HttpSignalling {
     const location = response.headers.get('location');
     this.#session = location && new URL(location, response.url).href;
     this.#tag = response.headers.get('etag');
+    const links = response.headers.get('link')?.split(/,\s*(?=<)/) ?? [];
+    const choice = links.find((link) => link.includes(CHOICE))?.match(/<(.+?)>/)?.[1];
+    this.#choice = choice ? new URL(choice, response.url).href : null;
     const answer = await response.text();
     if (this.#closed) {
       this.close(); // while the answer was on its way: give the session back
@@ -83,6 +90,24 @@ export class HttpSignalling {
     this.#restarting = false;
     this.#tellCandidates();
     return renew(answer, await response.text());
+  }
+
+  /**
+   * Lists the renditions, after choosing one, or `auto`, if it is named.
+   * @param {string} [chosen]
+   */
+  async renditions(chosen) {
+    if (!this.#choice) throw new HeadwaterError('unsupported', 'this server offers no choice of renditions');
+    if (chosen !== undefined) {
+      const headers = { ...this.#headers, 'content-type': 'application/json' };
+      const body = JSON.stringify(chosen === 'auto' ? {} : { encodingId: chosen });
+      const response = await this.#ask(this.#choice, { method: 'POST', headers, body });
+      if (!response.ok) throw await refusal(response, true);
+    }
+    const response = await this.#ask(this.#choice, { headers: this.#headers });
+    if (!response.ok) throw await refusal(response, false);
+    const { layers = [] } = await response.json();
+    return layers.map((/** @type {any} */ { encodingId: label, width = 0, height = 0 }) => ({ label, width, height }));
   }
 
   async close() {

@@ -3,7 +3,7 @@
  *
  * @import { Source, Wish, Wishes } from './headwater.d.ts'
  */
-import { HeadwaterError, mediaError } from './errors.js';
+import { HeadwaterError, loaded } from './errors.js';
 
 /** What a camera is asked for unless the caller knows better. */
 const CAMERA = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
@@ -31,9 +31,7 @@ async function share(audio, video, systemAudio) {
   const devices = mediaDevices();
   if (!devices.getDisplayMedia) throw new HeadwaterError('unsupported', 'this browser cannot share its screen');
   const wish = typeof video === 'object' ? video : true;
-  const shared = await devices.getDisplayMedia({ video: wish, audio: systemAudio }).catch((error) => {
-    throw mediaError(error, true);
-  });
+  const shared = await devices.getDisplayMedia({ video: wish, audio: systemAudio }).catch((error) => refuse(error, true));
   const tracks = own(shared);
   // Text is to stay sharp; a film may still ask for motion.
   for (const track of tracks) if (track.kind === 'video') track.contentHint = 'detail';
@@ -46,17 +44,16 @@ async function share(audio, video, systemAudio) {
   }
 }
 
-/**
- * Opens camera, microphone or both.
- * @param {Wish} audio
- * @param {Wish} video
- */
+/** Opens camera, microphone or both. @param {Wish} audio @param {Wish} video */
 async function capture(audio, video) {
   if (!audio && !video) throw new HeadwaterError('invalid', 'neither picture nor sound was asked for');
   const wishes = { audio: constraints(audio, {}), video: constraints(video, CAMERA) };
-  return own(await mediaDevices().getUserMedia(wishes).catch((error) => {
-    throw mediaError(error);
-  }));
+  return own(await mediaDevices().getUserMedia(wishes).catch(refuse));
+}
+
+/** @param {unknown} error @param {boolean} [screen] @returns {Promise<never>} */
+async function refuse(error, screen) {
+  throw (await loaded(import('./device-errors.js'))).mediaError(error, screen);
 }
 
 /** @param {Wish} wish @param {MediaTrackConstraints} usual */

@@ -10,8 +10,14 @@ export class Meter {
   /** @type {Map<string, any>} */
   #before = new Map();
   #freezes = 0;
+  #moved = { packets: -1, at: 0 };
   /** How good the connection was at the last reading. @type {Quality} */
   quality = quality(null);
+
+  /** For how long no packet has come. */
+  get stillMs() {
+    return Date.now() - this.#moved.at;
+  }
 
   /** @param {RTCPeerConnection} peer @returns {Promise<Stats>} */
   async read(peer) {
@@ -39,6 +45,8 @@ export class Meter {
       availableBitrate: (far.length && pair?.availableOutgoingBitrate) || null,
       transport: (report.get(pair?.localCandidateId)?.protocol ?? '').toUpperCase(),
     };
+    const packets = (video?.packets ?? 0) + (audio?.packets ?? 0);
+    if (packets !== this.#moved.packets) this.#moved = { packets, at: stats.at };
     const freezes = video?.freezes ?? 0;
     this.quality = quality(stats, first ? 0 : freezes - this.#freezes);
     this.#freezes = freezes;

@@ -3,7 +3,7 @@
  *
  * @import { SessionOptions, Signalling, StreamOptions } from './headwater.d.ts'
  */
-import { HeadwaterError } from './errors.js';
+import { HeadwaterError, loaded } from './errors.js';
 import { Socket, SocketSignalling } from './socket.js';
 import { Stream } from './stream.js';
 
@@ -43,15 +43,15 @@ export class Session {
    * How a stream speaks to the server.
    * @param {StreamOptions} options
    * @param {boolean} published
+   * @param {string} [rendition]
    * @returns {Promise<Signalling>}
    */
-  async signalling({ name, maxBitrate = 0 }, published) {
-    if (this.#socket) return new SocketSignalling(this.#socket, { name, published, maxBitrate: Math.round(maxBitrate / 1000) });
-    const { HttpSignalling } = await import('./http.js').catch((cause) => {
-      throw new HeadwaterError('network', undefined, { cause });
-    });
+  async signalling({ name, maxBitrate = 0 }, published, rendition) {
+    if (this.#socket) return new SocketSignalling(this.#socket, { name, published, rendition, maxBitrate: Math.round(maxBitrate / 1000) });
+    const { HttpSignalling } = await loaded(import('./http.js'));
     const path = name.split('/').map(encodeURIComponent).join('/');
     const address = new URL(`${path}/${published ? 'whip' : 'whep'}`, this.url);
+    if (rendition) address.searchParams.set('rendition', rendition);
     return new HttpSignalling(address, { publishes: published, token: this.#token });
   }
 }

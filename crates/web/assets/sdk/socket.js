@@ -52,9 +52,11 @@ export class Socket {
         if (message === 'ping') this.send('pong');
         if (message === 'getUserData') resolve(clearTimeout(timer));
         if (message === 'fail') error = new HeadwaterError('refused', first.info);
-        if (message === 'setRemoteSDP') this.streams.get(first)?.answered(second);
-        if (message === 'notifyStreamStatusEvent') this.streams.get(first.mediaSessionId)?.told(first);
-        if (message === 'notifyStreamEvent') this.streams.get(first.mediaSessionId)?.muted(first.type);
+        const stream = this.streams.get(first?.mediaSessionId ?? first);
+        if (message === 'setRemoteSDP') stream?.answered(second);
+        if (message === 'notifyStreamStatusEvent') stream?.told(first);
+        if (message === 'notifyStreamEvent') stream?.muted(first.type);
+        if (message === 'renditions') stream?.questions.shift()?.(first);
       };
       socket.onclose = () => {
         clearTimeout(timer);
@@ -94,8 +96,10 @@ export class SocketSignalling {
   onend = null;
   /** @type {((kind: 'audio'|'video', muted: boolean) => void)|null} */
   onmute = null;
+  /** Take the answers, in their order. @type {((answer: any) => void)[]} */
+  questions = [];
 
-  /** @param {Socket} socket @param {{name: string, published: boolean, maxBitrate: number}} stream with its bitrate in kbit/s */
+  /** @param {Socket} socket @param {{name: string, published: boolean, maxBitrate: number, rendition?: string}} stream with its bitrate in kbit/s */
   constructor(socket, stream) {
     this.#socket = socket;
     const id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -133,13 +137,14 @@ export class SocketSignalling {
     if (kind) this.onmute?.(/** @type {'audio'|'video'} */ (kind), how === 'Muted');
   }
 
-  /**
-   * Tells the viewers.
-   * @param {'audio'|'video'} kind
-   * @param {boolean} muted
-   */
+  /** Tells the viewers. @param {'audio'|'video'} kind @param {boolean} muted */
   mute(kind, muted) {
-    this.#socket.send('sendStreamEvent', { mediaSessionId: this.#stream.mediaSessionId, type: `${kind}${muted ? 'Muted' : 'Unmuted'}` });
+    this.say('sendStreamEvent', { type: `${kind}${muted ? 'Muted' : 'Unmuted'}` });
+  }
+
+  /** Speaks of this stream. @param {string} message @param {object} data */
+  say(message, data) {
+    this.#socket.send(message, { ...data, mediaSessionId: this.#stream.mediaSessionId });
   }
 
   /** @param {HeadwaterError} error */

@@ -10,7 +10,7 @@
  */
 import { Backoff } from './backoff.js';
 import { Display } from './display.js';
-import { HeadwaterError } from './errors.js';
+import { HeadwaterError, loaded } from './errors.js';
 import { Link, askForStereo } from './link.js';
 import { Local } from './local.js';
 import { receive, send } from './tracks.js';
@@ -35,6 +35,8 @@ export class Stream extends EventTarget {
   #meter = null;
   /** @type {'publish'|'play'} */
   #role = 'play';
+  /** @type {string|undefined} */
+  #rendition;
   #been = false;
   #muted = { audio: false, video: false };
   /** What the publisher of a stream that plays has muted. */
@@ -46,7 +48,7 @@ export class Stream extends EventTarget {
   #retry;
   /** @type {any} */
   #ticks;
-  #moved = { packets: 0, at: 0, since: 0 };
+  #since = 0;
   #leave = new AbortController();
 
   /** @type {StreamState} */
@@ -83,12 +85,14 @@ export class Stream extends EventTarget {
   }
 
   publish = () => this.#start('publish');
-  play = () => this.#start('play');
+  /** @param {{rendition?: string}} [options] */
+  play = (options) => this.#start('play', options?.rendition);
 
-  /** @param {'publish'|'play'} role @returns {Promise<Stream>} */
-  async #start(role) {
+  /** @param {'publish'|'play'} role @param {string} [rendition] @returns {Promise<Stream>} */
+  async #start(role, rendition) {
     if (this.running) throw new HeadwaterError('invalid', `the stream ${this.name} runs already`);
     this.#role = role;
+    this.#rendition = rendition;
     this.#been = false;
     this.error = null;
     this.#backoff.reset();
@@ -124,18 +128,16 @@ export class Stream extends EventTarget {
     clearTimeout(this.#retry);
     this.#retry = undefined;
     try {
-      const { iceServers } = this.#session;
-      const shape = this.#role === 'play' ? askForStereo : undefined;
-      const signalling = await this.#session.signalling(this.#options, this.#role === 'publish');
+      const signalling = await this.#session.signalling(this.#options, this.#role === 'publish', this.#been ? undefined : this.#rendition);
       if (signal.aborted) return signalling.forget();
       this.#signalling = signalling;
       signalling.onmute = (kind, muted) => this.#heard(kind, muted);
-      const link = new Link(signalling, { iceServers, shape });
-      this.#link = link;
-      const mine = (/** @type {(event: any) => void} */ act) => (/** @type {any} */ event) => link === this.#link && act(event);
-      link.addEventListener('connected', mine(() => this.#live()));
-      link.addEventListener('interrupted', mine(() => this.#setState('reconnecting')));
-      link.addEventListener('ended', mine(({ detail }) => this.#lost(detail)));
+      const shape = this.#role === 'play' ? askForStereo : undefined;
+      const link = (this.#link = new Link(signalling, { iceServers: this.#session.iceServers, shape }));
+      // A link that was closed says nothing more.
+      link.addEventListener('connected', () => this.#live());
+      link.addEventListener('interrupted', () => this.#setState('reconnecting'));
+      link.addEventListener('ended', (event) => this.#lost(/** @type {CustomEvent} */ (event).detail));
       if (this.#role === 'publish') send(link.peer, this.media, this.#options);
       else receive(link.peer, this.media, this.#options, (track) => this.#received(track));
       await link.open().catch((error) => link === this.#link && this.#lost(error));
@@ -157,24 +159,26 @@ export class Stream extends EventTarget {
   }
 
   #live() {
+    const again = this.#been;
     this.#been = true;
     this.error = null;
-    this.#moved = { packets: 0, at: Date.now(), since: Date.now() };
+    this.#since = Date.now();
     clearInterval(this.#ticks);
     this.#ticks = setInterval(() => this.#measure(), STATS_MS);
     this.#setState(this.#role === 'publish' ? 'publishing' : 'playing');
     for (const kind of /** @type {const} */ (['audio', 'video'])) if (this.#muted[kind]) this.#mute(kind, true);
+    // A publisher that is back may not send that size yet; the picture is worth more.
+    if (again && this.#rendition) this.renditions(this.#rendition).catch(() => {});
     this.#waiting?.resolve(this);
     this.#waiting = null;
   }
 
   /** @param {HeadwaterError} error */
   #lost(error) {
-    const { since } = this.#moved;
-    if (since && Date.now() - since > GOOD_MS) this.#backoff.reset();
+    if (this.#since && Date.now() - this.#since > GOOD_MS) this.#backoff.reset();
     this.#drop();
     const { reconnect, wait } = this.#options;
-    const absent = error.code === 'not-live' || error.code === 'starting';
+    const absent = ['not-live', 'starting'].includes(error.code);
     const again = this.#been ? error.passing || absent || error.code === 'name-in-use' : wait && (absent || error.passing);
     const delay = again && reconnect !== false ? this.#backoff.next(error.retryAfter * 1000) : null;
     if (delay === null) return this.#fail(error);
@@ -187,18 +191,24 @@ export class Stream extends EventTarget {
     const link = this.#link;
     if (!link) return;
     // Loaded when it is first of use: nobody waits for it before the picture.
-    const loaded = await import('./meter.js').catch(() => null);
-    if (!loaded || link !== this.#link) return;
-    this.#meter ??= new loaded.Meter();
+    const module = await import('./meter.js').catch(() => null);
+    if (!module || link !== this.#link) return;
+    this.#meter ??= new module.Meter();
     const stats = await this.#meter.read(link.peer).catch(() => null);
     if (!stats || link !== this.#link) return;
     this.stats = stats;
     this.quality = this.#meter.quality;
     this.dispatchEvent(new CustomEvent('stats', { detail: stats }));
-    const packets = (stats.video?.packets ?? 0) + (stats.audio?.packets ?? 0);
-    if (packets !== this.#moved.packets) Object.assign(this.#moved, { packets, at: Date.now() });
-    else if (this.#role === 'play' && Date.now() - this.#moved.at > STALLED_MS) this.#lost(new HeadwaterError('network', 'nothing has arrived for a while'));
+    if (this.#role === 'play' && this.#meter.stillMs > STALLED_MS) this.#lost(new HeadwaterError('network', 'nothing has arrived for a while'));
   }
+
+  /** @param {string} [chosen] */
+  renditions = async (chosen) => (await loaded(import('./renditions.js'))).renditions(this.state === 'playing' ? this.#signalling : null, chosen);
+  /** @param {string} label */
+  setRendition = async (label) => {
+    await this.renditions(label);
+    this.#rendition = label;
+  };
 
   muteAudio = () => this.#mute('audio', true);
   unmuteAudio = () => this.#mute('audio', false);
@@ -212,11 +222,7 @@ export class Stream extends EventTarget {
     return this.#muted.video;
   }
 
-  /**
-   * A muted publisher sends silence or black, so every viewer notices, whatever it plays with.
-   * @param {'audio'|'video'} kind
-   * @param {boolean} muted
-   */
+  /** A muted publisher sends silence or black, so every viewer notices, whatever it plays with. @param {'audio'|'video'} kind @param {boolean} muted */
   #mute(kind, muted) {
     this.#muted[kind] = muted;
     if (this.#role === 'play' && kind === 'audio' && this.display) {
@@ -243,11 +249,7 @@ export class Stream extends EventTarget {
   /** @param {Wishes} [wishes] */
   useScreen = (wishes = {}) => this.use('screen', wishes);
 
-  /**
-   * Changes what is sent, without a break for those who watch.
-   * @param {Source} source
-   * @param {Wishes} [wishes]
-   */
+  /** Changes what is sent, without a break for those who watch. @param {Source} source @param {Wishes} [wishes] */
   async use(source, wishes = {}) {
     if (this.#role !== 'publish' || !this.running) throw new HeadwaterError('invalid', 'only a stream that is being published can change its source');
     await this.#local.use(source, wishes, this.peer);
@@ -276,11 +278,7 @@ export class Stream extends EventTarget {
     this.#finish('failed', error);
   }
 
-  /**
-   * Lets go of everything: camera, connection, the element it made.
-   * @param {StreamState} state
-   * @param {HeadwaterError} error
-   */
+  /** Lets go of everything: camera, connection, the element it made. @param {StreamState} state @param {HeadwaterError} error */
   #finish(state, error) {
     this.#leave.abort();
     const ended = this.#drop();
@@ -296,7 +294,7 @@ export class Stream extends EventTarget {
     clearTimeout(this.#retry);
     clearInterval(this.#ticks);
     this.#retry = undefined;
-    this.#moved.since = 0;
+    this.#since = 0;
     this.stats = null;
     this.#meter = null;
     this.quality = NONE;

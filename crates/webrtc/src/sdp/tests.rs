@@ -149,7 +149,12 @@ fn answer(offer: &Offer, decisions: &[Decision]) -> String {
 }
 
 fn send(offer: &Offer, kind: Kind) -> Decision {
-    Decision::Send { formats: choose(section(offer, kind), None), source: 11, retransmissions: Some(12), transport_extension: None }
+    Decision::Send {
+        formats: choose(section(offer, kind), None),
+        source: 11,
+        retransmissions: Some(12),
+        transport_extension: None,
+    }
 }
 
 #[test]

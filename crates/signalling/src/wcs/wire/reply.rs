@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::request::{Connection, StreamRequest, Transport};
+use crate::layer::Layer;
 
 /// A message of the server.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub(crate) enum Reply {
     VideoFormat { media_session_id: String, width: u32, height: u32 },
     /// Whether a stream is live.
     Available { media_session_id: String, problem: Option<&'static str> },
+    /// The renditions of a stream, and why the choice among them is not as the client wants it.
+    Renditions { media_session_id: String, renditions: Vec<Layer>, problem: Option<String> },
     /// What became of data for the application.
     DataStatus { operation_id: String, problem: Option<&'static str> },
     /// Data from the application behind the server.
@@ -194,6 +197,13 @@ impl Reply {
                 // The page compares with the text "true".
                 let status = if problem.is_none() { "true" } else { "false" };
                 ("availableStream", json!([{ "id": media_session_id, "status": status, "info": problem }]))
+            }
+            Reply::Renditions { media_session_id, renditions, problem } => {
+                let rendition =
+                    |layer: &Layer| json!({ "label": layer.encoding_id, "width": layer.width, "height": layer.height });
+                let renditions: Vec<Value> = renditions.iter().map(rendition).collect();
+                let told = json!([{ "mediaSessionId": media_session_id, "renditions": renditions, "info": problem }]);
+                ("renditions", told)
             }
             Reply::DataStatus { operation_id, problem } => {
                 let status = if problem.is_none() { "ACCEPTED" } else { "FAILED" };

@@ -23,6 +23,8 @@ pub(crate) enum Request {
     Snapshot(Reference),
     /// It asks whether a stream is live.
     Available(Reference),
+    /// It asks for the renditions of a stream that it plays, or chooses one.
+    Renditions(Renditions),
     /// It has something to tell the viewers of its stream.
     Tell(Tell),
     /// It has something to tell the application behind the server.
@@ -89,6 +91,8 @@ pub(crate) struct StreamRequest {
     pub(crate) cvo_extension: bool,
     /// Where the stream is to be sent on to.
     pub(crate) rtmp_url: Option<String>,
+    /// The label of the rendition that a player wants.
+    pub(crate) rendition: Option<String>,
 }
 
 /// A stream that is spoken of.
@@ -97,6 +101,14 @@ pub(crate) struct Reference {
     pub(crate) media_session_id: Option<String>,
     pub(crate) name: String,
     pub(crate) published: bool,
+}
+
+/// What a client wants to know of the renditions of a stream, or to have of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Renditions {
+    pub(crate) media_session_id: Option<String>,
+    /// The label that it chooses, or `auto`; none if it asks for the list alone.
+    pub(crate) chosen: Option<String>,
 }
 
 /// Something for the viewers of a stream.
@@ -137,6 +149,13 @@ impl Request {
             "stopStream" => Request::Stop(read_reference(&data)),
             "snapshot" => Request::Snapshot(read_reference(&data)),
             "availableStream" => Request::Available(read_reference(&data)),
+            "getRenditions" => {
+                Request::Renditions(Renditions { media_session_id: data.text("mediaSessionId"), chosen: None })
+            }
+            "setRendition" => Request::Renditions(Renditions {
+                media_session_id: data.text("mediaSessionId"),
+                chosen: Some(data.text("rendition").unwrap_or_default()),
+            }),
             "sendStreamEvent" => Request::Tell(Tell {
                 media_session_id: data.text("mediaSessionId"),
                 kind: data.text("type").unwrap_or_default(),
@@ -191,6 +210,7 @@ fn read_stream(mut data: Fields) -> Result<StreamRequest, Malformed> {
         },
         cvo_extension: data.flag("cvoExtension"),
         rtmp_url: data.text("rtmpUrl"),
+        rendition: data.text("rendition"),
     })
 }
 

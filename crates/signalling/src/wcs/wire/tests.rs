@@ -4,6 +4,7 @@ use headwater_media::limits;
 use serde_json::{Value, json};
 
 use super::{bounds::Malformed, reply::*, request::*};
+use crate::layer::Layer;
 
 fn read(message: &str, data: Value) -> Request {
     Request::read(&json!({ "message": message, "data": [data] }).to_string()).unwrap()
@@ -38,6 +39,7 @@ fn a_stream_is_asked_for_with_numbers_as_pages_write_them() {
         "status": "PENDING", "record": true, "mediaProvider": "WebRTC", "sdp": "v=0", "custom": null,
         "bitrate": 0, "minBitrate": "500", "maxBitrate": 1500.0, "width": "640", "height": null, "quality": -3,
         "constraints": { "video": { "type": "screen" } }, "transport": "TCP", "cvoExtension": true, "rtmpUrl": "rtmp://x/y",
+        "rendition": "h",
     });
     let expected = StreamRequest {
         media_session_id: Some("a-1".into()),
@@ -52,6 +54,7 @@ fn a_stream_is_asked_for_with_numbers_as_pages_write_them() {
         transport: Transport::Tcp,
         cvo_extension: true,
         rtmp_url: Some("rtmp://x/y".into()),
+        rendition: Some("h".into()),
         ..StreamRequest::default()
     };
     assert_eq!(read("publishStream", data.clone()), Request::Publish(Box::new(expected.clone())));
@@ -62,12 +65,18 @@ fn a_stream_is_asked_for_with_numbers_as_pages_write_them() {
 fn every_other_message_is_known_too() {
     let stream = json!({ "mediaSessionId": "a", "name": "n", "published": false });
     let reference = |published| Reference { media_session_id: Some("a".into()), name: "n".into(), published };
+    let renditions = |chosen: Option<&str>| {
+        Request::Renditions(Renditions { media_session_id: Some("a".into()), chosen: chosen.map(str::to_owned) })
+    };
     let call = |method: &str| Request::Call { method: method.into(), call: "c".into() };
     let cases = [
         ("unPublishStream", stream.clone(), Request::Stop(reference(true))),
         ("stopStream", stream.clone(), Request::Stop(reference(false))),
         ("snapshot", stream.clone(), Request::Snapshot(reference(false))),
-        ("availableStream", stream, Request::Available(reference(false))),
+        ("availableStream", stream.clone(), Request::Available(reference(false))),
+        ("getRenditions", stream.clone(), renditions(None)),
+        ("setRendition", json!({ "mediaSessionId": "a", "rendition": "h" }), renditions(Some("h"))),
+        ("setRendition", stream, renditions(Some(""))),
         (
             "sendStreamEvent",
             json!({ "mediaSessionId": "a", "type": "data", "payload": { "x": 1 } }),
@@ -165,6 +174,16 @@ fn replies_are_written_as_the_web_sdk_reads_them() {
         (
             Reply::Available { media_session_id: "a".into(), problem: Some("no") },
             json!({ "message": "availableStream", "data": [{ "id": "a", "status": "false", "info": "no" }] }),
+        ),
+        (
+            Reply::Renditions {
+                media_session_id: "a".into(),
+                renditions: vec![Layer { encoding_id: "h".into(), width: Some(640), height: None }],
+                problem: Some("no".into()),
+            },
+            json!({ "message": "renditions", "data": [{
+                "mediaSessionId": "a", "renditions": [{ "label": "h", "width": 640, "height": null }], "info": "no",
+            }] }),
         ),
         (
             Reply::DataStatus { operation_id: "o".into(), problem: None },

@@ -159,3 +159,33 @@ async fn a_client_whose_media_never_connects_is_told_and_nothing_stays() {
     drop(client);
     server.wait_empty().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_player_is_told_in_words_that_there_is_nothing_to_choose_from() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    client.begin("playStream", "play-1", "live/cam.1").await;
+    let cases = [
+        ("getRenditions", json!({ "mediaSessionId": "play-1" }), None),
+        ("setRendition", json!({ "mediaSessionId": "play-1", "rendition": "auto" }), None),
+        ("setRendition", json!({ "mediaSessionId": "play-1", "rendition": "h" }), Some("one size only")),
+        ("getRenditions", json!({ "mediaSessionId": "other" }), Some("plays no stream")),
+        ("setRendition", json!({ "rendition": "h" }), Some("plays no stream")),
+    ];
+    for (message, data, problem) in cases {
+        client.say(message, data.clone()).await;
+        let told = client.hear_of("renditions").await;
+        assert_eq!(told["renditions"], json!([]), "{message} {data}");
+        match problem {
+            Some(words) => assert!(told["info"].as_str().unwrap().contains(words), "{message} {data}: {told}"),
+            None => assert_eq!(told["info"], Value::Null, "{message} {data}"),
+        }
+    }
+    let mut request = stream("play-2", "live/cam.1", false);
+    request["rendition"] = json!("h");
+    client.say("playStream", request).await;
+    client.hear_status("PENDING").await;
+    let told = client.hear_status("FAILED").await;
+    assert_eq!(told["info"], "Stream not found");
+    assert!(told["reason"].as_str().unwrap().contains("one size only"), "{told}");
+}
