@@ -43,8 +43,6 @@ use self::{
 const SETTLE_MICROS: i64 = 500_000;
 /// Until a probe that may not be made now is looked at again.
 const RETRY_MICROS: i64 = 500_000;
-/// A REMB counts beside feedback for so long.
-const REMB_MICROS: i64 = 10_000_000;
 /// The peer's clock starts anew when it has gone so far, in steps of the reference time.
 const REFERENCE_MAX: i64 = 1 << 40;
 
@@ -65,8 +63,8 @@ pub(crate) struct Estimator {
     reference: Option<i64>,
     /// Microseconds from a packet to its feedback, smoothed.
     response: Option<i64>,
-    /// What the peer says itself, and when.
-    remb: Option<(u64, i64)>,
+    /// What the peer reckons itself.
+    remb: Option<u64>,
 }
 
 impl Estimator {
@@ -126,16 +124,16 @@ impl Estimator {
         true
     }
 
-    /// Takes a REMB of a peer that sends it instead, in bits per second.
-    pub(crate) fn remb(&mut self, bits_per_second: u64, now: Instant) {
-        self.remb = Some((self.control.clamp(bits_per_second as f64) as u64, self.micros(now)));
+    /// Takes a REMB of a peer that sends it instead, in bits per second. From the first feedback on it counts no more:
+    /// browsers that send both reckon by those packets alone that have no transport-wide number, as sound, and say the
+    /// least that there is.
+    pub(crate) fn remb(&mut self, bits_per_second: u64) {
+        self.remb = Some(self.control.clamp(bits_per_second as f64) as u64);
     }
 
     /// Bits per second that may be sent. `None` until feedback has come of a fifth of a second.
     pub(crate) fn rate(&self) -> Option<u64> {
-        let estimated = self.response.map(|_| self.control.rate() as u64);
-        let told = self.remb.map(|(rate, _)| rate);
-        estimated.into_iter().chain(told).min()
+        self.response.map(|_| self.control.rate() as u64).or(self.remb)
     }
 
     /// Share of packets lost lately, 0.0 to 1.0.
@@ -206,7 +204,6 @@ impl Estimator {
             }
         };
         self.response = Some(smoothed);
-        self.remb = self.remb.filter(|(_, at)| now.saturating_sub(*at) < REMB_MICROS);
         let signal = self.signal();
         if self.control.update(signal, &self.delivered, &mut self.loss, smoothed, now) {
             self.prober.overused(now);

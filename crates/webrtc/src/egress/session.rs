@@ -345,7 +345,7 @@ fn learn(estimator: &mut Estimator, feedback: Feedback<'_>, now: Instant) {
         Feedback::Arrivals(body) if !estimator.feedback(body, now) => {
             tracing::debug!("a viewer's report of arrivals makes no sense");
         }
-        Feedback::Carries { bits_per_second } => estimator.remb(bits_per_second, now),
+        Feedback::Carries { bits_per_second } => estimator.remb(bits_per_second),
         _ => {}
     }
 }

@@ -23,7 +23,7 @@ const REPORT_MICROS: i64 = 1_000_000;
 /// Time to the next probe after one that succeeded; after one that failed, at first and at most.
 const SOON_MICROS: i64 = 1_000_000;
 const WAIT_MICROS: i64 = 3_000_000;
-const WAIT_MICROS_MAX: i64 = 12_000_000;
+const WAIT_MICROS_MAX: i64 = 30_000_000;
 /// If the delay grows so soon after a success, it was none.
 const TRIAL_MICROS: i64 = 10_000_000;
 /// What was sent so much later than a cluster did not wait behind it.

@@ -231,9 +231,20 @@ fn attack_w14_receiver_estimates_are_clamped() {
     let mut estimator = Estimator::new(300_000, 30_000, 8_000_000, now);
     assert_eq!(estimator.rate(), None);
     for (told, rate) in [(0, 30_000), (1 << 63, 8_000_000), (u64::MAX, 8_000_000), (500_000, 500_000)] {
-        estimator.remb(told, now);
+        estimator.remb(told);
         assert_eq!(estimator.rate(), Some(rate));
     }
+}
+
+#[test]
+fn a_receiver_estimate_beside_feedback_is_that_of_the_sound_and_counts_for_nothing() {
+    let mut simulation = Simulation::new(THREE_MBIT, SMALL, 300_000);
+    simulation.estimator.remb(50_000);
+    assert_eq!(simulation.estimator.rate(), Some(50_000), "nothing better is known");
+    simulation.run(2.0);
+    simulation.estimator.remb(30_000);
+    let rates = simulation.run(3.0);
+    assert!(least(&rates) >= 300_000, "{}", least(&rates));
 }
 
 #[test]
