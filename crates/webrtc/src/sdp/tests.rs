@@ -112,7 +112,7 @@ fn chromium_gets_every_codec_once_with_its_retransmission() {
     let formats = choose(section(&offer, Kind::Video), Some(&video(100, 0)));
     let h264 = formats.iter().find(|format| format.codec == Codec::H264).unwrap();
     assert_eq!((h264.payload_type, h264.retransmission), (108, Some(109)));
-    assert_eq!(h264.feedback, ["nack", "nack pli", "ccm fir"]);
+    assert_eq!(h264.feedback, ["goog-remb", "transport-cc", "nack", "nack pli", "ccm fir"]);
     let codecs: Vec<Codec> = formats.iter().map(|format| format.codec).collect();
     assert_eq!(codecs, [Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1]);
     let sound = choose(section(&offer, Kind::Audio), Some(&audio(2)));
