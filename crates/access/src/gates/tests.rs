@@ -1,0 +1,79 @@
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use headwater_graph::{BoxFuture, Peer};
+use serde_json::json;
+
+use super::*;
+use crate::{gate::Ticket, refused::Why};
+
+/// Lets everybody in, under the name of before and one letter more; refuses `secret` streams.
+struct Letter(char, Arc<AtomicUsize>);
+
+struct Guest(char, Arc<AtomicUsize>);
+
+struct Seat(Arc<AtomicUsize>);
+
+impl Gate for Letter {
+    fn connect<'a>(&'a self, _client: &'a Client) -> BoxFuture<'a, Result<Box<dyn Visitor>, Refused>> {
+        let guest = Guest(self.0, self.1.clone());
+        Box::pin(async move { Ok(Box::new(guest) as Box<dyn Visitor>) })
+    }
+}
+
+impl Visitor for Guest {
+    fn admit<'a>(&'a self, asking: &'a Asking) -> BoxFuture<'a, Result<Ticket, Refused>> {
+        Box::pin(async move {
+            if asking.stream.as_str() == "secret" {
+                return Err(Refused::new(Why::Forbidden, "it is secret"));
+            }
+            self.1.fetch_add(1, Relaxed);
+            let facts = Facts::from_iter([(self.0.to_string(), json!(true))]);
+            let stream = format!("{}{}", asking.stream, self.0).parse().ok();
+            Ok(Ticket { stream, facts, pass: Box::new(Seat(self.1.clone())) })
+        })
+    }
+}
+
+impl Pass for Seat {
+    fn revoked(&self) -> BoxFuture<'_, Refused> {
+        Box::pin(std::future::ready(Refused::new(Why::Forbidden, "enough")))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+fn asking(name: &str) -> Asking {
+    Asking::new(Action::Play, name.parse().unwrap(), "1")
+}
+
+fn client() -> Client {
+    Client::new(Peer::new("test", "s"))
+}
+
+#[tokio::test]
+async fn without_gates_everything_is_allowed_as_it_is_asked_for() {
+    let admission = Gates::default().admit(&client(), asking("camera")).await.unwrap();
+    assert_eq!((admission.stream.as_str(), admission.facts.len()), ("camera", 0));
+    let wait = std::time::Duration::from_millis(20);
+    assert!(tokio::time::timeout(wait, admission.revoked()).await.is_err());
+}
+
+#[tokio::test]
+async fn each_gate_sees_what_the_one_before_made_of_it() {
+    let seats = Arc::new(AtomicUsize::new(0));
+    let gate = |letter| Arc::new(Letter(letter, seats.clone())) as Arc<dyn Gate>;
+    let gates = Gates::new([gate('a'), gate('b')]);
+    let visit = gates.connect(&client()).await.unwrap();
+    let admission = visit.admit(asking("camera-")).await.unwrap();
+    assert_eq!(admission.stream.as_str(), "camera-ab");
+    assert_eq!(serde_json::to_value(&admission.facts).unwrap(), json!({ "a": true, "b": true }));
+    assert_eq!(admission.revoked().await.sentence, "enough");
+    assert_eq!(seats.load(Relaxed), 2);
+    drop(admission);
+    assert_eq!(seats.load(Relaxed), 0, "the gates know that it is over");
+    assert_eq!(visit.admit(asking("secret")).await.unwrap_err().why, Why::Forbidden);
+}
