@@ -11,6 +11,7 @@ use std::{
 };
 
 use axum::http::Extensions;
+use headwater_access::Gates;
 use headwater_control::Source;
 use headwater_graph::{BoxFuture, Hub};
 use headwater_net::{Listener, Quota, TlsAcceptor, TlsError};
@@ -21,6 +22,7 @@ use crate::{
     config::{self, Complaint, Config, Places, Section},
     conversions::ConversionSource,
     error::StartError,
+    gates,
     routes::Routes,
     server::ServerSource,
 };
@@ -68,6 +70,8 @@ pub struct Listening {
 /// What protocols start with, and what they leave for the server to run and to stop.
 pub(crate) struct Context {
     pub(crate) hub: Hub,
+    /// Who is asked before somebody publishes or plays.
+    pub(crate) gates: Gates,
     /// The address of listeners whose section names none.
     pub(crate) address: IpAddr,
     /// Cancelled when the server stops.
@@ -87,10 +91,11 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(hub: Hub, config: &Config) -> Context {
+    pub(crate) fn new(hub: Hub, config: &Config) -> Result<Context, StartError> {
         let quota = Quota::connections();
-        Context {
+        Ok(Context {
             hub,
+            gates: gates::open(config)?,
             address: config.listen.address,
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -102,7 +107,7 @@ impl Context {
             offered: Extensions::new(),
             places: config.places.clone(),
             certificates: Certificates::new(config),
-        }
+        })
     }
 
     /// Opens a TCP listener.

@@ -38,7 +38,7 @@ impl Server {
     pub fn start(config: &Config) -> Result<Server, StartError> {
         config.limits.apply();
         let hub = hub(config);
-        let mut context = Context::new(hub.clone(), config);
+        let mut context = Context::new(hub.clone(), config)?;
         let started = start_all(config, &mut context);
         let (control, readiness) = started.inspect_err(|_| context.stopping.cancel())?;
         let running = control.clone();
