@@ -9,15 +9,34 @@
 //! A protocol knows credentials only as what a peer brought. Which of them are good is known to the gates: the users,
 //! tokens and keys of this server, and the back end of an application, asked one after the other. Where there is no
 //! gate, everything is allowed.
+//!
+//! [`Access`] is the gate of this server's own users, tokens and keys; REST asks the same [`Access`] who calls.
 
+mod access;
 mod asking;
+mod caller;
+mod entry;
+mod failures;
+mod fingerprint;
 mod gate;
 mod gates;
+mod keys;
 mod refused;
+mod rules;
 mod secret;
+mod surroundings;
+mod tokens;
+mod users;
 
+pub use access::{Access, AccessBuilder, Asked};
 pub use asking::{Action, Asking, Client, Credentials, Facts};
+pub use caller::Caller;
+pub use entry::BadEntry;
 pub use gate::{Change, Gate, Pass, Ticket, Visitor};
 pub use gates::{Admission, Gates, Visit};
+pub use keys::{NoRandomness, make_token};
 pub use refused::{Refused, Why};
+pub use rules::{BadPattern, Pattern, Role, UnknownRole};
 pub use secret::Secret;
+pub use surroundings::Surroundings;
+pub use users::hash_password;

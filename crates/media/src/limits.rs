@@ -92,6 +92,15 @@ limits! {
     HTTP_WRITE_MS = 10_000, "milliseconds", "Time that an HTTP client may take none of what is sent to it before its connection is closed.";
     REST_JSON_DEPTH = 16, "levels", "Nesting of the body of a REST call.";
     REST_LIST = 1_000, "entries", "Ids in a list of a REST call.";
+    ACCESS_FAILURES = 10, "failures", "Wrong passwords and keys from one address (IPv6: one /64) within a minute; beyond it one attempt a second is looked at.";
+    ACCESS_ADDRESSES = 10_000, "addresses", "Addresses whose wrong passwords and keys are remembered; the oldest are forgotten beyond it.";
+    ACCESS_PASSWORDS = 64, "passwords", "Passwords that wait to be checked at once; two are checked at a time.";
+    ACCESS_TOKEN_BYTES = 8 << 10, "bytes", "A token, key or password.";
+    ACCESS_TOKEN_RIGHTS = 64, "patterns", "Patterns of streams in one list of a JSON web token.";
+    ACCESS_KEY_SET_BYTES = 256 << 10, "bytes", "A set of keys (JWKS) that is fetched.";
+    ACCESS_KEY_SET_KEYS = 64, "keys", "Keys of a set that is fetched.";
+    ACCESS_KEY_SET_MS = 60_000, "milliseconds", "Time between two fetches of a set of keys.";
+    ACCESS_FETCH_MS = 5_000, "milliseconds", "Time to fetch a set of keys.";
     DIAL_MS = 5_000, "milliseconds", "Time to find, to reach and, with TLS, to shake hands with another server.";
     RELAYS = 256, "relays", "Streams pushed to and pulled from other servers at once.";
     RELAY_ATTEMPTS = 1_000, "attempts", "Attempts to reach another server in a row that fail before its relay is given up.";
