@@ -21,13 +21,16 @@ pub(crate) struct Accounts(Mutex<Books>);
 pub(crate) struct Rate {
     /// Bits in a second.
     pub(crate) bits: f64,
-    /// Frames, or packets, in a second.
-    pub(crate) items: f64,
+    /// Frames in a second.
+    pub(crate) frames: f64,
 }
+
+/// By name, protocol and direction.
+type Totals = BTreeMap<(&'static str, &'static str, Option<&'static str>), u64>;
 
 #[derive(Debug, Default)]
 struct Books {
-    totals: BTreeMap<(&'static str, &'static str), u64>,
+    totals: Totals,
     renditions: HashMap<usize, Account<Rendition>>,
     viewers: HashMap<usize, Account<Viewer>>,
 }
@@ -48,6 +51,7 @@ struct Account<T> {
 struct Figures {
     bytes: u64,
     items: u64,
+    frames: u64,
 }
 
 /// Rates are means over at least this time.
@@ -97,11 +101,11 @@ impl Accounts {
         }
         let totals = &mut books.totals;
         settle(&mut books.renditions, now, rendition_figures, |protocol, grown| {
-            add(totals, "bytes_in", protocol, grown.bytes);
-            add(totals, "items_in", protocol, grown.items);
+            add(totals, "media_bytes", protocol, Some("in"), grown.bytes);
+            add(totals, "media_items", protocol, Some("in"), grown.items);
         });
         settle(&mut books.viewers, now, viewer_figures, |protocol, grown| {
-            add(totals, "bytes_out", protocol, grown.bytes)
+            add(totals, "media_bytes", protocol, Some("out"), grown.bytes)
         });
     }
 
@@ -116,8 +120,9 @@ impl Accounts {
     }
 
     pub(crate) fn read(&self, record: &mut Record<'_>) {
-        for ((name, label), total) in &self.0.lock().totals {
-            record(name, label, *total as f64);
+        for ((name, protocol, direction), total) in &self.0.lock().totals {
+            let labels = direction.map_or((*protocol).to_owned(), |direction| format!("{protocol},{direction}"));
+            record(name, &labels, *total as f64);
         }
     }
 
@@ -125,18 +130,18 @@ impl Accounts {
         let totals = &mut self.0.lock().totals;
         match event {
             Event::Published { peer, .. } | Event::Resumed { peer, .. } => {
-                add(totals, "publishers_opened", peer.protocol, 1);
+                add(totals, "publishers_opened", peer.protocol, None, 1);
             }
-            Event::Unpublished { .. } => add(totals, "streams_ended", "", 1),
-            Event::ViewerJoined { peer, .. } => add(totals, "viewers_opened", peer.protocol, 1),
-            Event::ViewerLeft { peer, .. } => add(totals, "viewers_closed", peer.protocol, 1),
+            Event::Unpublished { .. } => add(totals, "streams_ended", "", None, 1),
+            Event::ViewerJoined { peer, .. } => add(totals, "viewers_opened", peer.protocol, None, 1),
+            Event::ViewerLeft { peer, .. } => add(totals, "viewers_closed", peer.protocol, None, 1),
             _ => {}
         }
     }
 }
 
-fn add(totals: &mut BTreeMap<(&'static str, &'static str), u64>, name: &'static str, label: &'static str, more: u64) {
-    *totals.entry((name, label)).or_insert(0) += more;
+fn add(totals: &mut Totals, name: &'static str, protocol: &'static str, direction: Option<&'static str>, more: u64) {
+    *totals.entry((name, protocol, direction)).or_insert(0) += more;
 }
 
 fn key<T>(of: &Arc<T>) -> usize {
@@ -180,7 +185,7 @@ impl<T> Account<T> {
         if time >= SAMPLE_TIME {
             let grown = current.since(before);
             let seconds = time.as_secs_f64();
-            self.rate = Some(Rate { bits: grown.bytes as f64 * 8.0 / seconds, items: grown.items as f64 / seconds });
+            self.rate = Some(Rate { bits: grown.bytes as f64 * 8.0 / seconds, frames: grown.frames as f64 / seconds });
             self.since = Some((now, current));
         }
     }
@@ -188,15 +193,19 @@ impl<T> Account<T> {
 
 impl Figures {
     fn since(self, before: Figures) -> Figures {
-        Figures { bytes: self.bytes.saturating_sub(before.bytes), items: self.items.saturating_sub(before.items) }
+        Figures {
+            bytes: self.bytes.saturating_sub(before.bytes),
+            items: self.items.saturating_sub(before.items),
+            frames: self.frames.saturating_sub(before.frames),
+        }
     }
 }
 
 fn rendition_figures(rendition: &Rendition) -> Figures {
     let statistics = rendition.statistics();
-    Figures { bytes: statistics.bytes, items: statistics.items }
+    Figures { bytes: statistics.bytes, items: statistics.items, frames: statistics.frames }
 }
 
 fn viewer_figures(viewer: &Viewer) -> Figures {
-    Figures { bytes: viewer.bytes_sent(), items: 0 }
+    Figures { bytes: viewer.bytes_sent(), ..Figures::default() }
 }

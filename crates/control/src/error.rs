@@ -37,6 +37,11 @@ impl ApiError {
         ApiError { status: StatusCode::BAD_REQUEST, code, message: message.into(), field: None }
     }
 
+    /// What stands behind the question mark of the address makes no sense.
+    pub(crate) fn bad_query(rejection: axum::extract::rejection::QueryRejection) -> ApiError {
+        ApiError::bad_request("bad_query", format!("{}.", rejection.body_text().trim_end_matches('.')))
+    }
+
     /// Nothing fits what was asked for.
     pub(crate) fn not_found(message: impl Into<String>) -> ApiError {
         ApiError { status: StatusCode::NOT_FOUND, code: "not_found", message: message.into(), field: None }

@@ -3,6 +3,8 @@
 //! | address | what it is |
 //! |---|---|
 //! | `/rest-api/...` | streams, clients, pushes and pulls, as in WCS 5.2; described by `/rest-api/openapi.json` |
+//! | `/rest-api/events` | what happens, as it happens: server-sent events |
+//! | `/?action=stat` | the statistics page of WCS, in text, JSON or as `/metrics` |
 //! | `/metrics` | OpenMetrics 1.0, as Prometheus reads it |
 //! | `/healthz`, `/readyz` | whether the process lives, whether it wants work |
 //!
@@ -11,12 +13,14 @@
 mod accounts;
 mod clients;
 mod error;
+mod events;
 mod filter;
 mod guard;
 mod health;
 mod metrics;
 mod reference;
 mod rest;
+mod statistics;
 mod stream_object;
 
 #[cfg(test)]
@@ -29,9 +33,10 @@ use headwater_graph::Hub;
 use headwater_relay::Relays;
 
 pub use clients::{ClientObject, Clients, Untold};
+pub use events::{Journal, Party, Passage, ServerEvent, Use};
 pub use guard::{LocalAddress, guard_host};
 pub use health::Readiness;
-pub use metrics::{Metric, MetricKind, Metrics, Record, Source};
+pub use metrics::{Metric, MetricKind, Metrics, Node, Record, RecordTimes, Source};
 pub use reference::rest as rest_reference;
 
 use accounts::Accounts;
@@ -45,15 +50,20 @@ pub struct Control {
     readiness: Readiness,
     clients: Arc<dyn Clients>,
     relays: Option<Relays>,
+    journal: Journal,
 }
 
 impl Control {
     /// The control plane of the streams of a hub, with further sources of figures.
-    pub fn new(hub: Hub, readiness: Readiness, sources: Vec<Arc<dyn Source>>) -> Control {
+    pub fn new(hub: Hub, readiness: Readiness, node: Node, sources: Vec<Arc<dyn Source>>) -> Control {
         let accounts = Arc::new(Accounts::default());
         let graph = metrics::GraphSource { hub: hub.clone(), accounts: accounts.clone() };
-        let mut all: Vec<Arc<dyn Source>> =
-            vec![Arc::new(graph), Arc::new(metrics::LimitsSource), Arc::new(metrics::ProcessSource)];
+        let mut all: Vec<Arc<dyn Source>> = vec![
+            Arc::new(metrics::InfoSource(node)),
+            Arc::new(graph),
+            Arc::new(metrics::LimitsSource),
+            Arc::new(metrics::ProcessSource),
+        ];
         all.extend(sources);
         Control {
             hub,
@@ -62,6 +72,7 @@ impl Control {
             readiness,
             clients: Arc::new(clients::NoClients),
             relays: None,
+            journal: Journal::new(),
         }
     }
 
@@ -75,14 +86,30 @@ impl Control {
         Control { relays: Some(relays), ..self }
     }
 
-    /// Keeps totals and rates up to date; runs until it is dropped.
+    /// The same with a journal that others write to as well.
+    pub fn with_journal(self, journal: Journal) -> Control {
+        Control { journal, ..self }
+    }
+
+    /// Keeps totals, rates and the journal of events up to date; runs until it is dropped.
     pub async fn run(&self) {
-        self.accounts.keep(&self.hub).await;
+        let follow = events::follow(&self.journal, &self.hub, self.relays.as_ref());
+        futures_util::future::join(self.accounts.keep(&self.hub), follow).await;
+    }
+
+    /// What has happened. Closing it ends those who read it, so that they do not hold up the end of the server.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// All that is measured.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// A router that answers `/?action=stat`, as WCS does, ahead of all others.
+    pub fn put_statistics_ahead(&self, of: Router) -> Router {
+        statistics::put_ahead(of, self.router())
     }
 
     /// The routes of REST, metrics and health.
@@ -92,6 +119,8 @@ impl Control {
             accounts: self.accounts.clone(),
             clients: self.clients.clone(),
             relays: self.relays.clone(),
+            journal: self.journal.clone(),
+            metrics: self.metrics.clone(),
         };
         rest::router(api).merge(metrics::router(self.metrics.clone())).merge(health::router(self.readiness.clone()))
     }

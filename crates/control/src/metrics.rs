@@ -5,20 +5,29 @@
 //! so that whoever names streams cannot blow up a monitoring system.
 
 mod graph;
+mod info;
 mod limits;
-mod process;
+pub(crate) mod process;
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
-use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use headwater_media::TimesRead;
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, text},
+    encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet, text},
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
     registry::Registry,
 };
 
-pub(crate) use {graph::GraphSource, limits::LimitsSource, process::ProcessSource};
+pub use info::Node;
+pub(crate) use {graph::GraphSource, info::InfoSource, limits::LimitsSource, process::ProcessSource};
 
 /// How a figure behaves over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +36,8 @@ pub enum MetricKind {
     Counter,
     /// Goes up and down.
     Gauge,
+    /// Times in seconds, counted by how long they were.
+    Histogram,
 }
 
 /// A figure that a source gives.
@@ -36,8 +47,8 @@ pub struct Metric {
     pub name: Cow<'static, str>,
     /// How it behaves over time.
     pub kind: MetricKind,
-    /// The name of its label, if it has one.
-    pub label: Option<&'static str>,
+    /// The names of its labels.
+    pub labels: Vec<&'static str>,
     /// What it counts, in one sentence.
     pub what: Cow<'static, str>,
 }
@@ -45,17 +56,23 @@ pub struct Metric {
 impl Metric {
     /// A figure that only grows.
     pub fn counter(name: impl Into<Cow<'static, str>>, what: impl Into<Cow<'static, str>>) -> Metric {
-        Metric { name: name.into(), kind: MetricKind::Counter, label: None, what: what.into() }
+        Metric { name: name.into(), kind: MetricKind::Counter, labels: Vec::new(), what: what.into() }
     }
 
     /// A figure that goes up and down.
     pub fn gauge(name: impl Into<Cow<'static, str>>, what: impl Into<Cow<'static, str>>) -> Metric {
-        Metric { name: name.into(), kind: MetricKind::Gauge, label: None, what: what.into() }
+        Metric { name: name.into(), kind: MetricKind::Gauge, labels: Vec::new(), what: what.into() }
     }
 
-    /// The same figure, one for each value of a label.
-    pub fn by(self, label: &'static str) -> Metric {
-        Metric { label: Some(label), ..self }
+    /// Times in seconds.
+    pub fn histogram(name: impl Into<Cow<'static, str>>, what: impl Into<Cow<'static, str>>) -> Metric {
+        Metric { name: name.into(), kind: MetricKind::Histogram, labels: Vec::new(), what: what.into() }
+    }
+
+    /// The same figure, one for each value of a label; said again, one for each combination.
+    pub fn by(mut self, label: &'static str) -> Metric {
+        self.labels.push(label);
+        self
     }
 
     /// The name as Prometheus sees it.
@@ -65,8 +82,11 @@ impl Metric {
     }
 }
 
-/// Takes the name of a metric, the value of its label (empty for none) and its figure.
+/// Takes the name of a metric, the values of its labels (empty for none, with commas between several) and its figure.
 pub type Record<'a> = dyn FnMut(&str, &str, f64) + 'a;
+
+/// The same for times.
+pub type RecordTimes<'a> = dyn FnMut(&str, &str, &TimesRead) + 'a;
 
 /// A part of the server that has figures.
 pub trait Source: Send + Sync + 'static {
@@ -75,6 +95,11 @@ pub trait Source: Send + Sync + 'static {
 
     /// Gives those that it has now.
     fn read(&self, record: &mut Record<'_>);
+
+    /// Gives the times that it has now.
+    fn read_times(&self, record: &mut RecordTimes<'_>) {
+        let _ = record;
+    }
 }
 
 /// All sources together.
@@ -104,13 +129,38 @@ impl Metrics {
         }
     }
 
+    /// The answer to whoever asks for all figures.
+    pub(crate) fn page(&self) -> Response {
+        const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        ([(header::CONTENT_TYPE, FORMAT)], self.render()).into_response()
+    }
+
+    /// The names of all figures, as Prometheus sees them.
+    pub fn names(&self) -> Vec<String> {
+        self.0.iter().flat_map(|source| source.metrics()).map(|metric| metric.full_name()).collect()
+    }
+
+    /// A figure without labels, or the sum over them.
+    pub(crate) fn figure(&self, wanted: &str) -> f64 {
+        let mut sum = 0.0;
+        for source in self.0.iter().filter(|source| source.metrics().iter().any(|metric| metric.name == wanted)) {
+            source.read(&mut |name, _, value| sum += if name == wanted { value } else { 0.0 });
+        }
+        sum
+    }
+
     /// The reference page, in Markdown.
     pub fn reference(&self) -> String {
         let mut page = String::from(INTRODUCTION);
         for metric in self.0.iter().flat_map(|source| source.metrics()) {
-            let kind = if metric.kind == MetricKind::Counter { "counter" } else { "gauge" };
-            let label = metric.label.map_or("–".to_owned(), |label| format!("`{label}`"));
-            page.push_str(&format!("| `{}` | {kind} | {label} | {} |\n", metric.full_name(), metric.what));
+            let kind = match metric.kind {
+                MetricKind::Counter => "counter",
+                MetricKind::Gauge => "gauge",
+                MetricKind::Histogram => "histogram",
+            };
+            let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+            let labels = if labels.is_empty() { "–".to_owned() } else { labels.join(", ") };
+            page.push_str(&format!("| `{}` | {kind} | {labels} | {} |\n", metric.full_name(), metric.what));
         }
         page
     }
@@ -124,48 +174,76 @@ const INTRODUCTION: &str = "\
 `GET /metrics` answers in the text format that Prometheus reads.
 No label takes the name of a stream or anything else that a peer chooses; figures of single streams are in the REST API.
 
-| name | kind | label | what it counts |
+| name | kind | labels | what it counts |
 |---|---|---|---|
 ";
 
 impl Collector for Metrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         for source in self.0.iter() {
-            let mut samples: BTreeMap<String, Vec<(String, f64)>> = BTreeMap::new();
-            source.read(&mut |name, label, value| {
-                samples.entry(name.to_owned()).or_default().push((label.to_owned(), value))
-            });
+            let mut figures = Samples::new();
+            source.read(&mut |name, labels, value| figures.add(name, labels, Figure::Number(value)));
+            source.read_times(&mut |name, labels, times| figures.add(name, labels, Figure::Times(times.clone())));
             for metric in source.metrics() {
-                encode(&mut encoder, &metric, samples.get(metric.name.as_ref()).map_or(&[], Vec::as_slice))?;
+                encode(&mut encoder, &metric, figures.of(&metric.name))?;
             }
         }
         Ok(())
     }
 }
 
-fn encode(encoder: &mut DescriptorEncoder<'_>, metric: &Metric, samples: &[(String, f64)]) -> fmt::Result {
+/// What a source gives, by name; each with the values of its labels.
+struct Samples(BTreeMap<String, Vec<(String, Figure)>>);
+
+enum Figure {
+    Number(f64),
+    Times(TimesRead),
+}
+
+impl Samples {
+    fn new() -> Samples {
+        Samples(BTreeMap::new())
+    }
+
+    fn add(&mut self, name: &str, labels: &str, figure: Figure) {
+        self.0.entry(name.to_owned()).or_default().push((labels.to_owned(), figure));
+    }
+
+    fn of(&self, name: &str) -> &[(String, Figure)] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn encode(encoder: &mut DescriptorEncoder<'_>, metric: &Metric, samples: &[(String, Figure)]) -> fmt::Result {
     let Some((_, first)) = samples.first() else {
         return Ok(());
     };
     let kind = match metric.kind {
         MetricKind::Counter => MetricType::Counter,
         MetricKind::Gauge => MetricType::Gauge,
+        MetricKind::Histogram => MetricType::Histogram,
     };
     // The encoder adds a full stop of its own.
     let mut family = encoder.encode_descriptor(&metric.name, metric.what.trim_end_matches('.'), None, kind)?;
-    let Some(label) = metric.label else {
-        return encode_figure(metric.kind, *first, family);
-    };
-    for (value, figure) in samples {
-        encode_figure(metric.kind, *figure, family.encode_family(&[(label, value.as_str())])?)?;
+    if metric.labels.is_empty() {
+        return encode_figure(metric.kind, first, family);
+    }
+    for (values, figure) in samples {
+        let labels: Vec<(&str, &str)> = metric.labels.iter().copied().zip(values.split(',')).collect();
+        encode_figure(metric.kind, figure, family.encode_family(&labels)?)?;
     }
     Ok(())
 }
 
-fn encode_figure(kind: MetricKind, figure: f64, encoder: MetricEncoder<'_>) -> fmt::Result {
-    match kind {
-        MetricKind::Counter => ConstCounter::new(figure).encode(encoder),
-        MetricKind::Gauge => ConstGauge::new(figure).encode(encoder),
+fn encode_figure(kind: MetricKind, figure: &Figure, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+    match (kind, figure) {
+        (MetricKind::Counter, Figure::Number(number)) => ConstCounter::new(*number).encode(encoder),
+        (MetricKind::Gauge, Figure::Number(number)) => ConstGauge::new(*number).encode(encoder),
+        (MetricKind::Histogram, Figure::Times(times)) => {
+            encoder.encode_histogram::<NoLabelSet>(times.sum, times.count(), &times.buckets(), None)
+        }
+        // A source that gives another kind than it says is passed over.
+        _ => Ok(()),
     }
 }
 
@@ -174,7 +252,6 @@ pub(crate) fn router(metrics: Metrics) -> Router {
     Router::new().route("/metrics", get(serve)).with_state(metrics)
 }
 
-async fn serve(State(metrics): State<Metrics>) -> impl IntoResponse {
-    const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, FORMAT)], metrics.render())
+async fn serve(State(metrics): State<Metrics>) -> Response {
+    metrics.page()
 }

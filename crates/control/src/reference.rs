@@ -20,7 +20,9 @@ pub fn rest() -> String {
     }
     page.push_str(REFUSALS);
     page.push_str("\n## Objects\n");
-    for (name, schema) in entries(&description["components"]["schemas"]) {
+    // What is one of several has a page of its own.
+    let schemas = entries(&description["components"]["schemas"]).filter(|(_, schema)| schema["oneOf"].is_null());
+    for (name, schema) in schemas {
         let about = schema["description"].as_str().unwrap_or_default().replace('\n', " ");
         let _ = write!(page, "\n### {name}\n\n{about}\n\n| field | type | meaning |\n|---|---|---|\n");
         for (field, property) in entries(&schema["properties"]) {
@@ -67,19 +69,20 @@ A refusal is a JSON object with a `code` for programs, a `message` for people an
 |---|---|---|
 | 400 | `bad_json`, `bad_body`, `bad_host` | the request cannot be read, or is nested deeper than the limit `rest_json_depth` |
 | 400 | `unknown_field`, `missing_field`, `bad_value` | a field does not exist, is missing or has another kind of value |
+| 400 | `bad_query` | what stands behind the question mark of the address makes no sense |
 | 400 | `bad_url`, `unknown_host` | the address of another server cannot be used, or its host cannot be found |
 | 403 | `forbidden_address` | the other server is not on the public internet and not in `allow` of `[relay]` |
 | 403 | `foreign_origin` | a web page of another site sent the call |
 | 404 | `not_found` | nothing fits |
 | 404 | `unknown_call` | there is no such call |
-| 405 | `wrong_method` | the call takes `POST` |
+| 405 | `wrong_method` | the call takes `POST`, or `GET` |
 | 409 | `exists`, `name_taken` | there is such a relay already, or a publisher of that name |
 | 409 | `not_taken` | a client does not take what is sent to it |
 | 413 | `body_too_large` | the limit `http_body_bytes` |
 | 415 | `not_json` | the body has another content type |
 | 421 | `unknown_host` | the request came over loopback under a name that is not in `hosts` of `[http]` |
 | 501 | `not_implemented` | this server does not have the call yet |
-| 503 | `too_many` | the limit `relays` |
+| 503 | `too_many` | the limit `relays` or `events_readers` |
 
 ## Health
 
@@ -89,8 +92,11 @@ A refusal is a JSON object with a `code` for programs, a `message` for people an
 
 fn write_calls(page: &mut String, description: &Value) {
     for (path, item) in entries(&description["paths"]) {
-        let post = &item["post"];
-        let also = if item["get"].is_object() { " (also `GET`)" } else { "" };
+        let (post, also) = match (&item["post"], &item["get"]) {
+            (Value::Null, get) => (get, " (`GET`)"),
+            (post, Value::Null) => (post, ""),
+            (post, _) => (post, " (also `GET`)"),
+        };
         let body = reference(&post["requestBody"]["content"]["application/json"]["schema"]);
         let about = post["summary"].as_str().or(post["description"].as_str()).unwrap_or_default();
         let answers =

@@ -22,7 +22,15 @@ use headwater_graph::Hub;
 use headwater_relay::{RelayError, Relays};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{accounts::Accounts, clients::Clients, error::ApiError, guard::check_origin};
+use crate::{
+    accounts::Accounts,
+    clients::Clients,
+    error::ApiError,
+    events::{self, Journal},
+    guard::check_origin,
+    metrics::Metrics,
+    statistics,
+};
 
 /// What the calls work on.
 #[derive(Clone)]
@@ -31,6 +39,8 @@ pub(crate) struct Api {
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) clients: Arc<dyn Clients>,
     pub(crate) relays: Option<Relays>,
+    pub(crate) journal: Journal,
+    pub(crate) metrics: Metrics,
 }
 
 impl Api {
@@ -73,13 +83,18 @@ pub(crate) fn calls() -> OpenApiRouter<Api> {
         .routes(routes!(pull::find_all, pull::get_all))
         .routes(routes!(pull::find))
         .routes(routes!(pull::terminate))
+        .routes(routes!(events::events))
+        .routes(routes!(statistics::statistics))
 }
 
 /// Says in the API's own way that a call takes another method.
-async fn wrong_method() -> impl IntoResponse {
-    let message = "This call takes POST with a JSON body.";
+async fn wrong_method(request: Request) -> impl IntoResponse {
+    let (method, message) = match request.uri().path() {
+        "/rest-api/events" | "/rest-api/statistics" => ("GET", "This call takes GET."),
+        _ => ("POST", "This call takes POST with a JSON body."),
+    };
     let error = ApiError::with_status(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", message);
-    ([(header::ALLOW, "POST")], error)
+    ([(header::ALLOW, method)], error)
 }
 
 /// Tells calls that this server lacks from those that nobody knows.

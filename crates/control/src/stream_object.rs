@@ -1,5 +1,7 @@
 //! Streams and viewers as the REST API shows them.
 
+mod metrics;
+
 use std::{sync::Arc, time::SystemTime};
 
 use headwater_graph::{Rendition, Stream, StreamState, Track, Viewer};
@@ -8,6 +10,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::accounts::Accounts;
+
+use metrics::Measured;
+pub(crate) use metrics::metrics;
 
 /// A publisher's stream, or one viewer's stay at it. Fields that are not known are left out.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
@@ -83,6 +88,9 @@ pub(crate) struct StreamObject {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub(crate) metrics: Option<serde_json::Map<String, serde_json::Value>>,
+    /// What those figures are made from.
+    #[serde(skip)]
+    pub(crate) measured: Measured,
 }
 
 /// A codec conversion that is made once for all who need it.
@@ -142,6 +150,7 @@ fn describe_publication(stream: &Arc<Stream>, accounts: &Accounts) -> StreamObje
         user_agent: source.user_agent.clone(),
         viewers: Some(stream.viewer_count()),
         conversions: stream.tracks().iter().flat_map(conversions).collect(),
+        measured: Measured::of(stream),
         ..StreamObject::default()
     };
     object.bitrate = sum_of_rates(stream, accounts);
@@ -170,7 +179,7 @@ fn describe_video(object: &mut StreamObject, video: &Arc<Rendition>, accounts: &
     };
     object.width = Some(format.width).filter(|width| *width > 0);
     object.height = Some(format.height).filter(|height| *height > 0);
-    let counted = accounts.rendition_rate(video).map(|rate| rate.items).filter(|items| *items > 0.0);
+    let counted = accounts.rendition_rate(video).map(|rate| rate.frames).filter(|frames| *frames > 0.0);
     object.fps = counted.or(format.frame_rate).map(|fps| (fps * 10.0).round() / 10.0);
 }
 
@@ -198,26 +207,10 @@ fn describe_stay(publication: &StreamObject, viewer: Arc<Viewer>, accounts: &Acc
         b_frames: None,
         conversions: Vec::new(),
         remarks: Vec::new(),
+        measured: publication.measured.of_viewer(),
         ..publication.clone()
     };
     (object, Subject::Stay(viewer))
-}
-
-/// Figures under the names that WCS's clients read.
-pub(crate) fn metrics(object: &StreamObject) -> serde_json::Map<String, serde_json::Value> {
-    let mut metrics = serde_json::Map::new();
-    let mut put = |name: &str, value: Option<serde_json::Value>| {
-        if let Some(value) = value {
-            metrics.insert(name.to_owned(), value);
-        }
-    };
-    let video_rate = object.bitrate.map(|all| all.saturating_sub(object.audio_bitrate.unwrap_or(0)));
-    put("VIDEO_WIDTH", object.width.map(Into::into));
-    put("VIDEO_HEIGHT", object.height.map(Into::into));
-    put("VIDEO_FPS", object.fps.map(Into::into));
-    put("VIDEO_RATE", video_rate.filter(|_| object.has_video).map(Into::into));
-    put("AUDIO_RATE", object.audio_bitrate.map(Into::into));
-    metrics
 }
 
 fn status(state: StreamState) -> &'static str {
@@ -265,7 +258,7 @@ fn sum_of_rates(stream: &Arc<Stream>, accounts: &Accounts) -> Option<u64> {
     rates.map(|rate| rate.bits as u64).reduce(|sum, more| sum + more)
 }
 
-fn milliseconds(time: SystemTime) -> u64 {
+pub(crate) fn milliseconds(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -3,9 +3,11 @@
 mod clients;
 mod connections;
 mod description;
+mod events;
 mod metrics;
 mod relays;
 mod rest;
+mod statistics;
 
 use std::{
     sync::Arc,
@@ -25,7 +27,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::{Control, Readiness};
+use crate::{Control, Node, Readiness};
 
 struct Tokio;
 
@@ -67,7 +69,7 @@ impl Server {
         let dialer = Dialer::new(Reach::new(["127.0.0.0/8"]).unwrap(), None).unwrap();
         let relays = Relays::new(rtmp, dialer, headwater_relay::Settings::default());
         let clients = Arc::new(clients::Noting::default());
-        let control = Control::new(hub.clone(), Readiness::new(), Vec::new());
+        let control = Control::new(hub.clone(), Readiness::new(), Node::default(), Vec::new());
         let control = control.with_clients(clients.clone()).with_relays(relays);
         let router = control.router();
         Server { hub, control, router, clients }

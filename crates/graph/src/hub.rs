@@ -1,14 +1,14 @@
 //! The one shared map of a node: names to streams.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Weak},
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use futures_util::{FutureExt, future::Shared};
-use headwater_media::{StreamName, limits};
+use headwater_media::{StreamName, Times, TimesRead, limits};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
@@ -58,6 +58,8 @@ pub(crate) struct Services {
     pub(crate) converters: ArcSwap<Box<dyn Converters>>,
     pub(crate) options: HubOptions,
     events: broadcast::Sender<Event>,
+    /// By what viewers speak.
+    first_media: Mutex<BTreeMap<&'static str, Arc<Times>>>,
     hub: Weak<Inner>,
 }
 
@@ -93,6 +95,11 @@ impl Services {
         let _ = self.events.send(event);
     }
 
+    /// The times that viewers who speak this have waited for their first media. Looked up once per viewer.
+    pub(crate) fn first_media_of(&self, protocol: &'static str) -> Arc<Times> {
+        self.first_media.lock().entry(protocol).or_default().clone()
+    }
+
     /// Frees the name of a stream that has ended.
     pub(crate) fn forget(&self, stream: &Arc<Stream>, reason: &str) {
         if let Some(hub) = self.hub.upgrade() {
@@ -119,6 +126,7 @@ impl Hub {
                 converters: ArcSwap::from_pointee(converters),
                 options,
                 events,
+                first_media: Mutex::default(),
                 hub: hub.clone(),
             }),
         }))
@@ -137,6 +145,13 @@ impl Hub {
     /// The executor and clock.
     pub fn environment(&self) -> &Arc<dyn Environment> {
         &self.0.services.environment
+    }
+
+    /// How long viewers have waited from the moment that they joined a stream until their first media was sent, by what
+    /// they speak.
+    pub fn first_media(&self) -> Vec<(&'static str, TimesRead)> {
+        let times = self.0.services.first_media.lock();
+        times.iter().map(|(protocol, times)| (*protocol, times.read())).collect()
     }
 
     /// What happens from now on.

@@ -35,6 +35,16 @@ pub struct RenditionStatistics {
     pub bytes: u64,
     /// Random access points among them.
     pub groups: u64,
+    /// Frames, whole or not.
+    pub frames: u64,
+    /// Frames shown before one that came earlier (B-frames); not known of packets.
+    pub b_frames: u64,
+    /// Frames of the newest group that is complete.
+    pub group_frames: u64,
+    /// Packets that never came, where the source says so.
+    pub lost: u64,
+    /// Key frames that the source was asked for.
+    pub key_frames_requested: u64,
 }
 
 /// Which of the two lanes the source writes.
@@ -120,6 +130,11 @@ impl Rendition {
             items: self.facts.items.load(Ordering::Relaxed),
             bytes: self.facts.bytes.load(Ordering::Relaxed),
             groups: self.facts.groups.load(Ordering::Relaxed),
+            frames: self.facts.frames.load(Ordering::Relaxed),
+            b_frames: self.facts.b_frames.load(Ordering::Relaxed),
+            group_frames: self.facts.group_frames.load(Ordering::Relaxed),
+            lost: self.facts.lost.load(Ordering::Relaxed),
+            key_frames_requested: self.facts.key_frames_requested.load(Ordering::Relaxed),
         }
     }
 
@@ -151,7 +166,7 @@ impl Rendition {
     }
 
     /// Stream time of the newest item.
-    pub(crate) fn newest(&self) -> Option<std::time::Duration> {
+    pub fn newest(&self) -> Option<std::time::Duration> {
         let lanes = self.lanes.lock();
         let ticks = match self.native {
             Form::Frames => lanes.frames.as_ref()?.newest_ticks()?,

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
@@ -53,6 +53,9 @@ pub struct Viewer {
     peer: Arc<Peer>,
     since: SystemTime,
     bytes_sent: AtomicU64,
+    joined: Instant,
+    has_media: AtomicBool,
+    services: Arc<Services>,
     end: watch::Sender<Option<String>>,
 }
 
@@ -72,8 +75,17 @@ impl Viewer {
         self.bytes_sent.load(Ordering::Relaxed)
     }
 
-    /// For the session: counts what it has sent.
+    /// For the session: counts what it has sent of media.
     pub fn count_sent(&self, bytes: u64) {
+        self.bytes_sent.fetch_add(bytes, Ordering::Relaxed);
+        if bytes > 0 && !self.has_media.load(Ordering::Relaxed) && !self.has_media.swap(true, Ordering::Relaxed) {
+            let waited = self.services.environment.now().saturating_duration_since(self.joined);
+            self.services.first_media_of(self.peer.protocol).count(waited);
+        }
+    }
+
+    /// For the session: counts what it has sent besides media.
+    pub fn count_other_sent(&self, bytes: u64) {
         self.bytes_sent.fetch_add(bytes, Ordering::Relaxed);
     }
 
@@ -233,6 +245,9 @@ impl Stream {
             peer: Arc::new(peer),
             since: self.services.environment.wall_clock(),
             bytes_sent: AtomicU64::new(0),
+            joined: self.services.environment.now(),
+            has_media: AtomicBool::new(false),
+            services: self.services.clone(),
             end: watch::Sender::new(None),
         });
         self.viewers.lock().insert(id, viewer.clone());

@@ -7,6 +7,7 @@ mod frame;
 mod name;
 mod packet;
 mod time;
+mod times;
 mod track;
 
 pub mod limits;
@@ -16,4 +17,5 @@ pub use frame::Frame;
 pub use name::{InvalidName, StreamName};
 pub use packet::Packet;
 pub use time::{ClockRate, Ticks};
+pub use times::{TIME_BOUNDS, Times, TimesRead};
 pub use track::{AudioFormat, Format, TrackParameters, VideoFormat};

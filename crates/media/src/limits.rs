@@ -155,6 +155,8 @@ limits! {
     WCS_JSON_MEMBERS = 1_024, "members", "Members of all objects and arrays of one message of the session protocol.";
     WCS_QUEUE = 256, "messages", "Messages that wait for one client of the session protocol to take them.";
     KEY_FRAME_INTERVAL_MS = 500, "milliseconds", "Shortest time between two key-frame requests to one source, whatever the number of viewers.";
+    EVENTS_KEPT = 4_096, "events", "Events kept for readers of `/rest-api/events` that come back or are slow.";
+    EVENTS_READERS = 64, "readers", "Readers of `/rest-api/events` at once.";
     EVENTS_QUEUED = 1_024, "events", "Stream events kept for one slow subscriber before the oldest are dropped.";
     LOG_LINES_PER_SECOND = 1_000, "lines", "Log lines written in a second; more are dropped and their number is told.";
 }

@@ -3,6 +3,7 @@
 //! | module | what it gives |
 //! |---|---|
 //! | [`UdpSocket`], [`Burst`] | datagrams in batches: GRO in, GSO out |
+//! | [`kernel_drops`] | datagrams that the kernel threw away |
 //! | [`Listener`], [`Connection`] | TCP, accepted under limits |
 //! | [`Quota`] | a limit for all and one for each address |
 //! | [`TlsAcceptor`], [`Identity`] | TLS with a time limit, from files or with a certificate made at start |
@@ -17,6 +18,7 @@ mod addresses;
 mod burst;
 mod dial;
 mod environment;
+mod kernel_drops;
 mod listener;
 mod quota;
 mod reach;
@@ -28,6 +30,7 @@ pub use addresses::candidate_addresses;
 pub use burst::Burst;
 pub use dial::{DialError, Dialed, Dialer};
 pub use environment::{TokioEnvironment, WallClock};
+pub use kernel_drops::kernel_drops;
 pub use listener::{Connection, Listener};
 pub use quota::{Permit, Quota, Refused};
 pub use reach::Reach;

@@ -10,6 +10,7 @@ mod conversions;
 mod demo;
 mod descriptors;
 mod error;
+mod figures;
 mod gates;
 mod http;
 mod log;

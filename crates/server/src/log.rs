@@ -1,5 +1,7 @@
 //! The log: one line per event, whatever is in it, and not more lines than a disk can take.
 
+mod fold;
+
 use std::{
     io::{self, Write},
     panic,
@@ -9,7 +11,10 @@ use std::{
 
 use headwater_media::limits;
 use parking_lot::Mutex;
+use tracing::Metadata;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+use fold::{Folded, Folder};
 
 use crate::config::{Log, LogFormat};
 
@@ -41,11 +46,13 @@ pub(crate) fn log_panics() {
     }));
 }
 
-/// Writes each event as one line, and drops events beyond [`limits::LOG_LINES_PER_SECOND`].
+/// Writes each event as one line, folds warnings that repeat, and drops events beyond
+/// [`limits::LOG_LINES_PER_SECOND`].
 pub(crate) struct LineWriter<W> {
     output: W,
     format: LogFormat,
     second: Mutex<Second>,
+    folder: Mutex<Folder>,
 }
 
 /// What was written in the current second.
@@ -57,7 +64,8 @@ struct Second {
 
 impl<W> LineWriter<W> {
     pub(crate) fn new(output: W, format: LogFormat) -> LineWriter<W> {
-        LineWriter { output, format, second: Mutex::new(Second { begun: Instant::now(), lines: 0, dropped: 0 }) }
+        let second = Mutex::new(Second { begun: Instant::now(), lines: 0, dropped: 0 });
+        LineWriter { output, format, second, folder: Mutex::default() }
     }
 
     /// Counts a line; says whether it may be written, and how many were dropped before it.
@@ -83,17 +91,32 @@ impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for LineWriter<W> {
 
     fn make_writer(&'a self) -> Self::Writer {
         match self.admit(Instant::now()) {
-            Some(dropped) => Line { output: Some(self.output.make_writer()), format: self.format, dropped },
-            None => Line { output: None, format: self.format, dropped: 0 },
+            Some(dropped) => {
+                let notes = if dropped > 0 { left_out(self.format, dropped) } else { String::new() };
+                Line { output: Some(self.output.make_writer()), notes, is_folded: false }
+            }
+            None => Line { output: None, notes: String::new(), is_folded: true },
         }
+    }
+
+    fn make_writer_for(&'a self, event: &Metadata<'_>) -> Self::Writer {
+        let (is_folded, folded) = self.folder.lock().take(event, Instant::now());
+        if is_folded && folded.is_empty() {
+            return Line { output: None, notes: String::new(), is_folded };
+        }
+        let mut line = self.make_writer();
+        line.notes.extend(folded.iter().map(|folded| told(self.format, folded)));
+        Line { is_folded: is_folded || line.is_folded, ..line }
     }
 }
 
 /// The way of one event to the output. The formatter writes it with one call, its line feed included.
 pub(crate) struct Line<W> {
     output: Option<W>,
-    format: LogFormat,
-    dropped: u64,
+    /// Lines that come before it.
+    notes: String,
+    /// Whether only the notes are written.
+    is_folded: bool,
 }
 
 impl<W: Write> Write for Line<W> {
@@ -101,12 +124,10 @@ impl<W: Write> Write for Line<W> {
         let Some(output) = &mut self.output else {
             return Ok(event.len());
         };
-        if self.dropped > 0 {
-            let note = left_out(self.format, self.dropped);
-            output.write_all(note.as_bytes())?;
-            self.dropped = 0;
+        output.write_all(std::mem::take(&mut self.notes).as_bytes())?;
+        if !self.is_folded {
+            output.write_all(&one_line(event))?;
         }
-        output.write_all(&one_line(event))?;
         Ok(event.len())
     }
 
@@ -117,10 +138,23 @@ impl<W: Write> Write for Line<W> {
 
 /// The line that stands for those that were dropped.
 fn left_out(format: LogFormat, lines: u64) -> String {
+    note(format, "headwater_server::log", &format!("{lines} log lines were left out"))
+}
+
+/// The line that stands for warnings of one kind.
+fn told(format: LogFormat, folded: &Folded) -> String {
+    let Folded { target, place, lines, .. } = folded;
+    let seconds = fold::QUIET.as_secs();
+    note(format, target, &format!("{lines} more lines like the last one from {place} within {seconds} s were folded"))
+}
+
+/// A warning of the log itself.
+fn note(format: LogFormat, target: &str, message: &str) -> String {
     match format {
-        LogFormat::Text => format!("WARN {lines} log lines were left out\n"),
+        LogFormat::Text => format!("WARN {target}: {message}\n"),
         LogFormat::Json => {
-            format!("{{\"level\":\"WARN\",\"fields\":{{\"message\":\"{lines} log lines were left out\"}}}}\n")
+            let fields = serde_json::json!({"message": message});
+            format!("{}\n", serde_json::json!({"level": "WARN", "fields": fields, "target": target}))
         }
     }
 }

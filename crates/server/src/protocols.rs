@@ -12,7 +12,7 @@ use std::{
 
 use axum::http::Extensions;
 use headwater_access::Gates;
-use headwater_control::Source;
+use headwater_control::{Journal, Source};
 use headwater_graph::{BoxFuture, Hub};
 use headwater_net::{Listener, Quota, TlsAcceptor, TlsError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -72,6 +72,8 @@ pub(crate) struct Context {
     pub(crate) hub: Hub,
     /// Who is asked before somebody publishes or plays.
     pub(crate) gates: Gates,
+    /// What operators are told of.
+    pub(crate) journal: Journal,
     /// The address of listeners whose section names none.
     pub(crate) address: IpAddr,
     /// Cancelled when the server stops.
@@ -92,10 +94,11 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn new(hub: Hub, config: &Config) -> Result<Context, StartError> {
-        let quota = Quota::connections();
+        let (quota, journal) = (Quota::connections(), Journal::new());
         Ok(Context {
             hub,
-            gates: gates::open(config)?,
+            gates: gates::open(config, &journal)?,
+            journal,
             address: config.listen.address,
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),

@@ -12,6 +12,7 @@ use crate::{
     config::Config,
     conversions, demo,
     error::StartError,
+    figures::{UdpSource, node},
     http, log,
     protocols::{Context, Listening},
 };
@@ -82,6 +83,7 @@ impl Server {
             stream.terminate("the server is stopping");
         }
         stopping.cancel();
+        self.control.journal().close();
         let ended = async {
             for stop in at_stop {
                 stop.await;
@@ -123,7 +125,12 @@ fn start_all(config: &Config, context: &mut Context) -> Result<(Control, Readine
         demo::start(&config.demo, context)?;
     }
     let readiness = Readiness::new();
-    let mut control = Control::new(context.hub.clone(), readiness.clone(), context.sources());
+    let is_udp = |listening: &&Listening| listening.what == "WebRTC";
+    let sockets = context.listening.iter().filter(is_udp).map(|listening| listening.address).collect();
+    context.add_source(Arc::new(UdpSource(sockets)));
+    let node = node(&config.process.name);
+    let mut control = Control::new(context.hub.clone(), readiness.clone(), node, context.sources());
+    control = control.with_journal(context.journal.clone());
     if let Some(relays) = context.offered.get::<Relays>() {
         control = control.with_relays(relays.clone());
     }
@@ -159,7 +166,7 @@ fn listen_http(config: &Config, context: &mut Context) -> Result<Vec<(Listener, 
 fn router(config: &Config, context: &mut Context, control: &Control) -> Router {
     let mut routes = std::mem::take(&mut context.routes);
     let router = routes.clone().into_router().merge(control.router()).merge(headwater_web::router());
-    guard_host(routes.put_ahead(router), &config.http.hosts)
+    guard_host(control.put_statistics_ahead(routes.put_ahead(router)), &config.http.hosts)
 }
 
 /// The figures of the process that only the server knows.

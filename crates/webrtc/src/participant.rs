@@ -108,9 +108,12 @@ impl Participant {
     }
 
     /// Counts bytes sent to the peer, for those who ask about viewers.
-    pub(crate) fn count_sent(&self, bytes: u64) {
-        if let Participant::Viewer(viewer) = self {
-            viewer.subscription().viewer().count_sent(bytes);
+    pub(crate) fn count_sent(&self, bytes: u64, has_media: bool) {
+        let Participant::Viewer(viewer) = self else { return };
+        let viewer = viewer.subscription().viewer();
+        match has_media {
+            true => viewer.count_sent(bytes),
+            false => viewer.count_other_sent(bytes),
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use headwater_graph::{Publication, Subscription};
-use headwater_media::{StreamName, limits};
+use headwater_media::{StreamName, TimesRead, limits};
 use headwater_net::{Quota, Shard};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -127,6 +127,13 @@ impl WebRtc {
     /// What each shard has counted.
     pub fn statistics(&self) -> Vec<ShardStatistics> {
         self.0.shards.iter().map(|shard| shard.counters.read()).collect()
+    }
+
+    /// How long new media took from the moment that readers were told of it until every viewer of it in a shard was
+    /// served, over all shards: one time for each frame, stream and shard.
+    pub fn forwarding(&self) -> TimesRead {
+        let shards = self.0.shards.iter().map(|shard| shard.counters.forwarding.read());
+        shards.fold(TimesRead::default(), |sum, read| sum.and(&read))
     }
 
     /// Sessions whose peer has not connected yet.

@@ -253,6 +253,7 @@ impl Shard {
 
     /// Serves the viewers of one stream until none is left.
     async fn feed(self, stream: usize, bell: Bell) {
+        let counters = self.core.borrow().counters.clone();
         loop {
             bell.rung().await;
             let mut from = 0;
@@ -260,7 +261,10 @@ impl Shard {
                 let next = self.core.borrow_mut().deliver(stream, from, VIEWERS_PER_TURN, now());
                 match next {
                     core::Delivery::More { from: next } => from = next,
-                    core::Delivery::Done => break,
+                    core::Delivery::Done => {
+                        bell.since_rung().inspect(|time| counters.forwarding.count(*time));
+                        break;
+                    }
                     core::Delivery::NobodyLeft => return,
                 }
                 tokio::task::yield_now().await;

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use headwater_media::Times;
+
 macro_rules! counters {
     ($($(#[doc = $doc:literal])* $name:ident,)*) => {
         /// The counts of one shard since it started, unless said otherwise.
@@ -15,6 +17,8 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub(crate) struct Counters {
             $(pub(crate) $name: Counter,)*
+            /// From the moment that readers are told of new media until every viewer of it in the shard was served.
+            pub(crate) forwarding: Times,
         }
 
         impl Counters {
@@ -50,6 +54,8 @@ counters! {
     datagrams_ignored,
     #[doc = "Key frames that viewers asked for."]
     key_frames_wanted,
+    #[doc = "Key frames that publishers were asked for."]
+    key_frames_requested,
     #[doc = "Times that a viewer was so far behind that it went on at the newest group."]
     skips,
     #[doc = "Sessions that failed by a fault of this program."]

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use headwater_graph::{Hub, StreamState};
 
-use super::{Metric, Record, Source};
+use super::{Metric, Record, RecordTimes, Source};
 use crate::accounts::Accounts;
 
 /// The hub, with what its sessions have carried.
@@ -12,6 +12,11 @@ pub(crate) struct GraphSource {
     pub(crate) hub: Hub,
     pub(crate) accounts: Arc<Accounts>,
 }
+
+const MEDIA_BYTES: &str = "Bytes that publishers have sent (in) and that viewers have been sent (out), \
+                           brought up to date every two seconds.";
+const FIRST_MEDIA: &str = "Time from the moment that a viewer joins a stream until its first media is sent; \
+                           for WebRTC with ICE and DTLS.";
 
 impl Source for GraphSource {
     fn metrics(&self) -> Vec<Metric> {
@@ -24,10 +29,11 @@ impl Source for GraphSource {
             Metric::counter("streams_ended", "Streams that have ended."),
             Metric::counter("viewers_opened", "Viewers that have come.").by("protocol"),
             Metric::counter("viewers_closed", "Viewers that have left.").by("protocol"),
-            Metric::counter("bytes_in", "Bytes of media that publishers have sent.").by("protocol"),
-            Metric::counter("items_in", "Frames, or packets, that publishers have sent.").by("protocol"),
-            Metric::counter("bytes_out", "Bytes that viewers have been sent, brought up to date every two seconds.")
-                .by("protocol"),
+            Metric::counter("media_bytes", MEDIA_BYTES).by("protocol").by("direction"),
+            Metric::counter("media_items", "Frames, or packets, that publishers have sent.")
+                .by("protocol")
+                .by("direction"),
+            Metric::histogram("first_media_seconds", FIRST_MEDIA).by("protocol"),
         ]
     }
 
@@ -54,5 +60,11 @@ impl Source for GraphSource {
             }
         }
         self.accounts.read(record);
+    }
+
+    fn read_times(&self, record: &mut RecordTimes<'_>) {
+        for (protocol, times) in self.hub.first_media() {
+            record("first_media_seconds", protocol, &times);
+        }
     }
 }

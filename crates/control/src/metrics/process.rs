@@ -64,7 +64,7 @@ fn clock_ticks() -> Option<f64> {
     pair.get(1).filter(|ticks| **ticks > 0).map(|ticks| *ticks as f64)
 }
 
-fn number_after(text: &str, key: &str) -> Option<f64> {
+pub(crate) fn number_after(text: &str, key: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(key))?;
     line.split_whitespace().next()?.parse().ok()
 }

@@ -32,13 +32,16 @@ async fn rates_and_totals_are_kept_also_of_those_who_left() {
     tokio::time::sleep(Duration::from_millis(2_100)).await;
     let metrics = server.metrics().await;
     for line in [
-        "headwater_bytes_in_total{protocol=\"RTMP\"} 50000",
-        "headwater_items_in_total{protocol=\"RTMP\"} 50",
-        "headwater_bytes_out_total{protocol=\"WebRTC\"} 21000",
+        "headwater_media_bytes_total{protocol=\"RTMP\",direction=\"in\"} 50000",
+        "headwater_media_items_total{protocol=\"RTMP\",direction=\"in\"} 50",
+        "headwater_media_bytes_total{protocol=\"WebRTC\",direction=\"out\"} 21000",
         "headwater_publishers_opened_total{protocol=\"RTMP\"} 1",
         "headwater_viewers_opened_total{protocol=\"WebRTC\"} 1",
         "headwater_viewers_closed_total{protocol=\"WebRTC\"} 1",
         "headwater_streams_ended_total 1",
+        "headwater_first_media_seconds_count{protocol=\"WebRTC\"} 1",
+        "headwater_first_media_seconds_bucket{le=\"5.0\",protocol=\"WebRTC\"} 1",
+        "headwater_first_media_seconds_bucket{le=\"2.0\",protocol=\"WebRTC\"} 0",
     ] {
         assert!(metrics.lines().any(|found| found.starts_with(line)), "{line}\n{metrics}");
     }

@@ -12,6 +12,13 @@ pub(crate) struct Facts {
     pub(crate) items: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) groups: AtomicU64,
+    pub(crate) frames: AtomicU64,
+    pub(crate) b_frames: AtomicU64,
+    /// Frames before the newest group, and in the group before it.
+    frames_before: AtomicU64,
+    pub(crate) group_frames: AtomicU64,
+    pub(crate) lost: AtomicU64,
+    pub(crate) key_frames_requested: AtomicU64,
     pub(crate) reorders: AtomicBool,
     /// As `LaneWriter::set_audio_level` takes it; more than `QUIETEST` is not known.
     audio_level: AtomicU64,
@@ -27,6 +34,12 @@ impl Facts {
             items: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             groups: AtomicU64::new(0),
+            frames: AtomicU64::new(0),
+            b_frames: AtomicU64::new(0),
+            frames_before: AtomicU64::new(0),
+            group_frames: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            key_frames_requested: AtomicU64::new(0),
             reorders: AtomicBool::new(false),
             audio_level: AtomicU64::new(u64::MAX),
         }
@@ -47,13 +60,26 @@ impl Facts {
         self.items.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(item.bytes() as u64, Ordering::Relaxed);
         if item.starts_group() {
-            self.groups.fetch_add(1, Ordering::Relaxed);
+            self.count_group();
         }
-        if T::ORDERED_BY_DECODING {
-            if item.presentation() < *last_presentation && !self.reorders.load(Ordering::Relaxed) {
-                self.reorders.store(true, Ordering::Relaxed);
-            }
-            *last_presentation = item.presentation().max(*last_presentation);
+        let is_shown_later = item.presentation() > *last_presentation;
+        // The packets of a frame have one time, and come late one by one; a frame is one item.
+        if is_shown_later || T::ORDERED_BY_DECODING {
+            self.frames.fetch_add(1, Ordering::Relaxed);
         }
+        if T::ORDERED_BY_DECODING && item.presentation() < *last_presentation {
+            self.b_frames.fetch_add(1, Ordering::Relaxed);
+            self.reorders.store(true, Ordering::Relaxed);
+        }
+        if is_shown_later {
+            *last_presentation = item.presentation();
+        }
+    }
+
+    fn count_group(&self) {
+        self.groups.fetch_add(1, Ordering::Relaxed);
+        let frames = self.frames.load(Ordering::Relaxed);
+        let before = self.frames_before.swap(frames, Ordering::Relaxed);
+        self.group_frames.store(frames.saturating_sub(before), Ordering::Relaxed);
     }
 }

@@ -121,6 +121,10 @@ impl<T: LaneItem> Shared<T> {
         }
     }
 
+    pub(super) fn facts(&self) -> Option<&Facts> {
+        self.facts.as_deref()
+    }
+
     pub(super) fn ring(&self) {
         self.ringing.read(|bells| bells.iter().for_each(Bell::ring));
     }

@@ -110,6 +110,20 @@ impl<T: LaneItem> LaneWriter<T> {
         self.shared.set_audio_level(Some(level));
     }
 
+    /// Says how many packets of the source never came, as far as that is known.
+    pub fn set_lost(&mut self, packets: u64) {
+        if let Some(facts) = self.shared.facts() {
+            facts.lost.store(packets, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts that the source has been asked for a key frame.
+    pub fn count_key_frame_request(&mut self) {
+        if let Some(facts) = self.shared.facts() {
+            facts.key_frames_requested.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Wakes the readers; called once per burst.
     pub fn ring(&self) {
         self.shared.ring();

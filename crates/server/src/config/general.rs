@@ -62,6 +62,8 @@ section! {
 section! {
     /// The process.
     pub struct Process, "process" {
+        /// What this server is called among others, in metrics and hooks. Without one it is called as its machine is.
+        name: String = String::new();
         /// How long sessions have to end when the server is told to stop, in milliseconds.
         stop_ms: u64 = 5_000, in 0..=600_000;
         /// The folder for what the server makes for itself and keeps, such as its self-signed certificate. Without one it is $STATE_DIRECTORY, which systemd sets, or `headwater` below the user's folder for program state.

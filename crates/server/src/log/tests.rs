@@ -71,7 +71,78 @@ fn a_flood_is_cut_and_told() {
     let admitted = (0..limit + 50).filter(|_| writer.admit(now).is_some()).count();
     assert_eq!(admitted as u64, limit);
     assert_eq!(writer.admit(now + std::time::Duration::from_secs(1)), Some(50));
-    let mut line = Line { output: Some(memory.clone()), format: LogFormat::Json, dropped: 50 };
+    let mut line = Line { output: Some(memory.clone()), notes: left_out(LogFormat::Json, 50), is_folded: false };
     line.write_all(b"next\n").unwrap();
     assert!(memory.text().contains("50 log lines were left out") && memory.text().ends_with("next\n"));
+}
+
+#[test]
+fn a_warning_that_repeats_is_written_once_and_then_counted() {
+    let memory = Memory::default();
+    let writer = memory.make();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(writer).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        for number in 0..1_000 {
+            tracing::warn!(number, "a back end is gone");
+            if number % 100 == 0 {
+                tracing::info!(number, "somebody has come");
+            }
+        }
+    });
+    let lines: Vec<serde_json::Value> = memory.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |message: &str| lines.iter().filter(|line| line["fields"]["message"] == message).count();
+    assert_eq!((of("a back end is gone"), of("somebody has come")), (1, 10), "{lines:?}");
+}
+
+#[test]
+fn what_was_folded_is_told_with_the_next_line_after_a_while() {
+    let seen: Arc<Mutex<Vec<&'static Metadata<'static>>>> = Arc::default();
+    let layer = Noting(seen.clone());
+    tracing::subscriber::with_default(layer, || {
+        tracing::warn!("one kind");
+        tracing::error!("another kind");
+        tracing::info!("news");
+    });
+    let seen = seen.lock().clone();
+    let [one, another, news] = seen.as_slice() else { panic!("{seen:?}") };
+    let (mut folder, begun) = (Folder::default(), Instant::now());
+    for _ in 0..8 {
+        folder.take(one, begun);
+    }
+    assert_eq!(folder.take(another, begun), (false, Vec::new()), "kinds are apart");
+    let before = begun + fold::QUIET - std::time::Duration::from_millis(1);
+    assert_eq!(folder.take(one, before), (true, Vec::new()));
+    let (is_folded, told) = folder.take(news, begun + fold::QUIET);
+    assert_eq!((is_folded, told.len(), told[0].lines), (false, 1, 8), "{told:?}");
+    assert!(told[0].place.contains("log/tests.rs:"), "{told:?}");
+    assert_eq!(folder.take(one, begun + fold::QUIET), (false, Vec::new()), "it begins anew");
+    for format in [LogFormat::Text, LogFormat::Json] {
+        let line = super::told(format, &told[0]);
+        assert!(line.contains("8 more lines") && line.ends_with('\n'), "{line}");
+    }
+}
+
+/// Notes where events come from.
+struct Noting(Arc<Mutex<Vec<&'static Metadata<'static>>>>);
+
+impl tracing::Subscriber for Noting {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        self.0.lock().push(event.metadata());
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
 }

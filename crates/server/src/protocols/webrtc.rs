@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use headwater_control::{Metric, Record, Source};
+use headwater_control::{Metric, Record, RecordTimes, Source};
 use headwater_signalling::{Whep, Whip, is_whep, is_whip};
 use headwater_webrtc::{Config, PublishOptions, ShardStatistics};
 
@@ -178,7 +178,12 @@ impl Source for WebRtcSource {
             metric(format!("webrtc_{name}"), what).by("shard")
         });
         let pending = Metric::gauge("webrtc_pending_sessions", "Sessions whose peer has not connected yet.");
-        shards.chain([pending]).collect()
+        let forwarding = Metric::histogram("forward_latency_seconds", FORWARDING);
+        shards.chain([pending, forwarding.by("protocol")]).collect()
+    }
+
+    fn read_times(&self, record: &mut RecordTimes<'_>) {
+        record("forward_latency_seconds", "WebRTC", &self.0.forwarding());
     }
 
     fn read(&self, record: &mut Record<'_>) {
@@ -191,9 +196,12 @@ impl Source for WebRtcSource {
     }
 }
 
+const FORWARDING: &str = "Time from the moment that new media may be read until every viewer of it in a shard was \
+                          sent it: one for each frame, stream and shard.";
+
 type Figure = (&'static str, &'static str, fn(&ShardStatistics) -> u64);
 
-const FIGURES: [Figure; 14] = [
+const FIGURES: [Figure; 15] = [
     ("sessions", "Sessions now, those that wait for their peer included.", |shard| shard.sessions),
     ("sessions_connected", "Sessions whose peer has connected.", |shard| shard.connected),
     ("packets", "Media packets sent.", |shard| shard.packets),
@@ -210,6 +218,7 @@ const FIGURES: [Figure; 14] = [
         shard.datagrams_ignored
     }),
     ("key_frames_wanted", "Key frames that viewers asked for.", |shard| shard.key_frames_wanted),
+    ("key_frames_requested", "Key frames that publishers were asked for.", |shard| shard.key_frames_requested),
     ("skips", "Times that a viewer was so far behind that it went on at the newest group.", |shard| shard.skips),
     ("bugs", "Sessions that failed by a fault of this program.", |shard| shard.bugs),
 ];

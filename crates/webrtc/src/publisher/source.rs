@@ -121,6 +121,7 @@ impl Source {
         let payload = incoming.payload.clone();
         let packet = Packet { sequence, timestamp, marker: incoming.marker, random_access, payload };
         self.writer.push(packet.clone());
+        self.writer.set_lost(self.numbers.missing());
         self.untold.add(packet.marker || !self.is_video(), now);
         Some(Written { packet, after_break })
     }
@@ -160,6 +161,11 @@ impl Source {
             self.key_frames.want();
         }
         self.key_frames.ask(now)
+    }
+
+    /// Notes that it has been asked.
+    pub(crate) fn count_key_frame_request(&mut self) {
+        self.writer.count_key_frame_request();
     }
 
     /// When it is to be asked again.

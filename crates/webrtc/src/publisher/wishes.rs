@@ -29,6 +29,8 @@ impl Publisher {
                 && self.ingress.request_key_frame(source.ssrc, section)
             {
                 self.received.key_frames_requested.fetch_add(1, Relaxed);
+                around.counters.key_frames_requested.add(1);
+                source.count_key_frame_request();
                 any = true;
             }
         }

@@ -189,11 +189,11 @@ impl Core {
         let mut around = Surroundings { outbox: &mut self.outbox, counters: &self.counters, now };
         let result = catch_unwind(AssertUnwindSafe(|| act(&mut seat.participant, &mut around)));
         let sent = self.counters.bytes.get().wrapping_sub(bytes_before);
+        let has_sent = self.counters.packets.get() != packets_before;
         if sent > 0 {
-            seat.participant.count_sent(sent);
+            seat.participant.count_sent(sent, has_sent);
         }
         if !seat.progress.flows() {
-            let has_sent = self.counters.packets.get() != packets_before;
             seat.progress.note(seat.participant.is_connected(), has_sent || seat.participant.is_ready());
         }
         match result {

@@ -56,7 +56,7 @@ impl Core {
         let stream = Arc::as_ptr(subscription.stream()) as usize;
         let known = self.feeds.get(&stream).map(|feed| feed.bell.clone());
         let is_new = known.is_none();
-        let bell = known.unwrap_or_default();
+        let bell = known.unwrap_or_else(|| Bell::watched(super::now));
         let mut choice = choose(&offer, &subscription, &bell)?;
 
         let credentials = self.new_credentials();
