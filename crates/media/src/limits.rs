@@ -101,6 +101,18 @@ limits! {
     ACCESS_KEY_SET_KEYS = 64, "keys", "Keys of a set that is fetched.";
     ACCESS_KEY_SET_MS = 60_000, "milliseconds", "Time between two fetches of a set of keys.";
     ACCESS_FETCH_MS = 5_000, "milliseconds", "Time to fetch a set of keys.";
+    HOOK_APPLICATIONS = 64, "applications", "Applications with hooks.";
+    HOOK_DECISIONS = 256, "hooks", "Hooks under way at once that somebody waits for; all applications together, each an equal share.";
+    HOOK_DECISIONS_PER_SESSION = 8, "hooks", "The same of one session.";
+    HOOK_KEEP_ALIVES = 64, "hooks", "Hooks under way at once that ask whether a stream may go on; all applications together, each an equal share.";
+    HOOK_EVENTS = 10_000, "events", "Events that wait for their application to take them; all applications together, each an equal share.";
+    HOOK_EVENTS_BYTES = 64 << 20, "bytes", "The same in bytes.";
+    HOOK_EVENT_BYTES = 32 << 10, "bytes", "One event of a hook.";
+    HOOK_EVENTS_AT_ONCE = 64, "events", "Events under way at once; all applications together, each an equal share.";
+    HOOK_EVENT_AGE_MS = 3_600_000, "milliseconds", "Age beyond which an event that an application did not take is dropped.";
+    HOOK_RETRY_MS = 10_000, "milliseconds", "The longest wait between two attempts to deliver an event.";
+    HOOK_ANSWER_BYTES = 64 << 10, "bytes", "An application's answer to a hook.";
+    HOOK_FIELDS = 64, "fields", "Names of fields in one list of an application's `restClientConfig`.";
     DIAL_MS = 5_000, "milliseconds", "Time to find, to reach and, with TLS, to shake hands with another server.";
     RELAYS = 256, "relays", "Streams pushed to and pulled from other servers at once.";
     RELAY_ATTEMPTS = 1_000, "attempts", "Attempts to reach another server in a row that fail before its relay is given up.";
@@ -144,6 +156,9 @@ limits! {
     WEBRTC_RESENDS = 125, "percent", "Media sent again to one WebRTC viewer, for what it was sent first.";
     WEBRTC_AWAITED_PACKETS = 1_024, "packets", "Packets sent to one WebRTC viewer that are remembered until it says when they arrived, to estimate what its network carries: a power of two from 64 to 16,384.";
     WEBRTC_PATCHES_PER_SECOND = 20, "requests", "PATCH requests of one WHEP session in a second.";
+    GATE_MS = 10_000, "milliseconds", "Time that all who decide about a publisher, a viewer or a client may take together; without a decision it is refused.";
+    GATE_WAITING = 1_000, "decisions", "Wishes over WHIP, WHEP and the session protocol that wait to be decided at once.";
+    GATE_WAITING_PER_ADDRESS = 100, "decisions", "The same from one address; loopback is exempt.";
     WCS_MESSAGE_BYTES = 64 << 10, "bytes", "One message of the session protocol over WebSocket.";
     WCS_MESSAGES_PER_SECOND = 200, "messages", "Messages that one connection of the session protocol may send in a second.";
     WCS_CONNECT_MS = 10_000, "milliseconds", "Time from a WebSocket handshake to the message `connection`.";
@@ -154,6 +169,8 @@ limits! {
     WCS_JSON_DEPTH = 16, "levels", "Nesting of a message of the session protocol.";
     WCS_JSON_MEMBERS = 1_024, "members", "Members of all objects and arrays of one message of the session protocol.";
     WCS_QUEUE = 256, "messages", "Messages that wait for one client of the session protocol to take them.";
+    WCS_UNDECIDED = 16, "messages", "Messages of one client of the session protocol that are read while it is decided whether it may connect.";
+    WCS_DATA = 64, "messages", "Messages for the application that one client of the session protocol has sent and that have not been taken.";
     KEY_FRAME_INTERVAL_MS = 500, "milliseconds", "Shortest time between two key-frame requests to one source, whatever the number of viewers.";
     EVENTS_KEPT = 4_096, "events", "Events kept for readers of `/rest-api/events` that come back or are slow.";
     EVENTS_READERS = 64, "readers", "Readers of `/rest-api/events` at once.";
