@@ -22,6 +22,7 @@ mod gate;
 mod gates;
 mod keys;
 mod refused;
+mod request;
 mod rules;
 mod secret;
 mod surroundings;

@@ -11,6 +11,7 @@
 //! It reads the hub and the counters that others keep; it opens no socket.
 
 mod accounts;
+mod authorisation;
 mod clients;
 mod error;
 mod events;
@@ -28,7 +29,8 @@ mod tests;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, middleware};
+use headwater_access::Access;
 use headwater_graph::Hub;
 use headwater_relay::Relays;
 
@@ -51,6 +53,7 @@ pub struct Control {
     clients: Arc<dyn Clients>,
     relays: Option<Relays>,
     journal: Journal,
+    access: Option<Access>,
 }
 
 impl Control {
@@ -73,6 +76,7 @@ impl Control {
             clients: Arc::new(clients::NoClients),
             relays: None,
             journal: Journal::new(),
+            access: None,
         }
     }
 
@@ -89,6 +93,11 @@ impl Control {
     /// The same with a journal that others write to as well.
     pub fn with_journal(self, journal: Journal) -> Control {
         Control { journal, ..self }
+    }
+
+    /// The same for those only who have a role, as far as the server knows any users, tokens or keys.
+    pub fn with_access(self, access: Access) -> Control {
+        Control { access: Some(access), ..self }
     }
 
     /// Keeps totals, rates and the journal of events up to date; runs until it is dropped.
@@ -122,7 +131,9 @@ impl Control {
             journal: self.journal.clone(),
             metrics: self.metrics.clone(),
         };
-        rest::router(api).merge(metrics::router(self.metrics.clone())).merge(health::router(self.readiness.clone()))
+        let guarded = rest::router(api).merge(metrics::router(self.metrics.clone()));
+        let authorise = middleware::from_fn_with_state(self.access.clone(), authorisation::authorise);
+        guarded.layer(authorise).merge(health::router(self.readiness.clone()))
     }
 }
 

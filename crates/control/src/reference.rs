@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use crate::authorisation::rule;
 use crate::rest::{calls, missing, openapi};
 
 /// The page, in Markdown.
@@ -45,10 +46,14 @@ They are on every port of the web server; WCS's clients look for them on 8081, a
 `/rest-api/` in a browser shows them to read and to try.
 `/rest-api/openapi.json` describes them for programs, as OpenAPI 3.1.
 
+Where `[access]` names users, tokens or keys, each call takes a role, by `Authorization: Basic` or `Authorization: Bearer`; so does `/metrics`, which takes a viewer.
+Calls that change something stand in the log with who made them, from where, and their status.
+See [authorise with tokens](../guide/authorise-with-tokens.md).
+
 ## Calls
 
-| call | body | answer |
-|---|---|---|
+| call | role | body | answer |
+|---|---|---|---|
 ";
 
 const MISSING: &str = "
@@ -72,6 +77,8 @@ A refusal is a JSON object with a `code` for programs, a `message` for people an
 | 400 | `bad_query` | what stands behind the question mark of the address makes no sense |
 | 400 | `bad_url`, `unknown_host` | the address of another server cannot be used, or its host cannot be found |
 | 403 | `forbidden_address` | the other server is not on the public internet and not in `allow` of `[relay]` |
+| 401 | `unauthorised` | there are no credentials, or none that are known here |
+| 403 | `wrong_role` | the call takes a role that these credentials do not have |
 | 403 | `foreign_origin` | a web page of another site sent the call |
 | 404 | `not_found` | nothing fits |
 | 404 | `unknown_call` | there is no such call |
@@ -81,6 +88,7 @@ A refusal is a JSON object with a `code` for programs, a `message` for people an
 | 413 | `body_too_large` | the limit `http_body_bytes` |
 | 415 | `not_json` | the body has another content type |
 | 421 | `unknown_host` | the request came over loopback under a name that is not in `hosts` of `[http]` |
+| 429 | `too_many_failures` | wrong passwords came from this address, more than the limit `access_failures` |
 | 501 | `not_implemented` | this server does not have the call yet |
 | 503 | `too_many` | the limit `relays` or `events_readers` |
 
@@ -107,8 +115,9 @@ fn write_calls(page: &mut String, description: &Value) {
             format!("{status}: {}{object}", answer["description"].as_str().unwrap_or_default().trim_end_matches('.'))
         });
         let answers = answers.collect::<Vec<_>>().join("; ");
+        let role = rule(path).least;
         let body = body.unwrap_or_else(|| "none".to_owned());
-        let _ = writeln!(page, "| `{path}`{also}<br>{about} | {body} | {answers} |");
+        let _ = writeln!(page, "| `{path}`{also}<br>{about} | {role} | {body} | {answers} |");
     }
 }
 

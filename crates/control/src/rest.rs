@@ -131,7 +131,7 @@ fn relay_error(error: RelayError, url: &'static str, stream: &'static str) -> Ap
 }
 
 /// An error's words as a sentence: first letter upper case, full stop at the end.
-fn sentence(words: &str) -> String {
+pub(crate) fn sentence(words: &str) -> String {
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }

@@ -1,5 +1,6 @@
 //! The API as its clients see it, over a hub with a source and viewers in memory.
 
+mod authorisation;
 mod clients;
 mod connections;
 mod description;
@@ -19,6 +20,7 @@ use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
+use headwater_access::Access;
 use headwater_graph::{BoxFuture, Environment, Hub, HubOptions, LaneWriter, Peer, Publication, Subscription};
 use headwater_media::{AudioFormat, ClockRate, Codec, Format, Frame, StreamName, TrackParameters, VideoFormat};
 use headwater_net::{Dialer, Reach};
@@ -63,6 +65,14 @@ struct Source {
 
 impl Server {
     fn new() -> Server {
+        Server::with(|control| control)
+    }
+
+    fn with_access(access: Access) -> Server {
+        Server::with(|control| control.with_access(access))
+    }
+
+    fn with(more: impl FnOnce(Control) -> Control) -> Server {
         let options = HubOptions { grace: Duration::ZERO, ..HubOptions::default() };
         let hub = Hub::new(Arc::new(Tokio), options);
         let rtmp = headwater_rtmp::Context::new(hub.clone(), headwater_rtmp::RtmpConfig::default());
@@ -70,7 +80,7 @@ impl Server {
         let relays = Relays::new(rtmp, dialer, headwater_relay::Settings::default());
         let clients = Arc::new(clients::Noting::default());
         let control = Control::new(hub.clone(), Readiness::new(), Node::default(), Vec::new());
-        let control = control.with_clients(clients.clone()).with_relays(relays);
+        let control = more(control.with_clients(clients.clone()).with_relays(relays));
         let router = control.router();
         Server { hub, control, router, clients }
     }

@@ -1,13 +1,14 @@
 //! The command line that every role has.
 
 use std::{
-    io::{self, Write},
+    io::{self, BufRead, Read, Write},
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     process::ExitCode,
 };
 
 use clap::{CommandFactory, FromArgMatches, Parser};
+use headwater_media::limits;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -37,7 +38,13 @@ struct Arguments {
     /// Write a configuration with every key, its meaning and its default, and do not start.
     #[arg(long)]
     print_default_config: bool,
-    /// Move all listeners to this address; any other than loopback needs `insecure = true` below [listen].
+    /// Read a password, a line, from standard input, write the hash of it for `users` below [access], and do not start.
+    #[arg(long)]
+    hash_password: bool,
+    /// Make a random token for a program, write it and its entry for `tokens` below [access], and do not start.
+    #[arg(long)]
+    make_token: bool,
+    /// Move all listeners to this address; any other than loopback needs users, tokens or keys below [access], or `insecure = true` below [listen].
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<IpAddr>,
     /// Publish a moving test picture with a clock and a tone under the name `demo`.
@@ -67,6 +74,14 @@ fn run(arguments: &Arguments) -> Result<(), StartError> {
         print(&Config::default().to_toml());
         return Ok(());
     }
+    if arguments.hash_password {
+        return hash_password();
+    }
+    if arguments.make_token {
+        let (token, hash) = headwater_access::make_token().map_err(|error| StartError::Runtime(io::Error::other(error)))?;
+        print(&format!("token: {token}\nentry: \"NAME:ROLE:{hash}\"\n"));
+        return Ok(());
+    }
     let config = Config::load(&sources(arguments)?)?;
     if arguments.check_config {
         print("The configuration is good.\n");
@@ -81,6 +96,20 @@ fn run(arguments: &Arguments) -> Result<(), StartError> {
     // What did not end in time must not hold the process.
     runtime.shutdown_background();
     result
+}
+
+/// The hash of the password on standard input, on standard output.
+fn hash_password() -> Result<(), StartError> {
+    let mut input = String::new();
+    let most = limits::ACCESS_TOKEN_BYTES.get().saturating_add(2);
+    io::stdin().lock().take(most).read_line(&mut input).map_err(StartError::Input)?;
+    let password = input.trim_end_matches(['\r', '\n']);
+    if password.is_empty() || password.len() > limits::ACCESS_TOKEN_BYTES.get_usize() {
+        return Err(StartError::Input(io::Error::other("a password has at least one letter and at most 8 KiB")));
+    }
+    let hash = headwater_access::hash_password(password);
+    print(&format!("{}\n", hash.map_err(|error| StartError::Runtime(io::Error::other(error)))?));
+    Ok(())
 }
 
 fn sources(arguments: &Arguments) -> Result<Sources, ConfigError> {

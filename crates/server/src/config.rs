@@ -17,7 +17,10 @@ mod value;
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use crate::protocols::{self, Protocol};
+use crate::{
+    gates::AccessSection,
+    protocols::{self, Protocol},
+};
 
 pub(crate) use check::{Complaint, Listener, Transport, half_identity};
 pub use general::{Demo, Http, Https, Listen, Log, LogFormat, Process, Streams, Tls};
@@ -26,6 +29,7 @@ pub use load::Sources;
 pub(crate) use load::variable;
 pub use problem::{ConfigError, Place, Problem};
 pub use section::{Key, RawValue, Section};
+pub(crate) use value::Value;
 
 /// All that the server can be told before it starts.
 #[derive(Default)]
@@ -49,6 +53,7 @@ pub struct Config {
     pub log: Log,
     /// `[limits]`
     pub limits: Limits,
+    pub(crate) access: AccessSection,
     pub(crate) protocols: Protocols,
     pub(crate) places: Places,
 }
@@ -81,7 +86,7 @@ impl Default for Protocols {
 impl Config {
     /// All sections in the order in which they are shown.
     pub fn sections(&self) -> Vec<&dyn Section> {
-        let mut sections: Vec<&dyn Section> = vec![&self.listen, &self.http, &self.https, &self.tls];
+        let mut sections: Vec<&dyn Section> = vec![&self.listen, &self.http, &self.https, &self.tls, &self.access];
         sections.extend(self.protocols.0.iter().flat_map(|protocol| protocol.sections()));
         sections.extend([&self.streams, &self.demo, &self.process, &self.log] as [&dyn Section; 4]);
         sections.push(&self.limits);
@@ -105,7 +110,7 @@ impl Config {
 
     fn sections_mut(&mut self) -> Vec<&mut dyn Section> {
         let mut sections: Vec<&mut dyn Section> =
-            vec![&mut self.listen, &mut self.http, &mut self.https, &mut self.tls];
+            vec![&mut self.listen, &mut self.http, &mut self.https, &mut self.tls, &mut self.access];
         sections.extend(self.protocols.0.iter_mut().flat_map(|protocol| protocol.sections_mut()));
         sections.extend([
             &mut self.streams as &mut dyn Section,

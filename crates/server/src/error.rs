@@ -39,6 +39,9 @@ pub enum StartError {
         /// Who set its key.
         place: Place,
     },
+    /// User: what came on standard input cannot be used.
+    #[error("standard input cannot be used: {0}. Write one line, as in `echo PASSWORD | origin --hash-password`")]
+    Input(io::Error),
     /// The operating system gives no threads or timers.
     #[error("the runtime cannot start: {0}")]
     Runtime(io::Error),

@@ -11,7 +11,7 @@ use std::{
 };
 
 use axum::http::Extensions;
-use headwater_access::Gates;
+use headwater_access::{Access, Gates};
 use headwater_control::{Journal, Source};
 use headwater_graph::{BoxFuture, Hub};
 use headwater_net::{Listener, Quota, TlsAcceptor, TlsError};
@@ -72,6 +72,8 @@ pub(crate) struct Context {
     pub(crate) hub: Hub,
     /// Who is asked before somebody publishes or plays.
     pub(crate) gates: Gates,
+    /// The users, tokens and keys of this server.
+    pub(crate) access: Access,
     /// What operators are told of.
     pub(crate) journal: Journal,
     /// The address of listeners whose section names none.
@@ -95,9 +97,11 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(hub: Hub, config: &Config) -> Result<Context, StartError> {
         let (quota, journal) = (Quota::connections(), Journal::new());
+        let access = gates::open_access(config)?;
         Ok(Context {
             hub,
-            gates: gates::open(config, &journal)?,
+            gates: gates::open(&access, &journal),
+            access,
             journal,
             address: config.listen.address,
             stopping: CancellationToken::new(),

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
+use headwater_access::Access;
 use headwater_control::{Clients, Control, Metric, Readiness, Record, Source, guard_host};
 use headwater_graph::{Hub, HubOptions};
 use headwater_net::{Listener, Quota, TlsAcceptor, TokioEnvironment};
@@ -13,7 +14,7 @@ use crate::{
     conversions, demo,
     error::StartError,
     figures::{UdpSource, node},
-    http, log,
+    gates, http, log,
     protocols::{Context, Listening},
 };
 
@@ -130,7 +131,9 @@ fn start_all(config: &Config, context: &mut Context) -> Result<(Control, Readine
     context.add_source(Arc::new(UdpSource(sockets)));
     let node = node(&config.process.name);
     let mut control = Control::new(context.hub.clone(), readiness.clone(), node, context.sources());
-    control = control.with_journal(context.journal.clone());
+    control = control.with_journal(context.journal.clone()).with_access(context.access.clone());
+    gates::tell_of_access(&context.access);
+    context.spawn(fetch_keys(context.access.clone()));
     if let Some(relays) = context.offered.get::<Relays>() {
         control = control.with_relays(relays.clone());
     }
@@ -143,6 +146,13 @@ fn start_all(config: &Config, context: &mut Context) -> Result<(Control, Readine
         context.tasks.spawn(http::serve(listener, acceptor, router.clone(), stopping, tasks));
     }
     Ok((control, readiness))
+}
+
+/// Has the keys that sign tokens before the first token comes.
+async fn fetch_keys(access: Access) {
+    if let Err(error) = access.fetch_keys().await {
+        tracing::warn!(error, "the keys that sign tokens cannot be fetched; it is tried again when a token needs them");
+    }
 }
 
 /// The listeners of the web server, those for HTTPS with what does their handshakes.

@@ -70,15 +70,13 @@ impl AccessBuilder {
         Ok(())
     }
 
-    /// A key for streams, as `publish:live/*:SECRET`. Says what it is for.
+    /// A key for streams, as `publish:live/*:SECRET`.
     ///
     /// # Errors
     /// Says what is wrong with the entry, without telling it.
-    pub fn stream_key(&mut self, entry: &str) -> Result<crate::Action, BadEntry> {
-        let key = StreamKey::parse(entry)?;
-        let action = key.action();
-        self.stream_keys.push(key);
-        Ok(action)
+    pub fn stream_key(&mut self, entry: &str) -> Result<(), BadEntry> {
+        self.stream_keys.push(StreamKey::parse(entry)?);
+        Ok(())
     }
 
     /// A key that signs JSON web tokens: the name of its algorithm, and a secret or a public key in PEM.

@@ -6,10 +6,14 @@ use utoipa::{
         ContentBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, RefOr, ResponseBuilder, ServerBuilder,
         path::{Operation, PathItem},
         schema::ComponentsBuilder,
+        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
 };
 
-use crate::error::Refusal;
+use crate::{authorisation::rule, error::Refusal};
+
+/// The names of the ways to say who calls.
+const SCHEMES: [&str; 2] = ["basic", "bearer"];
 
 /// What stands above the calls.
 pub(super) fn introduction() -> OpenApi {
@@ -20,19 +24,33 @@ pub(super) fn introduction() -> OpenApi {
             "Streams, clients and relays of a Headwater server. Paths, fields and statuses follow Web Call Server 5.2.",
         ))
         .license(Some(License::new(env!("CARGO_PKG_LICENSE"))));
-    let components = ComponentsBuilder::new().schema(Refusal::name(), Refusal::schema());
+    let scheme = |kind| SecurityScheme::Http(Http::new(kind));
+    let components = ComponentsBuilder::new()
+        .schema(Refusal::name(), Refusal::schema())
+        .security_scheme(SCHEMES[0], scheme(HttpAuthScheme::Basic))
+        .security_scheme(SCHEMES[1], scheme(HttpAuthScheme::Bearer));
     let server = ServerBuilder::new().url("/").build();
     OpenApiBuilder::new().info(info.build()).components(Some(components.build())).servers(Some([server])).build()
 }
 
 /// Adds to every call what every call may answer.
 pub(crate) fn finish(mut description: OpenApi) -> OpenApi {
-    for item in description.paths.paths.values_mut() {
+    for (path, item) in &mut description.paths.paths {
         for operation in operations(item) {
             complete(operation);
+            say_who_may(operation, path);
         }
     }
     description
+}
+
+/// A server without credentials asks nobody, so that one may also do without.
+fn say_who_may(operation: &mut Operation, path: &str) {
+    let about = operation.description.take().filter(|about| !about.is_empty());
+    let role = format!("Takes the role {} or more, where the server knows users, tokens or keys.", rule(path).least);
+    operation.description = Some(about.map_or(role.clone(), |about| format!("{about}\n\n{role}")));
+    let either = SCHEMES.map(|name| SecurityRequirement::new(name, Vec::<String>::new()));
+    operation.security = Some(either.into_iter().chain([SecurityRequirement::default()]).collect());
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -97,6 +97,8 @@ impl Config {
                 remedy: "Write \"error\", \"warn\", \"info\", \"debug\" or \"trace\".".into(),
             });
         }
+        complaints.extend(self.access.complaints());
+        complaints.extend(self.hooks.complaints());
         complaints.extend(half_identity("tls", &self.tls.certificate, &self.tls.key));
         for host in self.http.hosts.iter().filter(|host| !is_host_name(host)) {
             complaints.push(Complaint {
@@ -109,9 +111,9 @@ impl Config {
         complaints
     }
 
-    /// Without authorisation, only loopback is safe unless the operator says otherwise.
+    /// Without credentials, only loopback is safe unless the operator says otherwise.
     fn check_reach(&self) -> Option<Problem> {
-        if self.listen.insecure {
+        if self.listen.insecure || self.access.has_credentials() {
             return None;
         }
         let open = self.listeners().into_iter().find(|listener| !listener.address.ip().is_loopback())?;
@@ -124,10 +126,10 @@ impl Config {
                 open.what,
                 open.address.ip()
             ),
-            remedy:
-                "If that is meant, write `insecure = true` below [listen] or set HEADWATER__LISTEN__INSECURE=true; \
-                     otherwise listen on 127.0.0.1."
-                    .into(),
+            remedy: "Below [access], write `stream_keys = [\"publish:**:SECRET\"]` for those who publish, and a user that \
+                     `origin --hash-password` makes for REST. If everybody is meant to, write `insecure = true` below \
+                     [listen] or set HEADWATER__LISTEN__INSECURE=true; otherwise listen on 127.0.0.1."
+                .into(),
         })
     }
 
