@@ -53,6 +53,23 @@ pub struct Change {
     pub facts: Facts,
 }
 
+impl Change {
+    /// A status of which no more is known.
+    pub fn to(status: impl Into<String>) -> Change {
+        Change { status: status.into(), ..Change::default() }
+    }
+
+    /// The same with its reason.
+    pub fn because(self, info: impl Into<String>) -> Change {
+        Change { info: Some(info.into()), ..self }
+    }
+
+    /// The same with what is known now.
+    pub fn with_facts(self, facts: Facts) -> Change {
+        Change { facts, ..self }
+    }
+}
+
 /// A use of a stream that a gate has let in. Dropped when it is over.
 pub trait Pass: Send + Sync {
     /// It has come to something.

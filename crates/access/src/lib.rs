@@ -13,6 +13,7 @@
 //! [`Access`] is the gate of this server's own users, tokens and keys; REST asks the same [`Access`] who calls.
 
 mod access;
+mod admitted;
 mod asking;
 mod caller;
 mod entry;
@@ -25,11 +26,15 @@ mod refused;
 mod request;
 mod rules;
 mod secret;
+mod stream_facts;
 mod surroundings;
+#[doc(hidden)]
+pub mod testing;
 mod tokens;
 mod users;
 
 pub use access::{Access, AccessBuilder, Asked};
+pub use admitted::Admitted;
 pub use asking::{Action, Asking, Client, Credentials, Facts};
 pub use caller::Caller;
 pub use entry::BadEntry;
@@ -39,5 +44,6 @@ pub use keys::{NoRandomness, make_token};
 pub use refused::{Refused, Why};
 pub use rules::{BadPattern, Pattern, Role, UnknownRole};
 pub use secret::Secret;
+pub use stream_facts::stream_facts;
 pub use surroundings::Surroundings;
 pub use users::hash_password;

@@ -36,6 +36,16 @@ pub enum PublishError {
     },
 }
 
+impl PublishError {
+    /// The same for someone who asked by another name, and is not to know this one.
+    pub fn as_asked(self, asked: &StreamName) -> PublishError {
+        match self {
+            PublishError::NameTaken { protocol, .. } => PublishError::NameTaken { name: asked.clone(), protocol },
+            other => other,
+        }
+    }
+}
+
 /// Why a viewer gets no stream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -54,6 +64,21 @@ pub enum SubscribeError {
         /// What went wrong.
         reason: String,
     },
+}
+
+impl SubscribeError {
+    /// The same for someone who asked by another name, and is not to know this one, nor where the stream comes from.
+    pub fn as_asked(self, asked: &StreamName) -> SubscribeError {
+        let hidden = || "its source is not to be had now".to_owned();
+        let asked_name = asked.clone();
+        match self {
+            SubscribeError::NotFound { .. } => SubscribeError::NotFound { name: asked_name },
+            SubscribeError::NotStarted { name, reason } => {
+                let reason = if name == *asked { reason } else { hidden() };
+                SubscribeError::NotStarted { name: asked_name, reason }
+            }
+        }
+    }
 }
 
 /// Why a track cannot be had in the form a viewer needs.

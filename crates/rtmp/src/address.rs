@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use headwater_access::{Credentials, Secret};
 use headwater_media::{InvalidName, StreamName};
-use url::{Url, form_urlencoded};
+use url::Url;
+
+use crate::wire::server::ConnectRequest;
 
 /// The application whose streams need no prefix.
 const DEFAULT_APP: &str = "live";
@@ -11,16 +14,14 @@ const DEFAULT_APP: &str = "live";
 const DEFAULT_INSTANCE: &str = "_definst_";
 /// What Flash-era players put before a name to tell its container.
 const NAME_PREFIXES: [&str; 3] = ["flv:", "mp4:", "mp3:"];
-/// Query parameters that are kept.
-const PARAMETERS_MAX: usize = 64;
 
 /// What a client asks for: a stream, and what it brings to be let in.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Address {
     /// The stream.
     pub name: StreamName,
-    /// The parameters of both queries, that of the application first, decoded.
-    pub parameters: Vec<(String, String)>,
+    /// The parameters of the key.
+    pub credentials: Credentials,
 }
 
 impl Address {
@@ -30,7 +31,7 @@ impl Address {
     /// # Errors
     /// What is left is no stream name.
     pub fn new(app: &str, key: &str) -> Result<Address, InvalidName> {
-        let (app, app_query) = app.split_once('?').unwrap_or((app, ""));
+        let app = app.split_once('?').map_or(app, |(app, _)| app);
         let (key, key_query) = key.split_once('?').unwrap_or((key, ""));
         let key = NAME_PREFIXES.iter().find_map(|prefix| key.strip_prefix(prefix)).unwrap_or(key);
         let whole = format!("{app}/{key}");
@@ -42,27 +43,29 @@ impl Address {
         if parts.first() == Some(&DEFAULT_APP) {
             parts.remove(0);
         }
-        let parameters = [app_query, key_query]
-            .iter()
-            .flat_map(|query| form_urlencoded::parse(query.as_bytes()))
-            .take(PARAMETERS_MAX)
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .collect();
-        Ok(Address { name: StreamName::new(&parts.join("/"))?, parameters })
-    }
-
-    /// The value of a query parameter, such as `user`, `pass` or `token`.
-    pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        Ok(Address { name: StreamName::new(&parts.join("/"))?, credentials: Credentials::of_query(key_query) })
     }
 }
 
-/// Without the values of parameters, which may be secrets.
-impl fmt::Debug for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.parameters.iter().map(|(name, _)| name).collect();
-        f.debug_struct("Address").field("name", &self.name).field("parameters", &names).finish()
+impl ConnectRequest {
+    /// What the client brings: the parameters of the application, or of the address that it connects to where it has
+    /// left them out of the application; and name and password of that address.
+    pub fn credentials(&self) -> Credentials {
+        let query = |text: &str| text.split_once('?').map(|(_, query)| query.to_owned());
+        let tc_url = self.tc_url.as_deref().unwrap_or_default();
+        let query = query(&self.app).or_else(|| query(tc_url)).unwrap_or_default();
+        let mut credentials = Credentials::of_query(&query);
+        if credentials.user.is_none() {
+            credentials.user = Url::parse(tc_url).ok().and_then(|url| user(&url));
+        }
+        credentials
     }
+}
+
+fn user(url: &Url) -> Option<(String, Secret)> {
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let is_there = !url.username().is_empty();
+    is_there.then(|| (decoded(url.username()), Secret::new(decoded(url.password().unwrap_or_default()))))
 }
 
 /// An RTMP URL taken apart, for connecting to other servers.
@@ -166,12 +169,30 @@ mod tests {
     }
 
     #[test]
-    fn credentials_of_both_queries_are_kept_and_never_shown() {
-        let address = Address::new("live?user=ann&token=a%2Fb", "cam?pass=se%20cret").unwrap();
-        assert_eq!(address.parameter("user"), Some("ann"));
-        assert_eq!(address.parameter("token"), Some("a/b"));
-        assert_eq!(address.parameter("pass"), Some("se cret"));
-        assert!(!format!("{address:?}").contains("cret"));
+    fn credentials_of_application_and_key_are_kept_apart_and_never_shown() {
+        let address = Address::new("live?user=ann", "cam?pass=can%20ary&token=a%2Fb").unwrap();
+        assert_eq!(address.credentials.token, Some(Secret::new("a/b")));
+        assert_eq!((address.credentials.parameters.len(), address.credentials.user.is_none()), (2, true));
+        assert!(!format!("{address:?}").contains("ary"));
+    }
+
+    #[test]
+    fn a_client_shows_who_it_is_in_the_application_or_in_its_address() {
+        let cases = [
+            ("live?user=ann&pass=x&token=t", None, Some(("ann", "x")), Some("t")),
+            ("live", Some("rtmp://h/live?token=t"), None, Some("t")),
+            ("live?token=t", Some("rtmp://h/live?token=u"), None, Some("t")),
+            ("live", Some("rtmp://ann:se%40cret@h/live"), Some(("ann", "se@cret")), None),
+            ("live?user=eve&pass=x", Some("rtmp://ann:y@h/live"), Some(("eve", "x")), None),
+            ("live", Some("no address"), None, None),
+            ("live", None, None, None),
+        ];
+        for (app, tc_url, user, token) in cases {
+            let request = ConnectRequest { app: app.into(), tc_url: tc_url.map(Into::into), ..Default::default() };
+            let found = request.credentials();
+            let named = found.user.as_ref().map(|(user, password)| (user.as_str(), password.reveal()));
+            assert_eq!((named, found.token.as_ref().map(Secret::reveal)), (user, token), "{app} {tc_url:?}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use headwater_access::Gates;
 use headwater_graph::{Bell, Environment, Hub};
 use headwater_media::limits::{self, Limit};
 
@@ -21,6 +22,7 @@ pub struct Context(Arc<Inner>);
 struct Inner {
     hub: Hub,
     config: RtmpConfig,
+    gates: Gates,
     counters: Counters,
     sessions: AtomicU64,
     /// The bell of all viewers that go by the clock of their merge window, and so need no bell of their own.
@@ -29,11 +31,17 @@ struct Inner {
 }
 
 impl Context {
-    /// A context over a hub.
+    /// A context over a hub, where everybody may publish and play.
     pub fn new(hub: Hub, config: RtmpConfig) -> Context {
+        Context::with_gates(hub, config, Gates::default())
+    }
+
+    /// The same, where these decide about those who come.
+    pub fn with_gates(hub: Hub, config: RtmpConfig, gates: Gates) -> Context {
         Context(Arc::new(Inner {
             hub,
             config,
+            gates,
             counters: Counters::default(),
             sessions: AtomicU64::new(0),
             silent: Bell::new(),
@@ -49,6 +57,11 @@ impl Context {
     /// The settings.
     pub fn config(&self) -> &RtmpConfig {
         &self.0.config
+    }
+
+    /// Who decides about those who come.
+    pub(crate) fn gates(&self) -> &Gates {
+        &self.0.gates
     }
 
     /// What has been counted since the start.

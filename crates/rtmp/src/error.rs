@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc};
 
+use headwater_access::Refused;
 use headwater_graph::{ConvertError, PublishError, SubscribeError};
 use headwater_media::InvalidName;
 use tracing::Level;
@@ -36,6 +37,9 @@ pub enum RtmpError {
     /// None of the tracks can be played.
     #[error(transparent)]
     Convert(#[from] ConvertError),
+    /// The client may not have what it wants.
+    #[error(transparent)]
+    NotAllowed(#[from] Refused),
     /// The other server refused, as a client.
     #[error("the server refused: {reason} ({code})")]
     Refused {
@@ -111,10 +115,21 @@ impl RtmpError {
             | RtmpError::Publish(_)
             | RtmpError::Subscribe(_)
             | RtmpError::Convert(_)
+            | RtmpError::NotAllowed(_)
             | RtmpError::Refused { .. } => Fault::Request,
             RtmpError::Terminated(_) => Fault::Order,
             RtmpError::Panicked => Fault::Ourselves,
         }
+    }
+
+    /// The same as those know it who decide about publishers and players: in the words of WCS where it has any.
+    pub(crate) fn info(&self) -> String {
+        let info = match self {
+            RtmpError::Publish(PublishError::NameTaken { .. }) => "Stream name is already in use",
+            RtmpError::Subscribe(SubscribeError::NotFound { .. }) => "Stream not found",
+            _ => return self.to_string(),
+        };
+        info.to_owned()
     }
 
     /// The code of the `onStatus` that tells a publisher why it is refused.

@@ -10,6 +10,7 @@ use std::{
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
+use headwater_access::Admitted;
 use headwater_flv::{
     Prefix,
     tag::{TagKind, back_pointer, file_header, tag_header},
@@ -19,6 +20,7 @@ use headwater_media::{TrackKind, limits};
 use parking_lot::Mutex;
 
 use crate::{
+    access::info_of_end,
     context::Context,
     error::RtmpError,
     from_stream::{FromStream, Sink},
@@ -36,14 +38,15 @@ pub const CONTENT_TYPE: &str = "video/x-flv";
 /// The body of an HTTP-FLV answer. It ends when the stream does, when the viewer is told to leave, and when the
 /// viewer takes nothing for RTMP_WRITE_MS.
 ///
-/// `enhanced` says that the player knows enhanced FLV, so that Opus goes as it is instead of being converted.
+/// It ends as well when the leave for it is taken back. `enhanced` says that the player knows enhanced FLV, so that Opus goes as it is instead of being converted.
 pub fn flv_stream(
     context: &Context,
     subscription: Subscription,
+    admitted: Admitted,
     enhanced: bool,
 ) -> impl Stream<Item = Result<Bytes, RtmpError>> + Send + 'static {
     let shared = Arc::new(Shared { viewing: Mutex::new(None), taken: AtomicU64::new(0) });
-    let viewing = Viewing::new(context.clone(), subscription, enhanced);
+    let viewing = Viewing::new(context.clone(), subscription, admitted, enhanced);
     *shared.viewing.lock() = Some(viewing);
     context.environment().spawn(Box::pin(watch(context.clone(), Arc::downgrade(&shared))));
     stream::unfold(shared, |shared| async move {
@@ -84,19 +87,22 @@ struct Viewing {
     sink: FlvSink,
     pace: Pace,
     orders: Orders,
+    admitted: Arc<Admitted>,
     over: bool,
 }
 
 impl Viewing {
-    fn new(context: Context, subscription: Subscription, enhanced: bool) -> Viewing {
+    fn new(context: Context, subscription: Subscription, admitted: Admitted, enhanced: bool) -> Viewing {
         context.counters().viewers.fetch_add(1, Relaxed);
         let from = FromStream::new(context.clone(), subscription, context.bell(), enhanced);
         let (video, audio) = from.kinds();
         let mut sink = FlvSink::default();
         sink.open.put_slice(&file_header(audio, video));
         let pace = Pace::new(&context, from.subscription().stream());
-        let orders = orders(from.subscription(), None);
-        Viewing { context, from, sink, pace, orders, over: false }
+        let admitted = Arc::new(admitted);
+        admitted.flow(from.subscription().stream());
+        let orders = orders(from.subscription(), Some(admitted.clone()), None);
+        Viewing { context, from, sink, pace, orders, admitted, over: false }
     }
 
     async fn next(&mut self) -> Option<Bytes> {
@@ -117,7 +123,10 @@ impl Viewing {
             tokio::select! {
                 biased;
                 () = self.pace.wait(self.from.bell()) => {}
-                _ = self.orders.next() => self.last_pieces(),
+                Some(reason) = self.orders.next() => {
+                    self.admitted.fail(info_of_end(self.from.subscription().stream(), &reason));
+                    self.last_pieces();
+                }
             }
         }
     }

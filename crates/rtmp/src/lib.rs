@@ -13,6 +13,7 @@
 //!  player    ─ session ─ wire ◄ outbox ◄─ from_stream ◄─ lanes of the stream
 //! ```
 
+mod access;
 mod address;
 mod config;
 mod context;

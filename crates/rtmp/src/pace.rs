@@ -8,6 +8,7 @@ use std::{
 };
 
 use futures_util::stream::FuturesUnordered;
+use headwater_access::Admitted;
 use headwater_graph::{Bell, BoxFuture, Stream, Subscription};
 use tokio_util::sync::CancellationToken;
 
@@ -68,8 +69,15 @@ impl Pace {
 pub(crate) type Orders = FuturesUnordered<BoxFuture<'static, String>>;
 
 /// Orders to end, with the reason. Each is looked at only when it has something to say, not for every frame.
-pub(crate) fn orders(subscription: &Subscription, shutdown: Option<&CancellationToken>) -> Orders {
+pub(crate) fn orders(
+    subscription: &Subscription,
+    admitted: Option<Arc<Admitted>>,
+    shutdown: Option<&CancellationToken>,
+) -> Orders {
     let orders = Orders::new();
+    if let Some(admitted) = admitted {
+        orders.push(Box::pin(async move { admitted.revoked().await.sentence }));
+    }
     orders.push(Box::pin(subscription.ended()));
     if let Some(shutdown) = shutdown.cloned() {
         orders.push(Box::pin(async move {

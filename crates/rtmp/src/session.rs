@@ -6,13 +6,18 @@ mod travel;
 
 use std::{net::SocketAddr, sync::Arc};
 
+use headwater_access::{Action, Admitted, Refused, Visit};
 use headwater_graph::Peer;
-use headwater_media::limits::{self, Limit};
+use headwater_media::{
+    StreamName,
+    limits::{self, Limit},
+};
 use headwater_net::Connection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    access,
     address::Address,
     context::{Arriving, Context, Present},
     convoy::Outlet,
@@ -36,6 +41,8 @@ pub(crate) struct Session<S> {
     conversation: Conversation,
     request: ConnectRequest,
     peer: Peer,
+    /// Given by those who decide, for as long as the client is connected.
+    visit: Option<Arc<Visit>>,
     shutdown: CancellationToken,
 }
 
@@ -100,6 +107,7 @@ where
         request: ConnectRequest::default(),
         context: context.clone(),
         peer,
+        visit: None,
         shutdown: shutdown.clone(),
     };
     let result = session.run().await;
@@ -144,7 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 event = step => event??,
             };
             match event {
-                Step::Event(Event::Connect(request)) => self.connected(request),
+                Step::Event(Event::Connect(request)) => self.connect(request).await?,
                 Step::Event(event) => return Ok(Some(event)),
                 Step::Past => {}
                 Step::Closed => return Ok(None),
@@ -173,16 +181,54 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         Ok(self.conversation.read(&mut self.transport.input, now)?)
     }
 
-    fn connected(&mut self, request: ConnectRequest) {
+    /// Has it decided whether the client may come in; until then it counts among those who arrive.
+    async fn connect(&mut self, request: ConnectRequest) -> Result<(), RtmpError> {
         if let Some(user_agent) = &request.user_agent {
             self.peer = self.peer.clone().with_user_agent(user_agent);
         }
+        let client = access::client(&self.peer, &request);
         self.request = request;
+        let context = self.context.clone();
+        match self.decide(context.connect(&client)).await {
+            Ok(visit) => self.visit = Some(Arc::new(visit)),
+            Err(error) => {
+                self.conversation.refuse_connect(&error.to_string());
+                return Err(error);
+            }
+        }
+        self.conversation.accept_connect();
         self.arriving = None;
+        Ok(())
     }
 
-    fn address(&self, key: &Arc<str>) -> Result<Address, RtmpError> {
-        Ok(Address::new(&self.request.app, key)?)
+    /// Has it decided whether the client may use a stream. Yields the name that it asked for as well.
+    async fn admit(&mut self, action: Action, key: &str) -> Result<(Arc<Admitted>, StreamName), RtmpError> {
+        let address = Address::new(&self.request.app, key)?;
+        let asked = address.name.clone();
+        let asking = access::asking(action, address, &self.peer);
+        let (context, visit) = (self.context.clone(), self.visit.clone());
+        let visit = visit.ok_or(RtmpError::Closed("before it was connected"))?;
+        let admission = self.decide(context.admit(&visit, asking)).await?;
+        Ok((Arc::new(Admitted::new(admission)), asked))
+    }
+
+    /// Waits for a decision about the client as long as that is there; what it says meanwhile is kept within bounds.
+    async fn decide<T>(&mut self, decision: impl Future<Output = Result<T, Refused>>) -> Result<T, RtmpError> {
+        let mut decision = std::pin::pin!(decision);
+        let shutdown = self.shutdown.clone();
+        loop {
+            let has_room = self.transport.input.len() < limits::RTMP_COMMAND_BYTES.get_usize();
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Err(RtmpError::Terminated("the server is stopping".into())),
+                decided = &mut decision => return Ok(decided?),
+                count = self.transport.fill(), if has_room => {
+                    if count? == 0 {
+                        return Err(RtmpError::Closed("before it was decided what the client may do"));
+                    }
+                }
+            }
+        }
     }
 
     fn report(&self, result: &Result<(), RtmpError>) {

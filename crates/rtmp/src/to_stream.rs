@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use bytes::Bytes;
 use headwater_codec::parameters::from_config;
 use headwater_flv::{CodedFrame, Events, Media as Tag, MediaReader, Metadata, read_script};
-use headwater_graph::{LaneWriter, Publication};
+use headwater_graph::{LaneWriter, Publication, Stream};
 use headwater_media::{AudioFormat, ClockRate, Codec, Format, Frame, Ticks, TrackKind, TrackParameters};
 
 use crate::{
@@ -52,6 +52,11 @@ impl ToStream {
             lanes: Vec::new(),
             ready: false,
         }
+    }
+
+    /// The stream that it writes.
+    pub(crate) fn stream(&self) -> &Stream {
+        self.publication.stream()
     }
 
     /// Takes one message. What cannot be read is counted and passed over.

@@ -81,6 +81,7 @@ pub fn rtmp_conversation(data: &[u8]) {
     input.extend_from_slice(data.get(1..).unwrap_or_default());
     while let Ok(Some(event)) = server.read(&mut input, now) {
         match event {
+            server::Event::Connect(_) => server.accept_connect(),
             server::Event::Publish { .. } => server.accept_publish(),
             server::Event::Play { .. } => server.accept_play(),
             _ => {}

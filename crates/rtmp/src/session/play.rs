@@ -3,12 +3,14 @@
 use std::{future::poll_fn, io::ErrorKind, sync::Arc, task::Poll, time::Duration};
 
 use futures_util::StreamExt;
+use headwater_access::{Action, Admitted};
 use headwater_graph::Subscription;
 use headwater_media::{Codec, limits};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Left, Session};
 use crate::{
+    access::{self, tell_end},
     context::Present,
     error::RtmpError,
     from_stream::{FromStream, TracksRead},
@@ -24,8 +26,8 @@ const LAST_WRITE: Duration = Duration::from_secs(1);
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     pub(super) async fn play(&mut self, key: &Arc<str>) -> Result<Left, RtmpError> {
-        let subscription = match self.subscribe(key).await {
-            Ok(subscription) => subscription,
+        let (admitted, subscription) = match self.subscribe(key).await {
+            Ok(subscribed) => subscribed,
             Err(error) => {
                 self.conversation.refuse(error.play_code(), &error.to_string());
                 return Err(error);
@@ -40,7 +42,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let _viewer = Present::new(&context.counters().viewers);
         let enhanced = self.request.capabilities.takes(Codec::Opus);
         let from = FromStream::new(context.clone(), subscription, context.bell(), enhanced);
-        match self.send_media(from).await {
+        admitted.flow(from.subscription().stream());
+        let result = self.send_media(from, &admitted).await;
+        tell_end(&admitted, &result);
+        match result {
             // Players seldom say goodbye, and what they have not read turns their leaving into a reset.
             Err(RtmpError::Io(error)) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
                 Ok(Left::Gone)
@@ -49,17 +54,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         }
     }
 
-    async fn subscribe(&self, key: &Arc<str>) -> Result<Subscription, RtmpError> {
-        let address = self.address(key)?;
-        let subscribed = self.context.hub().subscribe(&address.name, self.peer.clone());
+    async fn subscribe(&mut self, key: &str) -> Result<(Arc<Admitted>, Subscription), RtmpError> {
+        let (admitted, asked) = self.admit(Action::Play, key).await?;
+        let subscribed = self.context.hub().subscribe(&admitted.admission().stream, self.peer.clone());
         let what = "the stream has not become ready";
-        Ok(self.context.within_limit(&limits::RTMP_START_MS, what, subscribed).await??)
+        let subscribed = self.context.within_limit(&limits::RTMP_START_MS, what, subscribed).await;
+        let subscription = subscribed.and_then(|subscribed| Ok(subscribed.map_err(|error| error.as_asked(&asked))?));
+        tell_end(&admitted, &subscription);
+        Ok((admitted, subscription?))
     }
 
-    async fn send_media(&mut self, from: FromStream) -> Result<Left, RtmpError> {
+    async fn send_media(&mut self, from: FromStream, admitted: &Arc<Admitted>) -> Result<Left, RtmpError> {
         // The answer to play comes before all media.
         self.transport.send(self.conversation.output()).await?;
-        let mut watch = Watch::new(self, from);
+        let mut watch = Watch::new(self, from, admitted);
         let mut heard = Some(None);
         loop {
             let more = !watch.paused && watch.from.read(&mut watch.outbox);
@@ -75,6 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             }
             watch.pace.begin();
             if let Some(reason) = watch.over {
+                admitted.fail(access::info_of_end(watch.from.subscription().stream(), &reason));
                 self.conversation.end_play(&reason);
                 return Ok(Left::Gone);
             }
@@ -85,7 +94,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             match woken {
                 Woken::Media => {}
                 Woken::Client(event) => heard = Some(event),
-                Woken::Closed => return Ok(Left::Gone),
+                Woken::Closed => {
+                    admitted.disconnect();
+                    return Ok(Left::Gone);
+                }
                 Woken::Order(reason) => watch.over = Some(reason),
                 Woken::Broken(error) => {
                     self.send_outbox(&mut watch).await?;
@@ -173,12 +185,12 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    fn new<S>(session: &Session<S>, from: FromStream) -> Watch {
+    fn new<S>(session: &Session<S>, from: FromStream, admitted: &Arc<Admitted>) -> Watch {
         let conversation = &session.conversation;
         Watch {
             outbox: Outbox::new(conversation.chunk_size(), conversation.active_stream()),
             pace: Pace::new(&session.context, from.subscription().stream()),
-            orders: orders(from.subscription(), Some(&session.shutdown)),
+            orders: orders(from.subscription(), Some(admitted.clone()), Some(&session.shutdown)),
             from,
             over: None,
             paused: false,

@@ -2,19 +2,24 @@
 
 use std::sync::Arc;
 
+use headwater_access::{Action, Admitted};
+use headwater_graph::Publication;
 use headwater_media::limits;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Left, Session};
-use crate::{context::Present, error::RtmpError, to_stream::ToStream, wire::server::Event};
+use crate::{
+    access::{tell_end, tell_when_live},
+    context::Present,
+    error::RtmpError,
+    to_stream::ToStream,
+    wire::server::Event,
+};
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     pub(super) async fn publish(&mut self, key: &Arc<str>) -> Result<Left, RtmpError> {
-        let publication = match self
-            .address(key)
-            .and_then(|address| Ok(self.context.hub().publish(address.name, self.peer.clone())?))
-        {
-            Ok(publication) => publication,
+        let (admitted, publication) = match self.begin_publish(key).await {
+            Ok(begun) => begun,
             Err(error) => {
                 self.conversation.refuse(error.publish_code(), &error.to_string());
                 return Err(error);
@@ -29,17 +34,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let _publisher = Present::new(&context.counters().publishers);
         let terminated = publication.terminated();
         let to_stream = ToStream::new(context.clone(), publication);
-        let result = self.take_media(to_stream, terminated).await;
+        let result = self.take_media(to_stream, terminated, &admitted).await;
+        tell_end(&admitted, &result);
         if let Err(RtmpError::Terminated(reason)) = &result {
             self.conversation.status("error", "NetStream.Publish.Rejected", reason);
         }
         result
     }
 
+    async fn begin_publish(&mut self, key: &str) -> Result<(Arc<Admitted>, Publication), RtmpError> {
+        let (admitted, asked) = self.admit(Action::Publish, key).await?;
+        let publication = self.context.hub().publish(admitted.admission().stream.clone(), self.peer.clone());
+        let publication = publication.map_err(|error| RtmpError::from(error.as_asked(&asked)));
+        tell_end(&admitted, &publication);
+        Ok((admitted, publication?))
+    }
+
     async fn take_media(
         &mut self,
         mut to_stream: ToStream,
         terminated: impl Future<Output = String> + Send,
+        admitted: &Admitted,
     ) -> Result<Left, RtmpError> {
         let context = self.context.clone();
         let silence_max = limits::RTMP_SILENCE_MS.get_duration();
@@ -47,6 +62,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let mut silence = context.environment().sleep(silence_max);
         let shutdown = self.shutdown.clone();
         let mut terminated = std::pin::pin!(terminated);
+        let mut revoked = std::pin::pin!(admitted.revoked());
         loop {
             while let Some(event) = self.next_event()? {
                 match event {
@@ -59,10 +75,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 }
             }
             to_stream.ring();
+            tell_when_live(admitted, to_stream.stream());
             self.transport.send(self.conversation.output()).await?;
             tokio::select! {
                 biased;
                 reason = &mut terminated => return Err(RtmpError::Terminated(reason)),
+                refused = &mut revoked => return Err(RtmpError::Terminated(refused.sentence)),
                 () = shutdown.cancelled() => return Err(RtmpError::Terminated("the server is stopping".into())),
                 () = &mut silence => {
                     let silent_for = context.environment().now().saturating_duration_since(last_media);
@@ -74,6 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 }
                 count = self.transport.fill() => {
                     if count? == 0 {
+                        admitted.disconnect();
                         return Ok(Left::Gone);
                     }
                 }

@@ -44,6 +44,8 @@ pub enum Stage {
 pub struct ConnectRequest {
     /// The application: the first part of the path, maybe with more parts and a query.
     pub app: Arc<str>,
+    /// The address that it connects to, as it knows it.
+    pub tc_url: Option<Arc<str>>,
     /// What the client calls itself.
     pub user_agent: Option<Arc<str>>,
     /// Which enhanced codecs it takes.
@@ -53,7 +55,7 @@ pub struct ConnectRequest {
 /// What the client wants, or sends.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// It has connected; the answer is on its way.
+    /// It wants to connect. Answer with [`Conversation::accept_connect`] or [`Conversation::refuse_connect`].
     Connect(ConnectRequest),
     /// It wants to publish under this key, maybe with a query. Answer with [`Conversation::accept_publish`] or
     /// [`Conversation::refuse`].
@@ -116,6 +118,8 @@ pub struct Conversation {
     link: Link,
     stage: Stage,
     chunk_size: u32,
+    /// Which call the answer to connect belongs to.
+    connecting: f64,
     /// Message streams made so far.
     streams: u32,
     /// The message stream that publishes or plays.
@@ -132,6 +136,7 @@ impl Conversation {
             link: Link::new(),
             stage: Stage::Handshake,
             chunk_size,
+            connecting: 0.0,
             streams: 0,
             active: 0,
             publishing: false,
@@ -176,6 +181,26 @@ impl Conversation {
     /// The chunk size of what we send.
     pub fn chunk_size(&self) -> u32 {
         self.link.chunk_size()
+    }
+
+    /// Takes the client in.
+    pub fn accept_connect(&mut self) {
+        self.stage = Stage::Start;
+        self.link.send(&control::number_message(MessageKind::WindowSize, WINDOW));
+        self.link.send(&control::peer_bandwidth(WINDOW));
+        self.link.set_chunk_size(self.chunk_size);
+        let server = Object::new().with("fmsVer", "FMS/3,5,7,7009").with("capabilities", 31.0).with("mode", 1.0);
+        let mut info = status("status", "NetConnection.Connect.Success", "connected");
+        info.push("objectEncoding", 0.0);
+        Capabilities::announce(&mut info);
+        let answer = Command::new("_result", self.connecting).with_object(server).with(info);
+        self.link.command(&answer, 0);
+    }
+
+    /// Does not take the client in; the connection is to be closed.
+    pub fn refuse_connect(&mut self, reason: &str) {
+        let info = status("error", "NetConnection.Connect.Rejected", reason);
+        self.link.command(&Command::new("_error", self.connecting).with(info), 0);
     }
 
     /// Lets the client publish.
@@ -228,19 +253,11 @@ impl Conversation {
         let app = object.text("app").ok_or(WireError::OutOfOrder("connect without the name of an application"))?;
         let request = ConnectRequest {
             app: app.into(),
+            tc_url: object.text("tcUrl").map(Arc::from),
             user_agent: object.text("flashVer").map(Arc::from),
             capabilities: Capabilities::from_connect(object),
         };
-        self.stage = Stage::Start;
-        self.link.send(&control::number_message(MessageKind::WindowSize, WINDOW));
-        self.link.send(&control::peer_bandwidth(WINDOW));
-        self.link.set_chunk_size(self.chunk_size);
-        let server = Object::new().with("fmsVer", "FMS/3,5,7,7009").with("capabilities", 31.0).with("mode", 1.0);
-        let mut info = status("status", "NetConnection.Connect.Success", "connected");
-        info.push("objectEncoding", 0.0);
-        Capabilities::announce(&mut info);
-        let answer = Command::new("_result", command.transaction).with_object(server).with(info);
-        self.link.command(&answer, 0);
+        self.connecting = command.transaction;
         Ok(Some(Event::Connect(request)))
     }
 }

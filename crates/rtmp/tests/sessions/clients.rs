@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use headwater_access::{Action, Admitted, Asking, Client};
 use headwater_flv::tag::{TagKind, TagReader};
 use headwater_graph::{Peer as GraphPeer, Subscription};
 use headwater_media::{StreamName, TrackKind};
@@ -21,6 +22,11 @@ async fn subscribe(server: &Server, key: &str) -> Subscription {
         .await
         .unwrap()
         .unwrap()
+}
+
+async fn admitted(server: &Server) -> Admitted {
+    let client = Client::new(GraphPeer::new("HTTP-FLV", "1"));
+    server.context.admit_viewer(&client, Asking::new(Action::Play, name("cam"), "1")).await.unwrap()
 }
 
 async fn live(server: &Server) -> Peer {
@@ -101,7 +107,7 @@ async fn http_flv_carries_the_same_tags() {
     let server = Server::new();
     let mut publisher = live(&server).await;
     let subscription = subscribe(&server, "cam").await;
-    let mut body = std::pin::pin!(flv_stream(&server.context, subscription, false));
+    let mut body = std::pin::pin!(flv_stream(&server.context, subscription, admitted(&server).await, false));
     let mut sent = Vec::new();
     for at in 1..5u32 {
         sent.push(publisher.video(at * 40, false, 0, if at == 3 { 100_000 } else { 900 }).await);
@@ -125,10 +131,10 @@ async fn http_flv_carries_the_same_tags() {
 async fn http_flv_ends_with_its_stream_and_counts_no_viewer_that_takes_nothing() {
     let server = Server::new();
     let mut publisher = live(&server).await;
-    let stuck = flv_stream(&server.context, subscribe(&server, "cam").await, false);
+    let stuck = flv_stream(&server.context, subscribe(&server, "cam").await, admitted(&server).await, false);
     let mut stuck = Box::pin(stuck);
     assert!(stuck.next().await.is_some());
-    let live = flv_stream(&server.context, subscribe(&server, "cam").await, false);
+    let live = flv_stream(&server.context, subscribe(&server, "cam").await, admitted(&server).await, false);
     let reading = tokio::spawn(live.for_each(|_| async {}));
     for at in 1..300u32 {
         publisher.audio(at * 100).await;

@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "tests")]
 
 mod abuse;
+mod access;
 mod clients;
 mod convoys;
 mod peer;

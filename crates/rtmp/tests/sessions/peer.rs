@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use headwater_access::Gates;
 use headwater_flv::{Media, MediaReader, amf::Object};
 use headwater_graph::{Hub, HubOptions};
 use headwater_net::{Listener, Quota, TokioEnvironment};
@@ -49,6 +50,13 @@ impl Server {
     pub(crate) fn with(config: RtmpConfig) -> Server {
         let hub = Hub::new(Arc::new(TokioEnvironment::current()), HubOptions::default());
         Server { context: Context::new(hub, config), stop: CancellationToken::new() }
+    }
+
+    /// One that asks these gates.
+    pub(crate) fn gated(gates: Gates) -> Server {
+        let hub = Hub::new(Arc::new(TokioEnvironment::current()), HubOptions::default());
+        let context = Context::with_gates(hub, RtmpConfig::default(), gates);
+        Server { context, stop: CancellationToken::new() }
     }
 
     /// Opens a connection whose pipe holds so many bytes; gives our end and the server's session.

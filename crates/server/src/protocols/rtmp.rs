@@ -99,7 +99,7 @@ impl Protocol for Rtmp {
 
     fn start(&self, context: &mut Context) -> Result<(), StartError> {
         let config = RtmpConfig { merge_window_ms: self.rtmp.merge_window_ms, chunk_size: self.rtmp.chunk_bytes };
-        let sessions = headwater_rtmp::Context::new(context.hub.clone(), config);
+        let sessions = headwater_rtmp::Context::with_gates(context.hub.clone(), config, context.gates.clone());
         context.offered.insert(sessions.clone());
         context.add_source(Arc::new(RtmpSource(sessions.clone())));
         for listener in self.listeners(context.address) {

@@ -36,6 +36,7 @@ impl Pair {
         let mut pair = Pair::new();
         let event = pair.command(connect(Object::new()), 0).unwrap();
         assert!(matches!(event, Some(Event::Connect(_))));
+        pair.server.accept_connect();
         pair.answered();
         pair
     }
@@ -86,6 +87,7 @@ fn connect_is_answered_with_what_the_server_takes() {
     let Some(Event::Connect(request)) = pair.command(connect(caps), 0).unwrap() else { panic!("a connect") };
     assert_eq!((&*request.app, request.user_agent.as_deref()), ("live", Some("x")));
     assert!(request.capabilities.takes(Codec::Opus) && !request.capabilities.takes(Codec::Av1));
+    pair.server.accept_connect();
     let answer = pair.answered().remove(0);
     let info = answer.arguments[0].as_object().unwrap();
     assert_eq!((&*answer.name, info.text("code")), ("_result", Some("NetConnection.Connect.Success")));
@@ -172,6 +174,7 @@ fn our_client_and_our_server_understand_each_other_wherever_bytes_are_cut() {
             for piece in client.output().split().chunks(piece) {
                 to_server.extend_from_slice(piece);
                 match server.read(&mut to_server, Instant::now()).unwrap() {
+                    Some(Event::Connect(_)) => server.accept_connect(),
                     Some(Event::Publish { key }) => {
                         assert_eq!((&*key, intent), ("cam", Intent::Publish));
                         server.accept_publish();
@@ -189,6 +192,19 @@ fn our_client_and_our_server_understand_each_other_wherever_bytes_are_cut() {
         assert!(started, "{intent:?} in pieces of {piece}");
         assert_eq!(client.stream(), 1);
     }
+}
+
+#[test]
+fn who_may_not_connect_is_told_why_under_the_number_of_its_call() {
+    let mut pair = Pair::new();
+    pair.command(connect(Object::new()), 0).unwrap();
+    assert!(pair.answered().is_empty(), "nothing is said before it is decided");
+    pair.server.refuse_connect("the application is closed");
+    let answer = pair.answered().remove(0);
+    let info = answer.arguments[0].as_object().unwrap();
+    assert_eq!((&*answer.name, answer.transaction), ("_error", 1.0));
+    assert_eq!(info.text("code"), Some("NetConnection.Connect.Rejected"));
+    assert_eq!((info.text("level"), info.text("description")), (Some("error"), Some("the application is closed")));
 }
 
 #[test]
