@@ -135,9 +135,9 @@ impl Metrics {
         ([(header::CONTENT_TYPE, FORMAT)], self.render()).into_response()
     }
 
-    /// The names of all figures, as Prometheus sees them.
-    pub fn names(&self) -> Vec<String> {
-        self.0.iter().flat_map(|source| source.metrics()).map(|metric| metric.full_name()).collect()
+    /// All figures that there may be.
+    pub fn list(&self) -> Vec<Metric> {
+        self.0.iter().flat_map(|source| source.metrics()).collect()
     }
 
     /// A figure without labels, or the sum over them.
@@ -152,7 +152,7 @@ impl Metrics {
     /// The reference page, in Markdown.
     pub fn reference(&self) -> String {
         let mut page = String::from(INTRODUCTION);
-        for metric in self.0.iter().flat_map(|source| source.metrics()) {
+        for metric in self.list() {
             let kind = match metric.kind {
                 MetricKind::Counter => "counter",
                 MetricKind::Gauge => "gauge",

@@ -125,6 +125,14 @@ impl Participant {
         }
     }
 
+    /// The id of its session, as signalling, API and log have it.
+    pub(crate) fn session(&self) -> String {
+        match self {
+            Participant::Viewer(viewer) => viewer.subscription().viewer().peer().session.clone(),
+            Participant::Publisher(publisher) => publisher.publication().stream().source().session.clone(),
+        }
+    }
+
     /// Leaves the stream.
     pub(crate) fn leave(self, ended: &Ended) {
         match self {

@@ -7,6 +7,7 @@ mod gstreamer;
 mod hostile_peers;
 mod leaving;
 mod long_play;
+mod observing;
 mod operation;
 mod pages;
 mod pairs;

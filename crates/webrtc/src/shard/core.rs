@@ -306,7 +306,8 @@ impl Core {
         }
         self.counters.sessions.set(self.seats.len() as u64);
         let Seat { participant, progress, .. } = seat;
-        tracing::info!(stream = %participant.stream(), reason = %ended, "a WebRTC session has ended");
+        let (stream, session) = (participant.stream(), participant.session());
+        tracing::info!(%stream, session, reason = %ended, "a WebRTC session has ended");
         // Whoever waits for the end finds nothing left of the session.
         participant.leave(&ended);
         progress.end(ended);
