@@ -3,6 +3,7 @@
 //! The fuzz targets in `tests/fuzz` are one line each and call these; the ordinary test run replays every file of
 //! their corpora, as it is, cut at every length, and bent.
 
+pub mod access;
 pub mod codec;
 pub mod config;
 pub mod convert;
@@ -18,6 +19,7 @@ pub type Harness = fn(&[u8]);
 
 /// All targets by name. Each has a file in `tests/fuzz/fuzz_targets` and a folder in `tests/fuzz/corpus`.
 pub const TARGETS: &[(&str, Harness)] = &[
+    ("access_token", access::access_token),
     ("decoder_configuration", codec::decoder_configuration),
     ("sequence_headers", codec::sequence_headers),
     ("nal_units", codec::nal_units),

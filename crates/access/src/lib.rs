@@ -19,6 +19,8 @@ mod caller;
 mod entry;
 mod failures;
 mod fingerprint;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod gates;
 mod keys;

@@ -1,5 +1,6 @@
 //! The real server with real encoders, players and browsers. `cargo xtask test --only e2e` brings what it needs.
 
+mod authorisation;
 mod bad_network;
 mod browser_playback;
 mod enhanced_rtmp;

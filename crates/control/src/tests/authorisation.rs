@@ -164,7 +164,7 @@ async fn refusals_say_what_is_needed_and_health_is_free() {
     assert_eq!(body["message"], "This call takes the role operator, and the role of these credentials is viewer.");
 
     let (_, head, _) = guarded.call("POST", find, Some("Bearer wrong")).await;
-    let last = head.get_all(header::WWW_AUTHENTICATE).iter().last().unwrap();
+    let last = head.get_all(header::WWW_AUTHENTICATE).iter().next_back().unwrap();
     assert!(last.to_str().unwrap().contains("error=\"invalid_token\""), "{last:?}");
 }
 
