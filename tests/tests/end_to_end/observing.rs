@@ -207,7 +207,7 @@ fn secrets_do_not_reach_the_log_and_what_peers_choose_stays_in_its_line() -> Res
         }
     }
     let push = json!({
-        "streamName": "cam", "rtmpUrl": format!("rtmp://user:{CANARY}@{}:9/live/{CANARY}?token={CANARY}", origin.host()),
+        "streamName": "cam", "rtmpUrl": format!("rtmp://{}:9/live/{CANARY}?token={CANARY}", origin.host()),
         "rtmpTransponderFullUrl": true,
     });
     let headers = ["Content-Type: application/json", &bearer];
