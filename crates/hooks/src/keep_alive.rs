@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use headwater_access::{Facts, Refused, Why};
+use parking_lot::Mutex;
 use tokio::{
     sync::watch,
     task::AbortHandle,
@@ -32,7 +33,7 @@ impl KeepAlive {
     pub(crate) fn start(
         session: Arc<Session>,
         policies: Arc<Policies>,
-        stream: Facts,
+        stream: Arc<Mutex<Facts>>,
         interval: Duration,
     ) -> KeepAlive {
         let (sender, refused) = watch::channel(false);
@@ -61,14 +62,14 @@ impl Drop for KeepAlive {
 }
 
 /// Ends when the application says no. One that does not answer says nothing: streams go on without it.
-async fn ask(session: &Session, policies: &Policies, stream: &Facts, interval: Duration) {
+async fn ask(session: &Session, policies: &Policies, stream: &Mutex<Facts>, interval: Duration) {
     let policy = policies.of(Method::StreamKeepAliveEvent);
     let first = interval.mul_f64(rand::random_range(0.5..=1.0));
     let mut ticks = interval_at(Instant::now() + first, interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let body = payload::body(stream, &policy.excluded);
+        let body = payload::body(&stream.lock(), &policy.excluded);
         let answer = session.application.keep_alive(body, interval).await;
         let (session, app) = (&*session.id, &session.application.key);
         match answer {

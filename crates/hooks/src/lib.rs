@@ -36,4 +36,4 @@ pub use gate::Hooks;
 pub use method::Method;
 pub use policy::{Mode, OnError, Policy};
 pub use settings::{Settings, SettingsError, read_application};
-pub use signature::{SIGNATURE, Signer};
+pub use signature::{OLDEST, SIGNATURE, Signer};

@@ -113,14 +113,15 @@ pub(crate) struct Stay {
     policies: Arc<Policies>,
     action: Action,
     stream: Facts,
-    newest: Mutex<Facts>,
+    /// The same as it was told of last.
+    newest: Arc<Mutex<Facts>>,
     keep_alive: Option<KeepAlive>,
     is_known: bool,
 }
 
 impl Stay {
     pub(crate) fn new(session: Arc<Session>, policies: Arc<Policies>, action: Action, stream: Facts) -> Stay {
-        let newest = Mutex::new(stream.clone());
+        let newest = Arc::new(Mutex::new(stream.clone()));
         Stay { session, policies, action, stream, newest, keep_alive: None, is_known: true }
     }
 
@@ -143,7 +144,7 @@ impl Stay {
         let policy = self.policies.of(Method::StreamKeepAliveEvent);
         let interval = interval.filter(|_| self.session.sends(Method::StreamKeepAliveEvent, policy));
         self.keep_alive = interval.map(|interval| {
-            KeepAlive::start(self.session.clone(), self.policies.clone(), self.stream.clone(), interval)
+            KeepAlive::start(self.session.clone(), self.policies.clone(), self.newest.clone(), interval)
         });
     }
 }

@@ -1,6 +1,6 @@
 //! By what an application knows that a hook comes from this server.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::hmac as sha;
 use headwater_access::Secret;
@@ -9,6 +9,9 @@ use md5::Md5;
 
 /// The header of [`Signer::sign`].
 pub const SIGNATURE: &str = "headwater-signature";
+
+/// How far the time in a signature may be from that of whoever checks it.
+pub const OLDEST: Duration = Duration::from_secs(300);
 
 /// Signs bodies with a key that the application has as well.
 #[derive(Clone)]
@@ -33,6 +36,23 @@ impl Signer {
         format!("t={seconds},v1={}", hex::encode(context.sign()))
     }
 
+    /// Whether the header [`SIGNATURE`] of a request is from who has the key, and not older than [`OLDEST`]; for
+    /// applications.
+    pub fn verify(&self, signature: &str, now: SystemTime, body: &[u8]) -> bool {
+        let parts = signature.strip_prefix("t=").and_then(|rest| rest.split_once(",v1="));
+        let Some((seconds, code)) = parts.and_then(|(time, code)| Some((time, hex::decode(code).ok()?))) else {
+            return false;
+        };
+        let Some(time) =
+            seconds.parse().ok().and_then(|at| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(at)))
+        else {
+            return false;
+        };
+        let age = now.duration_since(time).unwrap_or_else(|early| early.duration());
+        let signed = [seconds.as_bytes(), b".", body].concat();
+        age <= OLDEST && sha::verify(&self.key, &signed, &code).is_ok()
+    }
+
     /// The value of `Authorization` that WCS sends: `WCS <hex HMAC-MD5 of the body>`. It says nothing of the time and
     /// can be sent again by whoever saw it.
     pub fn sign_as_wcs(&self, body: &[u8]) -> String {
@@ -52,8 +72,6 @@ impl std::fmt::Debug for Signer {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// Made with `openssl dgst -md5 -hmac` and `-sha256 -hmac`.
@@ -66,6 +84,29 @@ mod tests {
             signer.sign(time, b"{\"name\":\"camera\"}"),
             "t=1700000000,v1=cf5c2e27ca368d36d167a362707fd4a3355ebdddca583e84d1e21ee7386607a9"
         );
+    }
+
+    #[test]
+    fn attack_k2_what_is_forged_old_or_changed_is_not_taken() {
+        let signer = Signer::new(Secret::new("key"));
+        let now = SystemTime::now();
+        let good = signer.sign(now, b"body");
+        let other = Signer::new(Secret::new("another"));
+        for (signature, at, body, expected) in [
+            (good.clone(), now, "body", true),
+            (good.clone(), now + OLDEST - Duration::from_secs(2), "body", true),
+            (good.clone(), now + OLDEST + Duration::from_secs(2), "body", false),
+            (good.clone(), now - OLDEST - Duration::from_secs(2), "body", false),
+            (good.clone(), now, "bodY", false),
+            (other.sign(now, b"body"), now, "body", false),
+            (good.replace("t=", "t=1"), now, "body", false),
+            (good.replace("v1=", "v2="), now, "body", false),
+            ("t=99999999999999999999,v1=00".into(), now, "body", false),
+            ("t=18446744073709551615,v1=00".into(), now, "body", false),
+            (String::new(), now, "body", false),
+        ] {
+            assert_eq!(signer.verify(&signature, at, body.as_bytes()), expected, "{signature}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod value;
 use std::{collections::BTreeMap, net::IpAddr};
 
 use crate::{
-    gates::AccessSection,
+    gates::{AccessSection, HooksSection},
     protocols::{self, Protocol},
 };
 
@@ -54,6 +54,7 @@ pub struct Config {
     /// `[limits]`
     pub limits: Limits,
     pub(crate) access: AccessSection,
+    pub(crate) hooks: HooksSection,
     pub(crate) protocols: Protocols,
     pub(crate) places: Places,
 }
@@ -86,7 +87,8 @@ impl Default for Protocols {
 impl Config {
     /// All sections in the order in which they are shown.
     pub fn sections(&self) -> Vec<&dyn Section> {
-        let mut sections: Vec<&dyn Section> = vec![&self.listen, &self.http, &self.https, &self.tls, &self.access];
+        let mut sections: Vec<&dyn Section> =
+            vec![&self.listen, &self.http, &self.https, &self.tls, &self.access, &self.hooks];
         sections.extend(self.protocols.0.iter().flat_map(|protocol| protocol.sections()));
         sections.extend([&self.streams, &self.demo, &self.process, &self.log] as [&dyn Section; 4]);
         sections.push(&self.limits);
@@ -110,7 +112,7 @@ impl Config {
 
     fn sections_mut(&mut self) -> Vec<&mut dyn Section> {
         let mut sections: Vec<&mut dyn Section> =
-            vec![&mut self.listen, &mut self.http, &mut self.https, &mut self.tls, &mut self.access];
+            vec![&mut self.listen, &mut self.http, &mut self.https, &mut self.tls, &mut self.access, &mut self.hooks];
         sections.extend(self.protocols.0.iter_mut().flat_map(|protocol| protocol.sections_mut()));
         sections.extend([
             &mut self.streams as &mut dyn Section,

@@ -14,6 +14,7 @@ use axum::http::Extensions;
 use headwater_access::{Access, Gates};
 use headwater_control::{Journal, Source};
 use headwater_graph::{BoxFuture, Hub};
+use headwater_hooks::Hooks;
 use headwater_net::{Listener, Quota, TlsAcceptor, TlsError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -74,6 +75,8 @@ pub(crate) struct Context {
     pub(crate) gates: Gates,
     /// The users, tokens and keys of this server.
     pub(crate) access: Access,
+    /// The applications behind this server, until they are started.
+    pub(crate) hooks: Option<Hooks>,
     /// What operators are told of.
     pub(crate) journal: Journal,
     /// The address of listeners whose section names none.
@@ -97,11 +100,12 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(hub: Hub, config: &Config) -> Result<Context, StartError> {
         let (quota, journal) = (Quota::connections(), Journal::new());
-        let access = gates::open_access(config)?;
+        let (access, hooks) = (gates::open_access(config)?, gates::open_hooks(config)?);
         Ok(Context {
             hub,
-            gates: gates::open(&access, &journal),
+            gates: gates::open(&access, hooks.as_ref(), &journal),
             access,
+            hooks,
             journal,
             address: config.listen.address,
             stopping: CancellationToken::new(),

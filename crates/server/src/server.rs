@@ -125,6 +125,7 @@ fn start_all(config: &Config, context: &mut Context) -> Result<(Control, Readine
     if config.demo.enabled {
         demo::start(&config.demo, context)?;
     }
+    gates::start_hooks(context);
     let readiness = Readiness::new();
     let is_udp = |listening: &&Listening| listening.what == "WebRTC";
     let sockets = context.listening.iter().filter(is_udp).map(|listening| listening.address).collect();
@@ -133,7 +134,9 @@ fn start_all(config: &Config, context: &mut Context) -> Result<(Control, Readine
     let mut control = Control::new(context.hub.clone(), readiness.clone(), node, context.sources());
     control = control.with_journal(context.journal.clone()).with_access(context.access.clone());
     gates::tell_of_access(&context.access);
-    context.spawn(fetch_keys(context.access.clone()));
+    if !config.access.key_set.is_empty() {
+        context.spawn(fetch_keys(context.access.clone()));
+    }
     if let Some(relays) = context.offered.get::<Relays>() {
         control = control.with_relays(relays.clone());
     }

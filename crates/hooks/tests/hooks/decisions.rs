@@ -153,10 +153,7 @@ async fn hooks_are_signed_over_time_and_body() {
         let hook = back_end.wait_for(method, 1).await.remove(0);
         let signer = Signer::new(key.clone());
         let signature = hook.headers["headwater-signature"].to_str().unwrap();
-        let seconds = signature.trim_start_matches("t=").split(',').next().unwrap().parse().unwrap();
-        let time = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        assert!(time.elapsed().unwrap() < Duration::from_secs(5));
-        assert_eq!(signature, signer.sign(time, &hook.bytes));
+        assert!(signer.verify(signature, std::time::SystemTime::now(), &hook.bytes), "{method}");
         assert_eq!(hook.headers["authorization"], signer.sign_as_wcs(&hook.bytes));
     }
 }

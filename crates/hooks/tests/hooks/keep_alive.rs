@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use headwater_access::Why;
+use headwater_access::{Change, Why};
 use headwater_hooks::Settings;
 use tokio::time::timeout;
 
@@ -34,6 +34,7 @@ async fn a_stream_goes_on_until_the_application_says_no() {
     .await;
     let gates = asked_about(&back_end.url());
     let admission = gates.admit(&passer_by("s"), publish("camera")).await.unwrap();
+    admission.tell(&Change { status: "PUBLISHING".into(), ..Change::default() });
     for (count, going_well) in [(2, 200), (4, 500), (6, 404)] {
         answer.store(going_well, Relaxed);
         back_end.wait_for("StreamKeepAliveEvent", count).await;
@@ -46,6 +47,7 @@ async fn a_stream_goes_on_until_the_application_says_no() {
     assert_eq!(again, refused, "whoever asks later hears the same");
     let body = back_end.wait_for("StreamKeepAliveEvent", 1).await.remove(0).body;
     assert_eq!((&body["published"], &body["name"]), (&true.into(), &"camera".into()));
+    assert_eq!(body["status"], "PUBLISHING");
 }
 
 #[tokio::test]
