@@ -58,12 +58,24 @@ pub fn origin() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("HEADWATER_ORIGIN") {
         return Ok(named.into());
     }
+    built("origin", "--bin origin")
+}
+
+/// One of the programs in `examples`, built in the same way.
+///
+/// # Errors
+/// When it was not built.
+pub fn example(name: &str) -> Result<PathBuf> {
+    built(name, &format!("-p headwater-examples --bin {name}"))
+}
+
+fn built(name: &str, how: &str) -> Result<PathBuf> {
     let test = std::env::current_exe().context("the test does not know its own path")?;
-    let origin = test.ancestors().nth(2).unwrap_or(Path::new("")).join("origin");
-    if !origin.is_file() {
-        return Err(anyhow!("{} is not there: run `cargo build --bin origin` first", origin.display()));
+    let program = test.ancestors().nth(2).unwrap_or(Path::new("")).join(name);
+    if !program.is_file() {
+        return Err(anyhow!("{} is not there: run `cargo build {how}` first", program.display()));
     }
-    Ok(origin)
+    Ok(program)
 }
 
 fn entry(folder: &Path, prefix: &str) -> Option<PathBuf> {

@@ -67,7 +67,11 @@ impl Group {
             Group::Unit => vec![tests(&["--workspace", "--exclude", "headwater-tests"], &[], options)],
             Group::Fuzz => vec![tests(&["--package", "headwater-tests", "--lib"], &[], options)],
             Group::Loom => vec![loom(options)],
-            Group::E2e => vec![shell::cargo(["build", "--bin", "origin"]), end_to_end(options)],
+            Group::E2e => vec![
+                shell::cargo(["build", "--bin", "origin"]),
+                shell::cargo(["build", "-p", "headwater-examples", "--bin", "hook-server"]),
+                end_to_end(options),
+            ],
         }
     }
 }

@@ -5,6 +5,7 @@ mod bad_network;
 mod browser_playback;
 mod enhanced_rtmp;
 mod gstreamer;
+mod hooks;
 mod hostile_peers;
 mod leaving;
 mod long_play;
