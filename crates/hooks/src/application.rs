@@ -36,7 +36,7 @@ pub(crate) struct Application {
     timeout: Duration,
     decisions: Semaphore,
     keep_alives: Semaphore,
-    figures: Arc<Figures>,
+    pub(crate) figures: Arc<Figures>,
 }
 
 impl Application {

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::{
     application::Application,
     error::HookError,
+    figures::Outcome,
     keep_alive::KeepAlive,
     method::Method,
     payload,
@@ -80,7 +81,10 @@ impl Session {
         let read = name.as_str().ok_or_else(|| "it is no text".to_owned());
         match read.and_then(|name| StreamName::new(name).map_err(|error| error.to_string())) {
             Ok(name) => Ok(Some(name)),
-            Err(reason) => self.judge(method, policy, &HookError::BadName(reason)).map(|()| None),
+            Err(reason) => {
+                self.application.figures.count(method, Outcome::Failed);
+                self.judge(method, policy, &HookError::BadName(reason)).map(|()| None)
+            }
         }
     }
 

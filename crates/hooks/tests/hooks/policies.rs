@@ -42,10 +42,11 @@ async fn names_that_are_none_are_refused_and_counted() {
             let policy = json!({ "restPolicy": "OVERWRITE", "restOverwrite": "name", "restOnError": on_error });
             let answer = json!({ "name": name });
             let back_end = configured(json!({ "playStream": policy }), move |_| (200, answer.clone())).await;
-            let (_, gates) = hooks(&back_end.url());
+            let (hooks, gates) = hooks(&back_end.url());
             let admitted = connect(&gates, "s").await.admit(play("camera")).await;
             let stream = admitted.as_ref().map(|admission| admission.stream.as_str()).ok();
             assert_eq!(stream, expected, "{name} {on_error}");
+            assert_eq!(hooks.figures().get(Method::PlayStream, Outcome::Failed), 1, "{name} {on_error}");
         }
     }
 }
