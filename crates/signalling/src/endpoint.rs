@@ -86,16 +86,17 @@ impl Endpoint {
         Refusal::new(StatusCode::METHOD_NOT_ALLOWED, sentence).allow(ENDPOINT_METHODS)
     }
 
-    /// Answers with a new session (RFC 9725 §4.2).
+    /// Answers with a new session (RFC 9725 §4.2). `source` is the name of its stream, `stream` the one asked for.
     pub(crate) fn created(
         &self,
         stream: &StreamName,
+        source: &StreamName,
         accepted: &Accepted,
         fragment: String,
         token: Option<String>,
     ) -> (SessionId, Response) {
         let id = SessionId::random();
-        let tag = self.resources.add(id, stream.clone(), accepted.session.clone(), fragment, token);
+        let tag = self.resources.add(id, (stream.clone(), source.clone()), accepted.session.clone(), fragment, token);
         let mut response = reply(StatusCode::CREATED, Some(SDP_TYPE), &*accepted.sdp);
         set(&mut response, header::LOCATION, &format!("/{stream}/{}/{id}", self.word));
         set(&mut response, header::ETAG, &tag);

@@ -22,6 +22,7 @@
 
 mod address;
 mod endpoint;
+mod entrance;
 mod layer;
 mod name;
 mod reply;
@@ -32,5 +33,6 @@ mod whep;
 mod whip;
 
 pub use address::{is_whep, is_whip};
+pub use entrance::Entrance;
 pub use whep::{SERVED, Whep};
 pub use whip::Whip;

@@ -20,6 +20,16 @@ impl Refusal {
         Refusal { status, sentence: sentence.into(), retry_after_s: None, allow: None }
     }
 
+    /// The same as those know it who decide about viewers: in the words of WCS where it has any.
+    pub(crate) fn info(&self) -> String {
+        match self.status {
+            StatusCode::NOT_FOUND => "Stream not found".to_owned(),
+            StatusCode::CONFLICT => "Publish stream is not ready".to_owned(),
+            StatusCode::NOT_ACCEPTABLE => "No common codecs".to_owned(),
+            _ => self.sentence.clone(),
+        }
+    }
+
     pub(crate) fn retry_after(self, seconds: u32) -> Refusal {
         Refusal { retry_after_s: Some(seconds), ..self }
     }
@@ -80,7 +90,7 @@ pub(crate) fn share(response: &mut Response) {
     set(
         response,
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        "Location, ETag, Link, Retry-After, Accept-Post, Accept-Patch",
+        "Location, ETag, Link, Retry-After, Accept-Post, Accept-Patch, WWW-Authenticate",
     );
 }
 

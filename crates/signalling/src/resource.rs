@@ -31,7 +31,10 @@ pub(crate) struct Resources(Arc<Mutex<HashMap<SessionId, Resource>>>);
 
 #[derive(Clone, Debug)]
 struct Resource {
+    /// The name that was asked for.
     stream: StreamName,
+    /// The name of what is published or played, perhaps another one.
+    source: StreamName,
     session: Session,
     /// The peer's user name fragment: another one asks for a restart.
     fragment: String,
@@ -52,18 +55,20 @@ fn new_tag() -> String {
 }
 
 impl Resources {
-    /// Keeps a session until it ends; yields its entity tag.
+    /// Keeps a session until it ends; yields its entity tag. `names` are the one asked for and that of the stream.
     pub(crate) fn add(
         &self,
         id: SessionId,
-        stream: StreamName,
+        names: (StreamName, StreamName),
         session: Session,
         fragment: String,
         token: Option<String>,
     ) -> String {
+        let (stream, source) = names;
         let tag = new_tag();
         let patches = (Instant::now(), 0);
-        let resource = Resource { stream, session: session.clone(), fragment, tag: tag.clone(), patches, token };
+        let resource =
+            Resource { stream, source, session: session.clone(), fragment, tag: tag.clone(), patches, token };
         self.0.lock().insert(id, resource);
         let resources = self.clone();
         tokio::spawn(async move {
@@ -78,9 +83,14 @@ impl Resources {
         self.0.lock().len()
     }
 
-    /// A session at work, for someone who shows the token that it was begun with.
-    pub(crate) fn session(&self, stream: &StreamName, id: SessionId, headers: &HeaderMap) -> Result<Session, Refusal> {
-        self.find(stream, id, headers).map(|resource| resource.session)
+    /// A session at work and the name of its stream, for someone who shows the token that it was begun with.
+    pub(crate) fn session(
+        &self,
+        stream: &StreamName,
+        id: SessionId,
+        headers: &HeaderMap,
+    ) -> Result<(Session, StreamName), Refusal> {
+        self.find(stream, id, headers).map(|resource| (resource.session, resource.source))
     }
 
     /// A session, for someone who shows the token that it was begun with.

@@ -4,7 +4,7 @@
 //! client                                        server
 //!   │ GET / with Upgrade: websocket               │  101, or 403 where the page may not
 //!   │ connection {appKey, custom, …} ───────────► │
-//!   │ ◄─────────────── getUserData {authToken, …} │
+//!   │ ◄─────────────── getUserData {authToken, …} │  or fail, where it may not connect
 //!   │ publishStream or playStream {sdp, …} ─────► │  offer
 //!   │ ◄───────── notifyStreamStatusEvent PENDING  │
 //!   │ ◄──────────────── setRemoteSDP [id, answer] │  ICE, DTLS, media: by WebRTC
@@ -18,6 +18,8 @@
 
 mod audience;
 mod connection;
+mod data;
+mod decision;
 mod directory;
 pub mod fuzzing;
 mod job;
@@ -40,10 +42,13 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::entrance::Entrance;
 use audience::Audiences;
 use directory::Directory;
 use statistics::Counters;
 use wire::Event;
+
+pub(crate) use job::{info, publish_info};
 
 pub use directory::{Connected, Untold};
 pub use origin::Origins;
@@ -59,6 +64,7 @@ struct Inner {
     hub: Hub,
     webrtc: WebRtc,
     origins: Origins,
+    entrance: Entrance,
     audiences: Audiences,
     directory: Directory,
     claims: Claims,
@@ -70,10 +76,16 @@ struct Inner {
 impl Wcs {
     /// The session protocol for pages of these origins.
     pub fn new(hub: Hub, webrtc: WebRtc, origins: Origins) -> Wcs {
+        Wcs::with_entrance(hub, webrtc, origins, Entrance::default())
+    }
+
+    /// The same where it is decided who may connect, publish and play.
+    pub fn with_entrance(hub: Hub, webrtc: WebRtc, origins: Origins, entrance: Entrance) -> Wcs {
         Wcs(Arc::new(Inner {
             hub,
             webrtc,
             origins,
+            entrance,
             audiences: Audiences::default(),
             directory: Directory::default(),
             claims: Claims::default(),

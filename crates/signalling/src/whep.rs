@@ -7,6 +7,7 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
+use headwater_access::Action;
 use headwater_graph::{Hub, Peer, SubscribeError, Subscription};
 use headwater_media::StreamName;
 use headwater_net::Refused;
@@ -15,6 +16,7 @@ use http::StatusCode;
 
 use crate::{
     endpoint::{Asked, Endpoint},
+    entrance::{Entrance, Wish, follow},
     layer,
     reply::{Refusal, share},
     request::{address, bearer, offer, peer, read, refuse_offer, remote},
@@ -55,13 +57,20 @@ pub struct Whep {
     hub: Hub,
     webrtc: WebRtc,
     endpoint: Endpoint,
+    entrance: Entrance,
 }
 
 impl Whep {
     /// WHEP for the streams of a hub. `ice_servers` are URLs such as `stun:stun.example.org`, which viewers are
     /// told of; those that make no header are left out.
     pub fn new(hub: Hub, webrtc: WebRtc, ice_servers: &[String]) -> Whep {
-        Whep { hub, webrtc, endpoint: Endpoint::new("whep", "a stream plays at /NAME/whep", ice_servers) }
+        let endpoint = Endpoint::new("whep", "a stream plays at /NAME/whep", ice_servers);
+        Whep { hub, webrtc, endpoint, entrance: Entrance::default() }
+    }
+
+    /// The same where it is decided who may play.
+    pub fn with_entrance(self, entrance: Entrance) -> Whep {
+        Whep { entrance, ..self }
     }
 
     /// How many sessions it has begun that have not ended.
@@ -82,15 +91,16 @@ impl Whep {
             Asked::Session(stream, request) => self.post(stream, request).await,
             Asked::Layer(stream, id, request) => {
                 let headers = request.headers().clone();
-                let session = self.endpoint.resources.session(&stream, id, &headers)?;
-                layer::answer(self.hub.find(&stream).as_deref(), &session, request).await
+                let (session, source) = self.endpoint.resources.session(&stream, id, &headers)?;
+                layer::answer(self.hub.find(&source).as_deref(), &session, request).await
             }
         }
     }
 
     async fn post(&self, stream: StreamName, request: Request) -> Result<Response, Refusal> {
         let remote = remote(&request);
-        let wanted = layer::wanted(request.uri().query())?;
+        let query = request.uri().query().map(str::to_owned);
+        let wanted = layer::wanted(query.as_deref())?;
         let (headers, body) = read(request).await?;
         Endpoint::check_offer(&headers)?;
         let token = bearer(&headers)?;
@@ -98,29 +108,41 @@ impl Whep {
         let fragment = offer.ice_fragment().to_owned();
         let peer = peer(remote, &headers);
         let session = peer.session.clone();
-        let subscription = self.subscribe(&stream, peer).await?;
+        let (action, query) = (Action::Play, query.as_deref());
+        let wish = Wish { action, stream: &stream, peer: &peer, headers: &headers, query, offer: &body };
+        let admitted = self.entrance.admit_request(wish, address(remote)).await?;
+        let source = admitted.admission().stream.clone();
+        let failed = |refusal: Refusal| {
+            admitted.fail(refusal.info());
+            refusal
+        };
+        let subscription = self.subscribe(&source, &stream, peer).await.map_err(failed)?;
         if let Some(label) = &wanted {
-            layer::check(subscription.stream(), label)?;
+            layer::check(subscription.stream(), label).map_err(failed)?;
         }
-        let accepted = self.webrtc.view(offer, subscription, address(remote)).await.map_err(refuse_view)?;
-        tracing::info!(%stream, session, remote = remote.map(tracing::field::display), "a WHEP session begins");
+        let played = subscription.stream().clone();
+        let accepted = self.webrtc.view(offer, subscription, address(remote)).await;
+        let accepted = accepted.map_err(|error| failed(refuse_view(error)))?;
+        tokio::spawn(follow(accepted.session.clone(), played, admitted));
+        tracing::info!(stream = %source, session, remote = remote.map(tracing::field::display), "a WHEP session begins");
         if let Some(label) = wanted {
             accepted.session.choose(RenditionChoice::Only(label)).await;
         }
-        let (id, mut response) = self.endpoint.created(&stream, &accepted, fragment, token);
+        let (id, mut response) = self.endpoint.created(&stream, &source, &accepted, fragment, token);
         layer::link(&mut response, &stream, id);
         Ok(response)
     }
 
-    async fn subscribe(&self, stream: &StreamName, peer: Peer) -> Result<Subscription, Refusal> {
-        let subscribed = tokio::time::timeout(START_TIME, self.hub.subscribe(stream, peer)).await;
+    /// Subscribes to a stream that was asked for by a name of its own.
+    async fn subscribe(&self, source: &StreamName, stream: &StreamName, peer: Peer) -> Result<Subscription, Refusal> {
+        let subscribed = tokio::time::timeout(START_TIME, self.hub.subscribe(source, peer)).await;
         let Ok(subscribed) = subscribed else {
             let sentence =
                 format!("the stream {stream} is being published, but its tracks are not known yet; try again");
             return Err(Refusal::new(StatusCode::CONFLICT, sentence).retry_after(2));
         };
-        subscribed.map_err(|error| match error {
-            SubscribeError::NotFound { .. } => {
+        subscribed.map_err(|error| match error.as_asked(stream) {
+            error @ SubscribeError::NotFound { .. } => {
                 Refusal::new(StatusCode::NOT_FOUND, format!("{error}: nobody publishes under that name now"))
             }
             error => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).retry_after(5),

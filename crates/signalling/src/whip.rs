@@ -5,6 +5,7 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
+use headwater_access::Action;
 use headwater_graph::{Hub, PublishError as Refused};
 use headwater_media::StreamName;
 use headwater_net::Refused as Full;
@@ -13,9 +14,11 @@ use http::StatusCode;
 
 use crate::{
     endpoint::{Asked, Endpoint},
+    entrance::{Entrance, Wish, follow},
     layer, name,
     reply::{Refusal, share},
     request::{address, bearer, offer, peer, read, refuse_offer, remote},
+    wcs,
 };
 
 /// What WHIP needs. Cloning is cheap.
@@ -25,6 +28,7 @@ pub struct Whip {
     webrtc: WebRtc,
     options: PublishOptions,
     endpoint: Endpoint,
+    entrance: Entrance,
 }
 
 impl Whip {
@@ -32,7 +36,12 @@ impl Whip {
     /// told of; those that make no header are left out.
     pub fn new(hub: Hub, webrtc: WebRtc, options: PublishOptions, ice_servers: &[String]) -> Whip {
         let endpoint = Endpoint::new("whip", "a stream is published at /NAME/whip", ice_servers);
-        Whip { hub, webrtc, options, endpoint }
+        Whip { hub, webrtc, options, endpoint, entrance: Entrance::default() }
+    }
+
+    /// The same where it is decided who may publish.
+    pub fn with_entrance(self, entrance: Entrance) -> Whip {
+        Whip { entrance, ..self }
     }
 
     /// How many sessions it has begun that have not ended.
@@ -57,19 +66,32 @@ impl Whip {
 
     async fn post(&self, stream: StreamName, request: Request) -> Result<Response, Refusal> {
         let remote = remote(&request);
+        let query = request.uri().query().map(str::to_owned);
         let (headers, body) = read(request).await?;
         Endpoint::check_offer(&headers)?;
-        // Who may publish what is to be asked here, where token, name and address are known.
         let token = bearer(&headers)?;
         let offer = offer(&body)?;
         let fragment = offer.ice_fragment().to_owned();
         let peer = peer(remote, &headers);
         let session = peer.session.clone();
-        let publication = name::take(&self.hub, &self.webrtc, &stream, peer).await.map_err(refuse_name)?;
+        let (action, query) = (Action::Publish, query.as_deref());
+        let wish = Wish { action, stream: &stream, peer: &peer, headers: &headers, query, offer: &body };
+        let admitted = self.entrance.admit_request(wish, address(remote)).await?;
+        let source = admitted.admission().stream.clone();
+        let publication = name::take(&self.hub, &self.webrtc, &source, peer).await;
+        let publication = publication.map_err(|error| {
+            admitted.fail(wcs::publish_info(&error));
+            refuse_name(error.as_asked(&stream))
+        })?;
+        let published = publication.stream().clone();
         let accepted = self.webrtc.publish(offer, publication, self.options.clone(), address(remote)).await;
-        let accepted = accepted.map_err(refuse_publish)?;
-        tracing::info!(%stream, session, remote = remote.map(tracing::field::display), "a WHIP session begins");
-        Ok(self.endpoint.created(&stream, &accepted, fragment, token).1)
+        let accepted = accepted.map_err(|error| {
+            admitted.fail(error.to_string());
+            refuse_publish(error)
+        })?;
+        tokio::spawn(follow(accepted.session.clone(), published, admitted));
+        tracing::info!(stream = %source, session, remote = remote.map(tracing::field::display), "a WHIP session begins");
+        Ok(self.endpoint.created(&stream, &source, &accepted, fragment, token).1)
     }
 }
 

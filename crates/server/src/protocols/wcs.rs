@@ -4,7 +4,10 @@ use std::{net::IpAddr, sync::Arc, time::UNIX_EPOCH};
 
 use headwater_control::{ClientObject, Clients, Metric, Record, Source, Untold};
 use headwater_media::StreamName;
-use headwater_signalling::wcs::{self, Origins, Statistics, is_upgrade};
+use headwater_signalling::{
+    Entrance,
+    wcs::{self, Origins, Statistics, is_upgrade},
+};
 
 use serde_json::Value;
 
@@ -48,7 +51,9 @@ impl Protocol for Wcs {
         let Some(webrtc) = webrtc.filter(|_| self.wcs.enabled) else {
             return Ok(());
         };
-        let wcs = wcs::Wcs::new(context.hub.clone(), webrtc, Origins::new(&self.wcs.origins));
+        let entrance = context.offered.get::<Entrance>().cloned();
+        let entrance = entrance.unwrap_or_else(|| Entrance::new(context.gates.clone()));
+        let wcs = wcs::Wcs::with_entrance(context.hub.clone(), webrtc, Origins::new(&self.wcs.origins), entrance);
         context.routes.add_ahead(is_upgrade, wcs.router());
         let clients: Arc<dyn Clients> = Arc::new(WcsClients(wcs.clone()));
         context.offered.insert(clients);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use headwater_control::{Metric, Record, RecordTimes, Source};
-use headwater_signalling::{Whep, Whip, is_whep, is_whip};
+use headwater_signalling::{Entrance, Whep, Whip, is_whep, is_whip};
 use headwater_webrtc::{Config, PublishOptions, ShardStatistics};
 
 use super::{Context, Listening, Protocol};
@@ -144,10 +144,12 @@ impl Protocol for WebRtc {
             context.listening.push(Listening { what: "WebRTC", address });
         }
         context.add_source(Arc::new(WebRtcSource(shards.clone())));
+        let entrance = Entrance::new(context.gates.clone());
         let whep = Whep::new(context.hub.clone(), shards.clone(), &self.webrtc.ice_servers);
-        context.routes.add(is_whep, whep.into_router());
+        context.routes.add(is_whep, whep.with_entrance(entrance.clone()).into_router());
         let whip = Whip::new(context.hub.clone(), shards.clone(), self.publish_options(), &self.webrtc.ice_servers);
-        context.routes.add(is_whip, whip.into_router());
+        context.routes.add(is_whip, whip.with_entrance(entrance.clone()).into_router());
+        context.offered.insert(entrance);
         context.offered.insert(shards.clone());
         context.at_stop.push(Box::pin(async move { shards.stop().await }));
         Ok(())

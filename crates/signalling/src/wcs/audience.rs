@@ -65,6 +65,11 @@ impl Audiences {
 }
 
 impl Place {
+    /// The name of the stream.
+    pub(super) fn name(&self) -> &StreamName {
+        &self.name
+    }
+
     /// For a new publisher: nothing is muted at first.
     pub(super) fn begin(&self) {
         *self.audience.muted.lock() = Muted::default();

@@ -25,7 +25,7 @@ use super::{
     Wcs,
     directory::Line,
     job::Stop,
-    session::{Client, Session},
+    session::{Client, Over, Session},
     wire::{Reply, Request},
 };
 
@@ -44,6 +44,8 @@ enum End {
     Silent,
     /// The peer broke a rule.
     Broke(CloseCode, &'static str),
+    /// It may not connect.
+    Refused,
     /// The server stops.
     Stopping,
     /// An operator has sent it away.
@@ -61,6 +63,7 @@ pub(super) async fn converse(wcs: Wcs, mut socket: Socket, client: Arc<Client>) 
         End::Left | End::Gone => (CloseCode::Normal, "closed by the client"),
         End::Silent => (CloseCode::Policy, "nothing was heard for too long, not even an answer to a ping"),
         End::Broke(code, reason) => (code, reason),
+        End::Refused => (CloseCode::Policy, "the connection is refused"),
         End::Dismissed => (CloseCode::Normal, "Stopped by rest /terminate"),
         End::Stopping => (CloseCode::Away, "the server is stopping"),
     };
@@ -97,12 +100,12 @@ async fn talk(wcs: &Wcs, session: &mut Session, socket: &mut Socket, waiting: &m
             () = line.dismissed.cancelled() => return End::Dismissed,
             () = wcs.0.stopping.cancelled() => return End::Stopping,
             () = sleep_until(deadline) => return overdue(session),
-            message = socket.next() => {
+            message = socket.next(), if session.listens() => {
                 let now = Instant::now();
                 if let Err(end) = hear(wcs, session, message, &mut pace, now) {
                     return end;
                 }
-                if session.is_established() {
+                if session.is_established() || session.is_deciding() {
                     deadline = now + limits::WCS_SILENCE_MS.get_duration();
                 }
             }
@@ -114,7 +117,13 @@ async fn talk(wcs: &Wcs, session: &mut Session, socket: &mut Socket, waiting: &m
                     return End::Gone;
                 }
             }
-            () = session.stream_over() => {}
+            over = session.over() => {
+                if let Over::Decision(decision) = over
+                    && session.decide(decision).is_err()
+                {
+                    return End::Refused;
+                }
+            }
             _ = ping.tick() => {
                 if socket.send(Message::text(Reply::Ping.write())).await.is_err() {
                     return End::Gone;

@@ -1,11 +1,12 @@
 //! What publishing and playing have in common: who asked for what, and how it is told what becomes of it.
 
 use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{Arc, OnceLock, atomic::Ordering::Relaxed},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use headwater_graph::Peer;
+use headwater_access::{Action, Admitted, Asking, Change, Refused as NotAllowed, Visit};
+use headwater_graph::{Peer, PublishError};
 use headwater_media::StreamName;
 use headwater_net::Refused;
 use headwater_webrtc::{Ended, Session};
@@ -14,6 +15,7 @@ use tokio::sync::{broadcast::error::RecvError, mpsc, watch};
 use super::{
     Claim, Wcs,
     audience::Place,
+    decision,
     session::Client,
     wire::{Connection, Event, Info, Reply, Status, StreamRequest, StreamStatus, Transport},
 };
@@ -29,19 +31,33 @@ pub(super) enum Stop {
     Lost,
 }
 
-/// One stream that a client publishes or plays.
+/// Where a stream's place is put as soon as it is known, for the connection to speak from.
+pub(super) type Spot = Arc<OnceLock<Arc<Place>>>;
+
+/// One stream that a client wants to publish or to play.
 pub(super) struct Job {
     pub(super) wcs: Wcs,
     pub(super) client: Arc<Client>,
     pub(super) connection: Arc<Connection>,
     pub(super) request: StreamRequest,
     pub(super) published: bool,
-    pub(super) name: StreamName,
-    pub(super) place: Place,
+    /// The name that the client asks for.
+    pub(super) asked: StreamName,
+    /// The client's leave to be here.
+    pub(super) visit: Arc<Visit>,
+    pub(super) spot: Spot,
     pub(super) claim: Claim,
     pub(super) stopped: watch::Receiver<Option<Stop>>,
     pub(super) replies: mpsc::Sender<Reply>,
     pub(super) since: SystemTime,
+}
+
+/// The leave for a stream.
+pub(super) struct Seat {
+    /// The name to use, perhaps another than the one asked for. The client is not told.
+    pub(super) name: StreamName,
+    pub(super) place: Arc<Place>,
+    pub(super) admitted: Admitted,
 }
 
 /// How a stream has ended.
@@ -60,6 +76,29 @@ impl Outcome {
 }
 
 impl Job {
+    /// Has it decided whether the client may have the stream, and takes a place in its audience.
+    pub(super) async fn admit(&self) -> Result<Seat, Outcome> {
+        let admission = tokio::select! {
+            decided = self.wcs.0.entrance.admit(&self.visit, self.asking(), self.client.address()) => decided,
+            stop = self.stopped() => return Err(self.stopped_outcome(stop)),
+        };
+        let admission = admission.map_err(|refused| refused_outcome(&refused))?;
+        let name = admission.stream.clone();
+        let place = Arc::new(self.wcs.0.audiences.join(&name));
+        let place = self.spot.get_or_init(|| place).clone();
+        let admitted = Admitted::new(admission);
+        admitted.admission().tell(&Change::to("PENDING"));
+        Ok(Seat { name, place, admitted })
+    }
+
+    fn asking(&self) -> Asking {
+        let action = if self.published { Action::Publish } else { Action::Play };
+        let mut asking = Asking::new(action, self.asked.clone(), &*self.claim.id);
+        asking.credentials = decision::credentials(self.request.custom.as_ref(), None);
+        asking.facts = decision::stream_facts(&self.request);
+        asking
+    }
+
     /// The peer as operators see it: by the id that its client knows it by.
     pub(super) fn peer(&self) -> Peer {
         let peer = Peer::new("WebRTC", &*self.claim.id);
@@ -114,16 +153,20 @@ impl Job {
         self.wcs.0.counters.events_dropped.fetch_add(dropped, Relaxed);
     }
 
-    /// Frees the stream's id, and tells the client how it has ended.
-    pub(super) async fn finish(self, outcome: Outcome) {
+    /// Frees the stream's id, and tells the gates and the client how it has ended.
+    pub(super) async fn finish(self, seat: Option<Seat>, outcome: Outcome) {
         tracing::info!(
-            stream = %self.name, media_session = %self.claim.id, published = self.published,
+            stream = %seat.as_ref().map_or(&self.asked, |seat| &seat.name), session = %self.client.id, media_session = %self.claim.id, published = self.published,
             info = ?outcome.info, reason = outcome.reason, "a stream of a client is over"
         );
         let mut status = self.status(outcome.status);
+        if let Some(seat) = &seat {
+            seat.admitted.end_with(Change::to(outcome.status.text()).because(outcome.info.text()));
+        }
         (status.info, status.reason) = (Some(outcome.info), outcome.reason);
-        let Job { claim, place, replies, .. } = self;
-        drop((claim, place));
+        let Job { claim, replies, stopped, .. } = self;
+        // Who is told that it is over and says that it stops gets its word once more.
+        drop((claim, seat, stopped));
         // A client that has gone needs no word.
         let _ = replies.send(Reply::Status(Box::new(status))).await;
     }
@@ -147,19 +190,44 @@ impl Job {
 
     /// What it is called when the session of the media has ended.
     pub(super) fn ended_outcome(&self, ended: &Ended) -> Outcome {
-        let reason = ended.to_string();
         match ended {
             // A client closes its side together with saying that it stops; which of both comes first is chance.
             Ended::Deleted | Ended::PeerLeft => self.stopped_outcome(Stop::User),
-            Ended::NeverConnected => Outcome::failed(Info::IceTimeout, reason),
-            Ended::Silent | Ended::Replaced => Outcome::failed(Info::IceKeepAlive, reason),
-            Ended::Stream(told) if told == TERMINATED => Outcome::failed(Info::ByRest, reason),
-            Ended::Stream(_) if self.published => Outcome::failed(Info::Shutdown, reason),
-            Ended::Stream(_) => Outcome::failed(Info::ByPublisher, reason),
-            Ended::Failed(_) => Outcome::failed(Info::Dtls, reason),
-            Ended::Stopping => Outcome::failed(Info::Shutdown, reason),
-            _ => Outcome::failed(Info::Error, reason),
+            ended => Outcome::failed(info_of_end(ended, self.published), ended),
         }
+    }
+}
+
+/// What it is called when the client may not have the stream, or no more.
+pub(super) fn refused_outcome(refused: &NotAllowed) -> Outcome {
+    let kept_alive = Info::KeepAlive.text() == refused.sentence;
+    Outcome::failed(if kept_alive { Info::KeepAlive } else { Info::Restricted }, refused)
+}
+
+fn info_of_end(ended: &Ended, published: bool) -> Info {
+    match ended {
+        Ended::Deleted | Ended::PeerLeft => Info::ByUser,
+        Ended::NeverConnected => Info::IceTimeout,
+        Ended::Silent | Ended::Replaced => Info::IceKeepAlive,
+        Ended::Stream(told) if told == TERMINATED => Info::ByRest,
+        Ended::Stream(_) if published => Info::Shutdown,
+        Ended::Stream(_) => Info::ByPublisher,
+        Ended::Failed(_) => Info::Dtls,
+        Ended::Stopping => Info::Shutdown,
+        _ => Info::Error,
+    }
+}
+
+/// How the session of the media has ended, in the words of WCS.
+pub(crate) fn info(ended: &Ended, published: bool) -> String {
+    info_of_end(ended, published).text()
+}
+
+/// Why a name could not be had, in the words of WCS.
+pub(crate) fn publish_info(error: &PublishError) -> String {
+    match error {
+        PublishError::NameTaken { .. } => Info::NameInUse.text(),
+        _ => Info::NotAdded.text(),
     }
 }
 

@@ -1,15 +1,15 @@
 //! A client that plays a stream.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use headwater_graph::{SubscribeError, Subscription};
+use headwater_graph::{Stream, SubscribeError, Subscription};
 use headwater_media::TrackKind;
 use headwater_webrtc::{Offer, RenditionChoice, ViewError};
 use tokio::time::timeout;
 
 use super::{
     audience::Muted,
-    job::{Held, Job, Outcome, pending},
+    job::{Held, Job, Outcome, Seat, pending, refused_outcome},
     rendition::{self, Picked},
     wire::{Event, Info, Mute, Reply, Status},
 };
@@ -19,47 +19,55 @@ const START_TIME: Duration = Duration::from_secs(10);
 
 pub(super) async fn play(job: Job, picked: Picked) {
     let _present = job.wcs.0.counters.stream();
-    let outcome = match begin(&job).await {
-        Ok(playing) => playing.go_on(&job, picked).await,
-        Err(outcome) => outcome,
+    let (seat, outcome) = match job.admit().await {
+        Ok(seat) => {
+            let outcome = match begin(&job, &seat).await {
+                Ok(playing) => playing.go_on(&job, &seat, picked).await,
+                Err(outcome) => outcome,
+            };
+            (Some(seat), outcome)
+        }
+        Err(outcome) => (None, outcome),
     };
-    job.finish(outcome).await;
+    job.finish(seat, outcome).await;
 }
 
 /// A stream that goes to a client.
 struct Playing {
     held: Held,
+    stream: Arc<Stream>,
     /// Width and height of the picture, where they are known.
     size: Option<(u32, u32)>,
 }
 
-async fn begin(job: &Job) -> Result<Playing, Outcome> {
+async fn begin(job: &Job, seat: &Seat) -> Result<Playing, Outcome> {
     let offer = Offer::parse(&job.request.sdp).map_err(|error| Outcome::failed(Info::NotAdded, error))?;
     job.tell_status(Status::Pending).await;
     let subscription = tokio::select! {
-        subscription = subscribe(job) => subscription?,
+        subscription = subscribe(job, seat) => subscription?,
         stop = job.stopped() => return Err(job.stopped_outcome(stop)),
     };
+    let stream = subscription.stream().clone();
     let size = picture_size(&subscription);
     let choice = rendition::first(&job.request, subscription.stream());
     let choice = choice.map_err(|reason| Outcome::failed(Info::NotFound, reason))?;
     let accepted = job.wcs.0.webrtc.view(offer, subscription, job.client.address()).await.map_err(refuse)?;
-    tracing::info!(stream = %job.name, media_session = %job.claim.id, session = %job.client.id, "a client plays a stream");
+    tracing::info!(stream = %seat.name, media_session = %job.claim.id, session = %job.client.id, "a client plays a stream");
     let held = Held::new(accepted.session);
     if choice != RenditionChoice::Auto {
         held.session().choose(choice).await;
     }
     job.tell_answer(&accepted.sdp).await;
-    Ok(Playing { held, size })
+    Ok(Playing { held, stream, size })
 }
 
-async fn subscribe(job: &Job) -> Result<Subscription, Outcome> {
-    let subscribed = timeout(START_TIME, job.wcs.0.hub.subscribe(&job.name, job.peer())).await;
+async fn subscribe(job: &Job, seat: &Seat) -> Result<Subscription, Outcome> {
+    let subscribed = timeout(START_TIME, job.wcs.0.hub.subscribe(&seat.name, job.peer())).await;
     let Ok(subscribed) = subscribed else {
         return Err(Outcome::failed(Info::NotReady, "the stream is being published, but its tracks are not known yet"));
     };
-    subscribed.map_err(|error| match error {
-        SubscribeError::NotFound { .. } => Outcome::failed(Info::NotFound, error),
+    subscribed.map_err(|error| match error.as_asked(&job.asked) {
+        error @ SubscribeError::NotFound { .. } => Outcome::failed(Info::NotFound, error),
         error => Outcome::failed(Info::NotReady, error),
     })
 }
@@ -79,15 +87,20 @@ fn refuse(error: ViewError) -> Outcome {
 }
 
 impl Playing {
-    async fn go_on(self, job: &Job, mut picked: Picked) -> Outcome {
-        let (muted, mut events) = job.place.listen();
+    async fn go_on(self, job: &Job, seat: &Seat, mut picked: Picked) -> Outcome {
+        let (muted, mut events) = seat.place.listen();
+        let mut revoked = std::pin::pin!(seat.admitted.revoked());
         let mut has_begun = false;
         loop {
             tokio::select! {
                 ended = self.held.session().ended() => return job.ended_outcome(&ended),
                 stop = job.stopped() => {
-                    self.held.session().end().await;
+                    self.stop().await;
                     return job.stopped_outcome(stop);
+                }
+                refused = &mut revoked => {
+                    self.stop().await;
+                    return refused_outcome(&refused);
                 }
                 event = events.recv() => job.pass_on(event),
                 Ok(()) = picked.changed() => {
@@ -97,11 +110,18 @@ impl Playing {
                 flows = self.held.session().flowing(), if !has_begun => {
                     has_begun = true;
                     if flows {
+                        seat.admitted.flow(&self.stream);
                         self.tell_begun(job, muted).await;
                     }
                 }
             }
         }
+    }
+
+    /// Ends the session; when its client is told, it is no viewer any more.
+    async fn stop(&self) {
+        self.held.session().end().await;
+        self.held.session().ended().await;
     }
 
     async fn tell_begun(&self, job: &Job, muted: Muted) {

@@ -1,44 +1,54 @@
 //! A client that publishes a stream.
 
-use headwater_graph::PublishError;
+use std::sync::Arc;
+
+use headwater_graph::{PublishError, Stream};
 use headwater_webrtc::{Offer, PublishError as MediaError, PublishOptions};
 
 use crate::name;
 
 use super::{
-    job::{Held, Job, Outcome, Stop, pending},
+    job::{Held, Job, Outcome, Seat, Stop, pending, refused_outcome},
     wire::{Info, Status},
 };
 
 pub(super) async fn publish(job: Job) {
     let _present = job.wcs.0.counters.stream();
-    let outcome = match begin(&job).await {
-        Ok(publishing) => publishing.go_on(&job).await,
-        Err(outcome) => outcome,
+    let (seat, outcome) = match job.admit().await {
+        Ok(seat) => {
+            let outcome = match begin(&job, &seat).await {
+                Ok(publishing) => publishing.go_on(&job, &seat).await,
+                Err(outcome) => outcome,
+            };
+            (Some(seat), outcome)
+        }
+        Err(outcome) => (None, outcome),
     };
-    job.finish(outcome).await;
+    job.finish(seat, outcome).await;
 }
 
 /// A stream that comes from a client.
 struct Publishing {
     held: Held,
+    stream: Arc<Stream>,
 }
 
-async fn begin(job: &Job) -> Result<Publishing, Outcome> {
+async fn begin(job: &Job, seat: &Seat) -> Result<Publishing, Outcome> {
     let offer = Offer::parse(&job.request.sdp).map_err(|error| Outcome::failed(Info::NotAdded, error))?;
     let publication = tokio::select! {
-        publication = name::take(&job.wcs.0.hub, &job.wcs.0.webrtc, &job.name, job.peer()) => publication,
+        publication = name::take(&job.wcs.0.hub, &job.wcs.0.webrtc, &seat.name, job.peer()) => publication,
         stop = job.stopped() => return Err(job.stopped_outcome(stop)),
     };
-    let publication = publication.map_err(refuse_name)?;
-    job.place.begin();
+    let publication = publication.map_err(|error| refuse_name(error.as_asked(&job.asked)))?;
+    let stream = publication.stream().clone();
+    seat.place.begin();
     job.tell_status(Status::Pending).await;
     let accepted = job.wcs.0.webrtc.publish(offer, publication, options(job), job.client.address()).await;
     let accepted = accepted.map_err(refuse)?;
-    tracing::info!(stream = %job.name, media_session = %job.claim.id, session = %job.client.id, "a client publishes a stream");
+    tracing::info!(stream = %seat.name, media_session = %job.claim.id, session = %job.client.id, "a client publishes a stream");
     let held = Held::new(accepted.session);
     job.tell_answer(&accepted.sdp).await;
-    Ok(Publishing { held })
+    Ok(Publishing { held, stream })
 }
 
 fn options(job: &Job) -> PublishOptions {
@@ -66,9 +76,10 @@ fn refuse(error: MediaError) -> Outcome {
 }
 
 impl Publishing {
-    async fn go_on(self, job: &Job) -> Outcome {
+    async fn go_on(self, job: &Job, seat: &Seat) -> Outcome {
         let mut has_begun = false;
-        let mut events = job.place.attend();
+        let mut events = seat.place.attend();
+        let mut revoked = std::pin::pin!(seat.admitted.revoked());
         loop {
             tokio::select! {
                 ended = self.held.session().ended() => return job.ended_outcome(&ended),
@@ -76,10 +87,15 @@ impl Publishing {
                     self.stop(stop).await;
                     return job.stopped_outcome(stop);
                 }
+                refused = &mut revoked => {
+                    self.stop(Stop::Disconnect).await;
+                    return refused_outcome(&refused);
+                }
                 event = events.recv() => job.pass_on(event),
                 flows = self.held.session().flowing(), if !has_begun => {
                     has_begun = true;
                     if flows {
+                        seat.admitted.flow(&self.stream);
                         job.tell_status(Status::Publishing).await;
                     }
                 }

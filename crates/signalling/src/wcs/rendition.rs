@@ -4,18 +4,17 @@
 //! large it wants the picture, as pages made with the WCS Web SDK do, gets the nearest that there is.
 
 use headwater_graph::{Hub, Stream};
-use headwater_media::StreamName;
 use headwater_webrtc::RenditionChoice;
 use tokio::sync::watch;
 
-use super::wire::StreamRequest;
+use super::{job::Spot, wire::StreamRequest};
 use crate::layer::{self, Layer};
 
 const AUTO: &str = "auto";
 
 /// The choice among the renditions of a stream, as its player's connection holds it. The last word counts.
 pub(super) struct Picks {
-    name: StreamName,
+    spot: Spot,
     choice: watch::Sender<RenditionChoice>,
 }
 
@@ -23,14 +22,14 @@ pub(super) struct Picks {
 pub(super) type Picked = watch::Receiver<RenditionChoice>;
 
 impl Picks {
-    pub(super) fn of(name: &StreamName) -> (Picks, Picked) {
+    pub(super) fn of(spot: Spot) -> (Picks, Picked) {
         let (choice, picked) = watch::channel(RenditionChoice::Auto);
-        (Picks { name: name.clone(), choice }, picked)
+        (Picks { spot, choice }, picked)
     }
 
     /// What there is to choose from, after choosing `wanted`, and why that cannot be.
     pub(super) fn answer(&self, hub: &Hub, wanted: Option<String>) -> (Vec<Layer>, Option<String>) {
-        let Some(stream) = hub.find(&self.name) else {
+        let Some(stream) = self.spot.get().and_then(|place| hub.find(place.name())) else {
             return (Vec::new(), Some("nobody publishes the stream now".to_owned()));
         };
         let problem = wanted.and_then(|label| match choice(&stream, &label) {

@@ -1,11 +1,14 @@
 //! What one client has asked for: its connection's words and its streams.
 
+mod arrival;
+
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
+use headwater_access::{Refused, Visit};
 use headwater_graph::StreamState;
 use headwater_media::{StreamName, limits};
 use http::{HeaderMap, header};
@@ -16,15 +19,17 @@ use tokio::{
 
 use super::{
     Wcs,
-    audience::Place,
+    data::Post,
     directory::{Line, Present},
-    job::{Job, Stop},
+    job::{Job, Spot, Stop},
     play, publish,
     rendition::Picks,
     wire::{
         Connection, Data, Event, Info, Reference, Renditions, Reply, Request, Status, StreamRequest, StreamStatus, Tell,
     },
 };
+
+use arrival::Deciding;
 
 /// Who is on the other side of a connection.
 #[derive(Debug)]
@@ -33,12 +38,15 @@ pub(super) struct Client {
     pub(super) id: String,
     pub(super) remote: Option<SocketAddr>,
     pub(super) user_agent: Option<String>,
+    /// The origin of its page.
+    pub(super) origin: Option<String>,
 }
 
 impl Client {
     pub(super) fn new(remote: Option<SocketAddr>, headers: &HeaderMap) -> Client {
-        let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-        Client { id: format!("{:032x}", rand::random::<u128>()), remote, user_agent: user_agent.map(str::to_owned) }
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (user_agent, origin) = (text(header::USER_AGENT), text(header::ORIGIN));
+        Client { id: format!("{:032x}", rand::random::<u128>()), remote, user_agent, origin }
     }
 
     pub(super) fn address(&self) -> IpAddr {
@@ -55,6 +63,10 @@ pub(super) struct Session {
     wcs: Wcs,
     client: Arc<Client>,
     connection: Option<Arc<Connection>>,
+    /// Given by those who decide, together with the connection.
+    visit: Option<Arc<Visit>>,
+    deciding: Option<Deciding>,
+    post: Option<Post>,
     streams: HashMap<Arc<str>, OpenStream>,
     tasks: JoinSet<()>,
     replies: mpsc::Sender<Reply>,
@@ -63,12 +75,20 @@ pub(super) struct Session {
     present: Option<Present>,
 }
 
+/// What has come to its end beside the conversation.
+pub(super) enum Over {
+    /// A stream, or the way of data.
+    Stream,
+    /// The wait for those who decide whether the client may connect.
+    Decision(Result<Visit, Refused>),
+}
+
 /// A stream at work, as its connection sees it.
 struct OpenStream {
     task: Id,
     stop: watch::Sender<Option<Stop>>,
     /// A publisher's place, from which it speaks to its viewers.
-    speaks: Option<Place>,
+    speaks: Option<Spot>,
     /// A player's choice of rendition.
     picks: Option<Picks>,
 }
@@ -80,6 +100,9 @@ impl Session {
             wcs,
             client,
             connection: None,
+            visit: None,
+            deciding: None,
+            post: None,
             streams,
             tasks,
             replies,
@@ -109,19 +132,29 @@ impl Session {
         &self.line
     }
 
-    /// Waits until one of the streams is over.
-    pub(super) async fn stream_over(&mut self) {
-        let over = match self.tasks.join_next_with_id().await {
-            Some(Ok((id, ()))) => id,
-            Some(Err(error)) => error.id(),
-            None => std::future::pending().await,
+    /// Waits until something is over that goes on beside the conversation. Nothing is lost if this is dropped.
+    pub(super) async fn over(&mut self) -> Over {
+        let deciding = self.deciding.as_mut();
+        let decision = async {
+            match deciding {
+                Some(deciding) => (&mut deciding.decision).await,
+                None => std::future::pending().await,
+            }
         };
-        self.streams.retain(|_, stream| stream.task != over);
+        let over = tokio::select! {
+            decision = decision => return Over::Decision(decision),
+            over = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => over,
+        };
+        if let Some(over) = over {
+            let task = over.map_or_else(|error| error.id(), |(task, ())| task);
+            self.streams.retain(|_, stream| stream.task != task);
+        }
+        Over::Stream
     }
 
     /// Ends all streams and waits for them.
     pub(super) async fn end(mut self, stop: Stop) {
-        self.present = None;
+        (self.present, self.deciding, self.post) = (None, None, None);
         for stream in self.streams.values() {
             stream.stop.send_replace(Some(stop));
         }
@@ -131,8 +164,9 @@ impl Session {
     /// Does what a message asks for.
     pub(super) fn take(&mut self, request: Request) {
         match request {
-            Request::Connection(connection) => self.establish(*connection),
             Request::Alive | Request::Log => {}
+            request if self.deciding.is_some() => self.keep(request),
+            Request::Connection(connection) => self.ask(*connection),
             Request::Publish(request) => self.open(*request, true),
             Request::Play(request) => self.open(*request, false),
             _ if self.connection.is_none() => self.complain("", "the first message has to be connection"),
@@ -161,26 +195,6 @@ impl Session {
         self.is_choked |= self.replies.try_send(reply).is_err();
     }
 
-    fn establish(&mut self, connection: Connection) {
-        if self.connection.is_some() {
-            return self.complain("connection", "this connection has been established before");
-        }
-        let auth_token = connection.auth_token.clone();
-        let auth_token = auth_token.unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
-        let wants_registration = connection.wants_registration;
-        tracing::info!(
-            session = %self.client.id, remote = self.client.remote(), app = ?connection.app_key, "a client has connected"
-        );
-        let known = Arc::new(connection.clone());
-        let (client, replies, line) = (self.client.clone(), self.replies.clone(), self.line.clone());
-        self.present = Some(self.wcs.0.directory.enter(client, known.clone(), replies, line));
-        self.connection = Some(known);
-        self.say(Reply::UserData { connection: Box::new(connection), auth_token, session: self.client.id.clone() });
-        if wants_registration {
-            self.complain("registration", "this server does no telephony yet");
-        }
-    }
-
     fn open(&mut self, request: StreamRequest, published: bool) {
         match self.admit(&request, published) {
             Ok(()) => {}
@@ -196,7 +210,7 @@ impl Session {
 
     fn admit(&mut self, request: &StreamRequest, published: bool) -> Result<(), (Info, String)> {
         let refused = |info: Info, reason: &str| (info, reason.to_owned());
-        let Some(connection) = self.connection.clone() else {
+        let (Some(connection), Some(visit)) = (self.connection.clone(), self.visit.clone()) else {
             return Err(refused(Info::SessionNotReady, "the first message has to be connection"));
         };
         let id = request.media_session_id.as_deref().unwrap_or_default();
@@ -208,22 +222,23 @@ impl Session {
         if request.media_provider != "WebRTC" {
             return Err(refused(Info::NotAdded, "this server carries streams of this protocol by WebRTC only"));
         }
-        let name = self.check_name(&request.name, published)?;
+        let asked = self.check_name(&request.name, published)?;
         let claim = self.wcs.0.claims.claim(id);
         let claim = claim.ok_or_else(|| refused(Info::IdInUse, "another stream has this mediaSessionId"))?;
         let (stop, stopped) = watch::channel(None);
-        let place = self.wcs.0.audiences.join(&name);
-        let speaks = published.then(|| self.wcs.0.audiences.join(&name));
+        let spot = Spot::default();
+        let speaks = published.then(|| spot.clone());
         let id = claim.id.clone();
-        let (picks, picked) = Picks::of(&name);
+        let (picks, picked) = Picks::of(spot.clone());
         let job = Job {
             wcs: self.wcs.clone(),
             client: self.client.clone(),
             connection,
             request: request.clone(),
             published,
-            name,
-            place,
+            asked,
+            visit,
+            spot,
             claim,
             stopped,
             replies: self.replies.clone(),
@@ -250,7 +265,7 @@ impl Session {
 
     fn stop(&mut self, reference: &Reference) {
         let id = reference.media_session_id.as_deref().unwrap_or_default();
-        if let Some(stream) = self.streams.get(id) {
+        if let Some(stream) = self.streams.get(id).filter(|stream| !stream.stop.is_closed()) {
             stream.stop.send_replace(Some(Stop::User));
             return;
         }
@@ -298,7 +313,7 @@ impl Session {
     /// Only publishers speak to an audience; pages of viewers say "muted" as well, and mean nobody by it.
     fn tell(&mut self, tell: Tell) {
         let id = tell.media_session_id.as_deref().unwrap_or_default();
-        if let Some(place) = self.streams.get(id).and_then(|stream| stream.speaks.as_ref()) {
+        if let Some(place) = self.streams.get(id).and_then(|stream| stream.speaks.as_ref()?.get()) {
             let kind = tell.kind.chars().take(64).collect();
             place.tell(Event { kind, payload: tell.payload });
         }
@@ -306,8 +321,19 @@ impl Session {
 
     fn take_data(&mut self, data: Data) {
         let app = self.connection.as_ref().map_or("", |connection| &connection.app_key);
-        let problem = (app == "roomApp").then_some("Rooms are not available on this server yet");
-        self.say(Reply::DataStatus { operation_id: data.operation_id, problem });
+        if app == "roomApp" {
+            return self.refuse_data(data, "Rooms are not available on this server yet");
+        }
+        let Some(visit) = self.visit.clone() else { return };
+        let (tasks, client, replies) = (&mut self.tasks, &self.client, &self.replies);
+        let open = || Post::open(tasks, self.wcs.clone(), client.clone(), visit, replies.clone());
+        if let Err(data) = self.post.get_or_insert_with(open).take(data) {
+            self.refuse_data(data, "too much that was sent before has not been taken yet");
+        }
+    }
+
+    fn refuse_data(&mut self, data: Data, problem: &str) {
+        self.say(Reply::DataStatus { operation_id: data.operation_id, problem: Some(problem.to_owned()) });
     }
 
     fn refuse_call(&mut self, method: &str, call: String) {

@@ -1,5 +1,6 @@
 //! WHEP and WHIP as a client sees them over HTTP.
 
+mod access;
 mod attack;
 mod matrix;
 mod scene;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use headwater_graph::{Hub, HubOptions, LaneWriter, Peer, Publication};
 use headwater_media::{ClockRate, Codec, Format, Packet, StreamName, TrackParameters, VideoFormat};
 use headwater_net::{Quota, TokioEnvironment};
-use headwater_signalling::{Whep, Whip, is_whip};
+use headwater_signalling::{Entrance, Whep, Whip, is_whip};
 use headwater_webrtc::{Config, PublishOptions, WebRtc};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -46,6 +46,11 @@ impl Reply {
 
 /// A server with the stream `live/cam.1`, which has H.264 only.
 pub(crate) fn scene() -> Scene {
+    gated(Entrance::default())
+}
+
+/// The same where it is decided who may publish and play.
+pub(crate) fn gated(entrance: Entrance) -> Scene {
     let hub = Hub::new(Arc::new(TokioEnvironment::current()), HubOptions::default());
     let name = StreamName::new("live/cam.1").unwrap();
     let mut publication = hub.publish(name, Peer::new("TEST", "publisher")).unwrap();
@@ -60,8 +65,8 @@ pub(crate) fn scene() -> Scene {
     let config = Config { port: 0, shards: 1, ..Config::default() };
     let webrtc = WebRtc::start(&config, &Quota::connections()).unwrap();
     let servers = ["stun:stun.example.org:3478".to_owned(), "bad\nurl".to_owned()];
-    let whep = Whep::new(hub.clone(), webrtc.clone(), &servers);
-    let whip = Whip::new(hub.clone(), webrtc.clone(), PublishOptions::default(), &servers);
+    let whep = Whep::new(hub.clone(), webrtc.clone(), &servers).with_entrance(entrance.clone());
+    let whip = Whip::new(hub.clone(), webrtc.clone(), PublishOptions::default(), &servers).with_entrance(entrance);
     let router = whep.clone().into_router();
     Scene { hub, webrtc, router, whep, whip, publication, _video: video }
 }
@@ -95,7 +100,7 @@ impl Scene {
         let mut request = request.body(body.into()).unwrap();
         let remote: SocketAddr = "127.0.0.1:55555".parse().unwrap();
         request.extensions_mut().insert(ConnectInfo(remote));
-        let router = match is_whip(path) {
+        let router = match is_whip(path.split('?').next().unwrap_or_default()) {
             true => self.whip.clone().into_router(),
             false => self.router.clone(),
         };

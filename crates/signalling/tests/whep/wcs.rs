@@ -1,5 +1,6 @@
 //! The session protocol as a client sees it over a real WebSocket.
 
+mod access;
 mod bounds;
 mod client;
 mod leaving;

@@ -24,7 +24,7 @@ pub(crate) enum Reply {
     /// The renditions of a stream, and why the choice among them is not as the client wants it.
     Renditions { media_session_id: String, renditions: Vec<Layer>, problem: Option<String> },
     /// What became of data for the application.
-    DataStatus { operation_id: String, problem: Option<&'static str> },
+    DataStatus { operation_id: String, problem: Option<String> },
     /// Data from the application behind the server.
     Data { operation_id: Option<String>, payload: Value },
     /// Something could not be done.
@@ -52,6 +52,13 @@ pub(crate) enum Status {
     Unpublished,
     Stopped,
     Failed,
+}
+
+impl Status {
+    /// The text.
+    pub(crate) fn text(self) -> String {
+        text(self)
+    }
 }
 
 /// Why a stream is at what it is at. Pages compare these texts.
@@ -93,6 +100,21 @@ pub(crate) enum Info {
     ByDisconnect,
     #[serde(rename = "Requested stream shutdown")]
     Shutdown,
+    #[serde(rename = "Restricted access")]
+    Restricted,
+    #[serde(rename = "Terminated by keep-alive")]
+    KeepAlive,
+}
+
+impl Info {
+    /// The text.
+    pub(crate) fn text(self) -> String {
+        text(self)
+    }
+}
+
+fn text(word: impl Serialize) -> String {
+    serde_json::to_value(word).ok().and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// The state of a stream: what its client asked for, and what became of it. What is not known is left out.

@@ -47,6 +47,8 @@ pub(crate) struct Connection {
     pub(crate) media_providers: Vec<String>,
     pub(crate) keep_alive: bool,
     pub(crate) client_version: Option<String>,
+    pub(crate) os_version: Option<String>,
+    pub(crate) browser_version: Option<String>,
     pub(crate) custom: Option<Value>,
     /// It wants to be registered with a telephone exchange.
     pub(crate) wants_registration: bool,
@@ -182,6 +184,8 @@ fn read_connection(mut data: Fields) -> Result<Connection, Malformed> {
         media_providers: data.texts("mediaProviders"),
         keep_alive: data.flag("keepAlive"),
         client_version: data.text("clientVersion"),
+        os_version: data.text("clientOSVersion"),
+        browser_version: data.text("clientBrowserVersion"),
         custom: custom(&mut data)?,
         wants_registration: data.text("sipLogin").is_some() || data.flag("sipRegisterRequired"),
     })

@@ -14,7 +14,7 @@ fn read(message: &str, data: Value) -> Request {
 fn a_connection_tells_who_it_is() {
     let data = json!({
         "appKey": "shop", "mediaProviders": ["WebRTC", "MSE"], "keepAlive": true, "authToken": "t", "clientVersion": "2.0",
-        "clientOSVersion": "x", "msePacketizationVersion": 2, "custom": { "user": 7 }, "something": ["new"],
+        "clientOSVersion": "x", "clientBrowserVersion": "y", "msePacketizationVersion": 2, "custom": { "user": 7 }, "something": ["new"],
     });
     let expected = Connection {
         app_key: "shop".into(),
@@ -22,6 +22,8 @@ fn a_connection_tells_who_it_is() {
         media_providers: vec!["WebRTC".into(), "MSE".into()],
         keep_alive: true,
         client_version: Some("2.0".into()),
+        os_version: Some("x".into()),
+        browser_version: Some("y".into()),
         custom: Some(json!({ "user": 7 })),
         wants_registration: false,
     };

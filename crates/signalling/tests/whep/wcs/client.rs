@@ -4,7 +4,10 @@ use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use axum::{body::Body, extract::ConnectInfo};
 use futures_util::{SinkExt, StreamExt};
-use headwater_signalling::wcs::{Origins, Wcs};
+use headwater_signalling::{
+    Entrance,
+    wcs::{Origins, Wcs},
+};
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -16,7 +19,7 @@ use str0m::{
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Mutex, MutexGuard},
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async,
@@ -46,11 +49,21 @@ impl Server {
     }
 
     pub(super) async fn with(origins: &[&str]) -> Server {
+        Server::new(origins, Entrance::default()).await
+    }
+
+    /// One where it is decided who may connect, publish and play.
+    pub(super) async fn gated(entrance: Entrance) -> Server {
+        Server::new(&[], entrance).await
+    }
+
+    async fn new(origins: &[&str], entrance: Entrance) -> Server {
         static TURN: Mutex<()> = Mutex::const_new(());
         let turn = TURN.lock().await;
         let scene = scene();
         let origins: Vec<String> = origins.iter().map(|origin| (*origin).to_owned()).collect();
-        let wcs = Wcs::new(scene.hub.clone(), scene.webrtc.clone(), Origins::new(&origins));
+        let (hub, webrtc) = (scene.hub.clone(), scene.webrtc.clone());
+        let wcs = Wcs::with_entrance(hub, webrtc, Origins::new(&origins), entrance);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve(listener, wcs.clone()));
@@ -119,8 +132,11 @@ impl Client {
 
     /// The next message but pings, which are answered: its name and its data.
     pub(super) async fn hear(&mut self) -> (String, Value) {
+        // Pings are no word.
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            let message = timeout(PATIENCE, self.0.next()).await.expect("nothing was said").expect("closed").unwrap();
+            let message =
+                timeout_at(deadline, self.0.next()).await.expect("nothing was said").expect("closed").unwrap();
             let Message::Text(text) = message else { panic!("{message:?}") };
             let mut message: Value = serde_json::from_str(&text).unwrap();
             match message["message"].as_str().unwrap() {

@@ -4,7 +4,7 @@ use headwater_media::StreamName;
 use headwater_signalling::wcs::Untold;
 use serde_json::json;
 
-use super::client::{Server, stream};
+use super::client::Server;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_connected_is_listed_with_what_it_said_of_itself() {
@@ -46,8 +46,7 @@ async fn data_of_the_application_comes_to_the_session_that_it_is_for() {
 async fn a_session_that_is_dismissed_is_closed_with_its_streams() {
     let server = Server::start().await;
     let mut client = server.connect().await;
-    client.say("playStream", stream("a", "live/cam.1", false)).await;
-    client.hear_of("setRemoteSDP").await;
+    client.begin("playStream", "a", "live/cam.1").await;
     let session = server.wcs.connections().first().unwrap().session.clone();
     assert!(server.wcs.watch(&session, true) && server.wcs.connections().first().unwrap().is_watched);
     assert!(server.wcs.dismiss(&session));
@@ -59,10 +58,8 @@ async fn a_session_that_is_dismissed_is_closed_with_its_streams() {
 async fn an_event_for_a_stream_comes_to_its_publisher_and_to_its_viewers() {
     let server = Server::start().await;
     let (mut publisher, mut viewer) = (server.connect().await, server.connect().await);
-    publisher.say("publishStream", stream("p", "cam", true)).await;
-    publisher.hear_of("setRemoteSDP").await;
-    viewer.say("playStream", stream("v", "live/cam.1", false)).await;
-    viewer.hear_of("setRemoteSDP").await;
+    publisher.begin("publishStream", "p", "cam").await;
+    viewer.begin("playStream", "v", "live/cam.1").await;
     for (client, id, name) in [(&mut publisher, "p", "cam"), (&mut viewer, "v", "live/cam.1")] {
         let name = StreamName::new(name).unwrap();
         // The answer is told before the stream listens to its audience.

@@ -89,12 +89,13 @@ async fn an_id_and_a_published_name_belong_to_one_client() {
     one.begin("publishStream", "one", "mine").await;
     other.say("playStream", stream("one", "live/cam.1", false)).await;
     assert_eq!(other.hear_status("FAILED").await["info"], "MediaSessionId is already in use");
-    other.say("publishStream", stream("other", "mine", true)).await;
+    // Its publisher is there; one of whom nothing is heard would make way.
+    other.say("publishStream", stream("other", "live/cam.1", true)).await;
     assert_eq!(other.hear_status("FAILED").await["info"], "Stream name is already in use");
     // Another's stream cannot be stopped.
     other.say("unPublishStream", json!({ "mediaSessionId": "one", "name": "mine" })).await;
     other.hear_status("UNPUBLISHED").await;
-    other.say("publishStream", stream("other", "mine", true)).await;
+    other.say("publishStream", stream("other", "live/cam.1", true)).await;
     assert_eq!(other.hear_status("FAILED").await["info"], "Stream name is already in use");
 
     one.say("unPublishStream", json!({ "mediaSessionId": "one", "name": "mine" })).await;
