@@ -93,6 +93,11 @@ impl Access {
         !self.0.token_keys.is_empty() || self.0.fetch.is_some()
     }
 
+    /// Whether there is a set of keys that is fetched.
+    pub fn fetches_keys(&self) -> bool {
+        self.0.fetch.is_some()
+    }
+
     /// Fetches the set of keys anew, unless that was done a short while ago (`ACCESS_KEY_SET_MS`). Says whether it did.
     ///
     /// # Errors

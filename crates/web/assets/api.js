@@ -44,13 +44,21 @@ export function nameFromAddress(path = location.pathname) {
   }
 }
 
+/** The API answers only those who have a role. */
+export class NotAllowed extends Error {
+  constructor() {
+    super('this server shows its streams only to those who have a role');
+  }
+}
+
 /**
  * All live streams, by name.
+ * @param {RequestCredentials} credentials - with "omit", a browser asks its user for no password where the API wants one
  * @param {AbortSignal} [signal]
  * @returns {Promise<LiveStream[]>}
  */
-export async function liveStreams(signal) {
-  return summarise(await find({ published: true }, signal));
+export async function liveStreams(credentials, signal) {
+  return summarise(await find({ published: true }, credentials, signal));
 }
 
 /**
@@ -61,7 +69,7 @@ export async function liveStreams(signal) {
  */
 export async function liveStream(name, signal) {
   try {
-    return summarise(await find({ name, published: true }, signal)).find((stream) => stream.name === name) ?? null;
+    return summarise(await find({ name, published: true }, 'omit', signal)).find((stream) => stream.name === name) ?? null;
   } catch {
     return undefined;
   }
@@ -70,17 +78,20 @@ export async function liveStream(name, signal) {
 /**
  * The API lists every viewer beside the publishers; thousands of them are asked for only if they are wanted.
  * @param {object} wanted
+ * @param {RequestCredentials} credentials
  * @param {AbortSignal} [signal]
  * @returns {Promise<any[]>}
  */
-async function find(wanted, signal) {
+async function find(wanted, credentials, signal) {
   const response = await fetch('/rest-api/stream/find', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(wanted),
+    credentials,
     signal: signal ?? AbortSignal.timeout(8000),
   });
   if (response.status === 404) return []; // the API's way to say "none"
+  if (response.status === 401 || response.status === 403) throw new NotAllowed();
   if (!response.ok) throw new Error(`the server answered ${response.status} ${response.statusText}`.trim());
   const found = await response.json();
   return Array.isArray(found) ? found : [];

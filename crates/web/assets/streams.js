@@ -4,13 +4,15 @@
  * For tests: `window.headwater` is `{page, state, streams, error}`, and `body[data-state]` is one of
  * `loading`, `empty`, `live`, `unreachable`.
  */
-import { liveStreams, playerAddress } from './api.js';
+import { NotAllowed, liveStreams, playerAddress } from './api.js';
 import { byId, element, setText } from './dom.js';
 import * as format from './format.js';
 import { showWays } from './send.js';
 
 const REFRESH_MS = 2000;
 const REFRESH_HIDDEN_MS = 15_000;
+/** How long somebody may take to write name and password. */
+const SIGN_IN_MS = 120_000;
 
 /** @type {{page: 'streams', state: string, streams: import('./api.js').LiveStream[], error: string|null}} */
 const shared = { page: 'streams', state: 'loading', streams: [], error: null };
@@ -29,15 +31,36 @@ function setState(state) {
   }
 }
 
-async function refresh() {
+/** Whoever has not signed in is not asked for a password every two seconds. @type {RequestCredentials} */
+let credentials = 'omit';
+
+/** The list is for those who have a role; with the button, the browser asks for name and password. */
+function offerToSignIn() {
+  credentials = 'omit';
+  const button = element('button', { type: 'button' }, 'Sign in');
+  button.addEventListener('click', () => {
+    credentials = 'same-origin';
+    refresh(AbortSignal.timeout(SIGN_IN_MS));
+  });
+  byId('trouble').replaceChildren('This server shows its streams only to those who have a role. ', button);
+  byId('trouble').hidden = false;
+  setText(byId('summary'), '');
+}
+
+/** @param {AbortSignal} [signal] */
+async function refresh(signal) {
   try {
-    shared.streams = await liveStreams();
+    shared.streams = await liveStreams(credentials, signal);
     shared.error = null;
     show(shared.streams);
     setState(shared.streams.length ? 'live' : 'empty');
   } catch (error) {
     shared.error = error instanceof TypeError ? 'the connection failed' : String(/** @type {Error} */ (error).message);
     setState('unreachable');
+    if (error instanceof NotAllowed) {
+      offerToSignIn();
+      return;
+    }
   }
   const trouble = byId('trouble');
   trouble.hidden = shared.error === null;
@@ -52,7 +75,7 @@ async function refresh() {
 let timer;
 function plan() {
   clearTimeout(timer);
-  timer = setTimeout(refresh, document.hidden ? REFRESH_HIDDEN_MS : REFRESH_MS);
+  timer = setTimeout(() => refresh(), document.hidden ? REFRESH_HIDDEN_MS : REFRESH_MS);
 }
 
 /** @param {import('./api.js').LiveStream[]} streams */

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use headwater_tests::browser::{Browser, Look};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::Source;
@@ -135,6 +136,23 @@ fn the_rest_module_of_wcs_gets_in_where_its_browser_knows_name_and_password() ->
     ensure!(said["found"]["value"][0]["name"] == "cam", "{said}");
     let said = run("")?;
     ensure!(said["found"]["value"].is_null(), "it gets in without: {said}");
+    origin.stop()?;
+    Ok(())
+}
+
+#[test]
+fn who_has_no_credentials_plays_on_the_page_and_is_told_that_the_list_takes_a_role() -> Result<()> {
+    let _turn = turn();
+    let (origin, token) = guarded()?;
+    let _source = Source::default().publish(&origin.rtmp("cam?key=in-key-4711"))?;
+    let bearer = format!("Authorization: Bearer {token}");
+    let find = origin.page("/rest-api/stream/find_all");
+    until("the stream is there", SOON, || call(&["-H", &bearer], &find).is_ok_and(|(status, _)| status == 200))?;
+    let mut browser = Browser::open(&origin.page("/play/cam"), &Look::default())?;
+    browser.wait_frames(60, SOON)?;
+    browser.finish()?;
+    let shown = Browser::open(&origin.page("/"), &Look::default())?.finish()?;
+    ensure!(shown.text.contains("only to those who have a role") && !shown.text.contains("cam"), "{}", shown.text);
     origin.stop()?;
     Ok(())
 }
