@@ -134,10 +134,8 @@ fn start_all(config: &Config, context: &mut Context) -> Result<(Control, Readine
     let mut control = Control::new(context.hub.clone(), readiness.clone(), node, context.sources());
     control = control.with_journal(context.journal.clone()).with_access(context.access.clone());
     gates::tell_of_access(&context.access);
-    if !config.access.key_set.is_empty() {
-        if context.access.fetches_keys() {
+    if context.access.fetches_keys() {
         context.spawn(fetch_keys(context.access.clone()));
-    }
     }
     if let Some(relays) = context.offered.get::<Relays>() {
         control = control.with_relays(relays.clone());
