@@ -62,6 +62,8 @@ pub(super) fn stream_facts(request: &StreamRequest) -> Facts {
         ("maxBitrate", number(request.max_bitrate)),
         ("transport", transport),
         ("cvoExtension", Some(request.cvo_extension.into())),
+        // The name is one of this server's then, and does not tell it.
+        ("uri", request.name.contains("://").then(|| request.name.as_str().into())),
         ("rtmpUrl", request.rtmp_url.clone().map(Value::from)),
         ("custom", request.custom.clone()),
     ]));
@@ -91,6 +93,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_stream_of_another_server_is_told_by_its_address() {
+        let asked = |name: &str| stream_facts(&StreamRequest { name: name.to_owned(), ..StreamRequest::default() });
+        assert_eq!(asked("rtmp://h/live/a").get("uri"), Some(&json!("rtmp://h/live/a")));
+        assert_eq!(asked("a").get("uri"), None);
+    }
 
     #[test]
     fn custom_fields_are_parameters_and_the_token_of_the_session_counts_before_them() {
