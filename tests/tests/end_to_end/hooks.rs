@@ -106,7 +106,10 @@ fn a_page_of_wcs_plays_what_its_application_lets_it_and_knows_it_by_its_own_name
     let back_end = BackEnd::start(&["--refuse", "secret", "--rename", "door=demo"])?;
     let origin = origin(&format!("defaultApp={}", back_end.url), &[("DEMO__ENABLED", "true")])?;
     let mut page = Page::open(&origin.page("/healthz"))?;
-    page.call("session", json!(["s", { "urlServer": format!("ws://{}", origin.http()) }]))?;
+    let server = format!("ws://{}", origin.http());
+    let stranger = page.call("session", json!(["x", { "urlServer": server, "appKey": "nobody" }]))?;
+    ensure!(stranger["log"] == json!(["CONNECTED", "DISCONNECTED"]), "an application that is not there: {stranger}");
+    page.call("session", json!(["s", { "urlServer": server }]))?;
     back_end.wait("ConnectionStatusEvent", "ESTABLISHED")?;
 
     page.call("play", json!(["shut", "s", { "name": "secret" }]))?;
