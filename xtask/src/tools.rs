@@ -8,7 +8,8 @@ use crate::shell;
 
 /// PyPI packages: the newest ffmpeg, for enhanced RTMP and WHIP; a WebRTC stack of its own kind; and what tries an API
 /// with all that its description allows.
-const PYTHON: &[&str] = &["imageio-ffmpeg==0.8.1", "aiortc==1.16.0", "schemathesis==4.32.5"];
+const PYTHON: &[&str] =
+    &["imageio-ffmpeg==0.8.1", "aiortc==1.16.0", "schemathesis==4.32.5", "prometheus-client==0.26.0"];
 /// npm packages: the driver of Chromium, the newest that runs on Node 18, which Debian 12 has; and the Web SDK of WCS,
 /// whose pages have to work here.
 const NODE: &[&str] = &["playwright-core@1.57.0", "@flashphoner/websdk@2.0.276"];

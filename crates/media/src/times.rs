@@ -61,7 +61,7 @@ impl TimesRead {
 
     /// Each class with its upper end in seconds, the last one without end.
     pub fn buckets(&self) -> Vec<(f64, u64)> {
-        TIME_BOUNDS.into_iter().chain([f64::MAX]).zip(self.classes).collect()
+        TIME_BOUNDS.into_iter().chain([f64::INFINITY]).zip(self.classes).collect()
     }
 }
 

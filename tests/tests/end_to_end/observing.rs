@@ -8,7 +8,7 @@ use headwater_tests::browser::Browser;
 use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::Source;
-use headwater_tests::{http, tools, turn};
+use headwater_tests::{http, scratch, tools, turn};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -146,6 +146,13 @@ fn the_statistics_page_is_read_by_the_parser_of_the_wcs_web_sdk() -> Result<()> 
     Ok(())
 }
 
+/// Reads figures as strictly as the format is defined, and prints how many there are.
+const PARSER: &str = "
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+print(len(list(text_string_to_metric_families(open(sys.argv[1]).read()))))
+";
+
 #[test]
 fn figures_tell_how_long_viewers_waited_and_what_a_stream_is_made_of() -> Result<()> {
     let _turn = turn();
@@ -160,6 +167,16 @@ fn figures_tell_how_long_viewers_waited_and_what_a_stream_is_made_of() -> Result
             metrics.lines().find(|line| line.starts_with(start)).with_context(|| format!("no {start}:\n{metrics}"))?;
         Ok(line.rsplit(' ').next().unwrap_or_default().parse()?)
     };
+    let file = scratch("metrics.txt")?;
+    std::fs::write(&file, &metrics)?;
+    let mut python = Command::new(tools::folder().join("venv/bin/python"));
+    python.args(["-c", PARSER]).arg(&file);
+    let read = Program::start("the parser of OpenMetrics", &mut python)?.succeed(SOON)?;
+    let families: usize = String::from_utf8(read.output)?.trim().parse()?;
+    ensure!(
+        families == metrics.lines().filter(|line| line.starts_with("# TYPE")).count() && families > 50,
+        "{families}"
+    );
     ensure!(metrics.contains("node=\"node-7\",role=\"origin\"} 1"), "{metrics}");
     ensure!(figure("headwater_first_media_seconds_count{protocol=\"WebRTC\"}")? == 1.0);
     let waited = figure("headwater_first_media_seconds_sum{protocol=\"WebRTC\"}")?;

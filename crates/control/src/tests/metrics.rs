@@ -42,6 +42,7 @@ async fn rates_and_totals_are_kept_also_of_those_who_left() {
         "headwater_first_media_seconds_count{protocol=\"WebRTC\"} 1",
         "headwater_first_media_seconds_bucket{le=\"5.0\",protocol=\"WebRTC\"} 1",
         "headwater_first_media_seconds_bucket{le=\"2.0\",protocol=\"WebRTC\"} 0",
+        "headwater_first_media_seconds_bucket{le=\"+Inf\",protocol=\"WebRTC\"} 1",
     ] {
         assert!(metrics.lines().any(|found| found.starts_with(line)), "{line}\n{metrics}");
     }
