@@ -8,7 +8,7 @@ use headwater_tests::browser::Browser;
 use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::Source;
-use headwater_tests::{http, scratch, tools, turn};
+use headwater_tests::{http, report, scratch, tools, turn};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -185,7 +185,7 @@ fn figures_tell_how_long_viewers_waited_and_what_a_stream_is_made_of() -> Result
     let mean = figure("headwater_forward_latency_seconds_sum{protocol=\"WebRTC\"}")? / frames;
     ensure!(frames > 140.0 && mean > 0.0 && mean < 0.05, "{frames} frames, {mean} s");
     ensure!(figure("headwater_udp_kernel_drops_total")? >= 0.0);
-    println!("first media after {waited:.3} s, forward latency {:.3} ms in the mean", mean * 1_000.0);
+    report(&format!("first media after {waited:.3} s, forward latency {:.3} ms in the mean", mean * 1_000.0));
 
     let body = r#"{"name": "cam", "published": true, "display": ["metrics"]}"#;
     let found: Value = serde_json::from_str(&http::post_json(&origin.http(), "/rest-api/stream/find", body)?.body)?;
