@@ -78,7 +78,8 @@ fn run(arguments: &Arguments) -> Result<(), StartError> {
         return hash_password();
     }
     if arguments.make_token {
-        let (token, hash) = headwater_access::make_token().map_err(|error| StartError::Runtime(io::Error::other(error)))?;
+        let (token, hash) =
+            headwater_access::make_token().map_err(|error| StartError::Runtime(io::Error::other(error)))?;
         print(&format!("token: {token}\nentry: \"NAME:ROLE:{hash}\"\n"));
         return Ok(());
     }
