@@ -12,7 +12,7 @@ section! {
     pub struct Listen, "listen" {
         /// The address of all listeners. The default is reachable from this machine only; "0.0.0.0" is reachable from everywhere.
         address: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        /// Must be true for any address other than loopback, because everybody who reaches the server may then publish, watch and stop streams.
+        /// Must be true for any address other than loopback as long as [access] names no users, tokens or keys, because everybody who reaches the server may then publish, watch and stop streams.
         insecure: bool = false;
     }
 }
