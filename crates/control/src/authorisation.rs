@@ -31,6 +31,10 @@ const fn operates(path: &'static str) -> Rule {
     Rule { path, least: Role::Operator, changes: true }
 }
 
+const fn administers(path: &'static str, changes: bool) -> Rule {
+    Rule { path, least: Role::Admin, changes }
+}
+
 /// Every call. One that does not stand here takes an admin.
 pub(crate) const RULES: &[Rule] = &[
     looks("/metrics"),
@@ -56,6 +60,9 @@ pub(crate) const RULES: &[Rule] = &[
     looks("/rest-api/pull/rtmp/find_all"),
     looks("/rest-api/pull/rtmp/find"),
     operates("/rest-api/pull/rtmp/terminate"),
+    administers("/rest-api/config/find_all", false),
+    administers("/rest-api/config/reload", true),
+    administers("/rest-api/config/set", true),
 ];
 
 /// What the call at a path takes.

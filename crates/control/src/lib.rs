@@ -21,6 +21,7 @@ mod health;
 mod metrics;
 mod reference;
 mod rest;
+mod settings;
 mod statistics;
 mod stream_object;
 
@@ -40,6 +41,7 @@ pub use guard::{LocalAddress, guard_host};
 pub use health::Readiness;
 pub use metrics::{Metric, MetricKind, Metrics, Node, Record, RecordTimes, Source};
 pub use reference::rest as rest_reference;
+pub use settings::{ReloadedObject, SettingChange, SettingObject, Settings};
 
 use accounts::Accounts;
 
@@ -54,6 +56,7 @@ pub struct Control {
     relays: Option<Relays>,
     journal: Journal,
     access: Option<Access>,
+    settings: Option<Arc<dyn Settings>>,
 }
 
 impl Control {
@@ -77,12 +80,18 @@ impl Control {
             relays: None,
             journal: Journal::new(),
             access: None,
+            settings: None,
         }
     }
 
     /// The same with clients that stay connected.
     pub fn with_clients(self, clients: Arc<dyn Clients>) -> Control {
         Control { clients, ..self }
+    }
+
+    /// The same with a configuration that can be changed.
+    pub fn with_settings(self, settings: Arc<dyn Settings>) -> Control {
+        Control { settings: Some(settings), ..self }
     }
 
     /// The same with streams pushed to other servers and pulled from them.
@@ -130,6 +139,7 @@ impl Control {
             relays: self.relays.clone(),
             journal: self.journal.clone(),
             metrics: self.metrics.clone(),
+            settings: self.settings.clone(),
         };
         let guarded = rest::router(api).merge(metrics::router(self.metrics.clone()));
         let authorise = middleware::from_fn_with_state(self.access.clone(), authorisation::authorise);

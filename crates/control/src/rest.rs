@@ -1,5 +1,6 @@
 //! `/rest-api`: the calls, named and answered as those of WCS.
 
+mod config;
 mod connection;
 pub(crate) mod input;
 pub(crate) mod missing;
@@ -29,6 +30,7 @@ use crate::{
     events::{self, Journal},
     guard::check_origin,
     metrics::Metrics,
+    settings::Settings,
     statistics,
 };
 
@@ -41,6 +43,7 @@ pub(crate) struct Api {
     pub(crate) relays: Option<Relays>,
     pub(crate) journal: Journal,
     pub(crate) metrics: Metrics,
+    pub(crate) settings: Option<Arc<dyn Settings>>,
 }
 
 impl Api {
@@ -85,6 +88,9 @@ pub(crate) fn calls() -> OpenApiRouter<Api> {
         .routes(routes!(pull::terminate))
         .routes(routes!(events::events))
         .routes(routes!(statistics::statistics))
+        .routes(routes!(config::find_all, config::get_all))
+        .routes(routes!(config::reload))
+        .routes(routes!(config::set))
 }
 
 /// Says in the API's own way that a call takes another method.

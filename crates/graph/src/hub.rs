@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -57,6 +60,8 @@ pub(crate) struct Services {
     pub(crate) environment: Arc<dyn Environment>,
     pub(crate) converters: ArcSwap<Box<dyn Converters>>,
     pub(crate) options: HubOptions,
+    /// In milliseconds; may be set while streams live.
+    grace: AtomicU64,
     events: broadcast::Sender<Event>,
     /// By what viewers speak.
     first_media: Mutex<BTreeMap<&'static str, Arc<Times>>>,
@@ -89,7 +94,16 @@ impl std::fmt::Debug for Hub {
     }
 }
 
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl Services {
+    /// How long a stream waits for its publisher to come back.
+    pub(crate) fn grace(&self) -> Duration {
+        Duration::from_millis(self.grace.load(Relaxed))
+    }
+
     pub(crate) fn tell(&self, event: Event) {
         // Nobody listening is no error.
         let _ = self.events.send(event);
@@ -124,6 +138,7 @@ impl Hub {
             services: Arc::new(Services {
                 environment,
                 converters: ArcSwap::from_pointee(converters),
+                grace: AtomicU64::new(millis(options.grace)),
                 options,
                 events,
                 first_media: Mutex::default(),
@@ -135,6 +150,11 @@ impl Hub {
     /// Says which conversions there are. Those at work go on as they are.
     pub fn set_converters(&self, converters: Box<dyn Converters>) {
         self.0.services.converters.store(Arc::new(converters));
+    }
+
+    /// Says how long streams whose publishers vanish from now on wait for them.
+    pub fn set_grace(&self, grace: Duration) {
+        self.0.services.grace.store(millis(grace), Relaxed);
     }
 
     /// Adds a way to start streams on demand; earlier ones are asked first.

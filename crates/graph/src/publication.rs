@@ -154,12 +154,12 @@ impl Drop for Publication {
             return stream.end(&reason);
         }
         let was_live = stream.state() == StreamState::Live || self.resumed;
-        if services.options.grace.is_zero() || !was_live {
+        if services.grace().is_zero() || !was_live {
             return stream.end("the publisher has left");
         }
         stream.change_state(&[StreamState::Starting, StreamState::Live], StreamState::Paused);
         services.tell(Event::Paused { stream: stream.name().clone() });
-        let sleep = services.environment.sleep(services.options.grace);
+        let sleep = services.environment.sleep(services.grace());
         services.environment.spawn(Box::pin(async move {
             sleep.await;
             if stream.publisher() == publisher && stream.state() == StreamState::Paused {

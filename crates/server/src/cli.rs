@@ -132,17 +132,25 @@ fn sources(arguments: &Arguments) -> Result<Sources, ConfigError> {
             Err(_) => {}
         }
     }
-    Ok(Sources { file: arguments.config.clone(), environment, listen: arguments.listen, demo: arguments.demo })
+    Ok(Sources { file: arguments.config.clone(), environment, listen: arguments.listen, demo: arguments.demo, set: Vec::new() })
 }
 
 async fn serve(config: &Config) -> Result<(), StartError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Runtime)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Runtime)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(StartError::Runtime)?;
     let server = Server::start(config)?;
     tell(server.listening(), config);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            _ = hangup.recv() => {
+                if let Err(error) = server.reload() {
+                    tracing::error!(%error, "the configuration is refused; the server goes on as it was");
+                }
+            }
+        }
     }
     tracing::info!("stopping; a second signal stops at once");
     tokio::select! {

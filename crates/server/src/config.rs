@@ -25,7 +25,7 @@ use crate::{
 pub(crate) use check::{Complaint, Listener, Transport, half_identity};
 pub use general::{Demo, Http, Https, Listen, Log, LogFormat, Process, Streams, Tls};
 pub use limits::Limits;
-pub use load::Sources;
+pub use load::{Set, Sources};
 pub(crate) use load::variable;
 pub use problem::{ConfigError, Place, Problem};
 pub use section::{Key, RawValue, Section};
@@ -57,6 +57,8 @@ pub struct Config {
     pub(crate) hooks: HooksSection,
     pub(crate) protocols: Protocols,
     pub(crate) places: Places,
+    /// What it was loaded from, if from something that can be read again.
+    pub(crate) sources: Option<Sources>,
 }
 
 /// Who set which key.

@@ -16,15 +16,17 @@ mod http;
 mod log;
 mod protocols;
 mod reference;
+mod reload;
 mod routes;
 mod server;
 
 pub use cli::main;
 pub use config::{
     Config, ConfigError, Demo, Http, Https, Key, Limits, Listen, Log, LogFormat, Place, Problem, Process, RawValue,
-    Section, Sources, Streams, Tls,
+    Section, Set, Sources, Streams, Tls,
 };
 pub use error::StartError;
 pub use protocols::Listening;
 pub use reference::{Page, reference};
+pub use reload::Reloaded;
 pub use server::{Load, Server};

@@ -1,6 +1,7 @@
 //! The log: one line per event, whatever is in it, and not more lines than a disk can take.
 
 mod fold;
+mod level;
 
 use std::{
     io::{self, Write},
@@ -18,15 +19,25 @@ use fold::{Folded, Folder};
 
 use crate::config::{Log, LogFormat};
 
+pub(crate) use level::prepare;
+
 /// Sends all events of this process to standard error, as configured. Later calls change nothing.
 pub(crate) fn start(log: &Log) {
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let writer = LineWriter::new(io::stderr, log.format);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
-    let _ = match log.format {
-        LogFormat::Text => builder.with_ansi(false).try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    };
+    match log.format {
+        LogFormat::Text => {
+            let builder = builder.with_ansi(false).with_filter_reloading();
+            let handle = builder.reload_handle();
+            level::keep(builder.try_init().is_ok(), move |filter| handle.reload(filter).is_ok());
+        }
+        LogFormat::Json => {
+            let builder = builder.json().with_filter_reloading();
+            let handle = builder.reload_handle();
+            level::keep(builder.try_init().is_ok(), move |filter| handle.reload(filter).is_ok());
+        }
+    }
 }
 
 static PANICS: AtomicU64 = AtomicU64::new(0);

@@ -24,6 +24,7 @@ use crate::{
     conversions::ConversionSource,
     error::StartError,
     gates,
+    reload::{Prepare, Switch},
     routes::Routes,
     server::ServerSource,
 };
@@ -92,6 +93,8 @@ pub(crate) struct Context {
     pub(crate) at_stop: Vec<BoxFuture<'static, ()>>,
     /// What a protocol leaves for those after it in the list, by its type: media that others signal.
     pub(crate) offered: Extensions,
+    /// What takes up changes of the configuration.
+    pub(crate) live: Vec<Prepare>,
     sources: Vec<Arc<dyn Source>>,
     places: Places,
     certificates: Certificates,
@@ -116,6 +119,7 @@ impl Context {
             listening: Vec::new(),
             at_stop: Vec::new(),
             offered: Extensions::new(),
+            live: Vec::new(),
             places: config.places.clone(),
             certificates: Certificates::new(config),
         })
@@ -154,6 +158,15 @@ impl Context {
     /// Who set a key, for errors.
     pub(crate) fn place(&self, section: &str, key: &str) -> config::Place {
         self.places.find(section, key)
+    }
+
+    /// Has a part of each later configuration put in force while the server runs. It looks at keys alone that are
+    /// marked as live.
+    pub(crate) fn take_up(
+        &mut self,
+        prepare: impl Fn(&Config) -> Result<Switch, config::Problem> + Send + Sync + 'static,
+    ) {
+        self.live.push(Box::new(prepare));
     }
 
     pub(crate) fn add_source(&mut self, source: Arc<dyn Source>) {

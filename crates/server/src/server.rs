@@ -10,12 +10,13 @@ use headwater_net::{Listener, Quota, TlsAcceptor, TokioEnvironment};
 use headwater_relay::Relays;
 
 use crate::{
-    config::Config,
+    config::{Config, ConfigError},
     conversions, demo,
     error::StartError,
     figures::{UdpSource, node},
     gates, http, log,
     protocols::{Context, Listening},
+    reload::{self, Reloaded, Reloader},
 };
 
 /// A server that runs.
@@ -23,6 +24,7 @@ pub struct Server {
     context: Context,
     control: Control,
     readiness: Readiness,
+    reloader: Reloader,
     stop_time: Duration,
 }
 
@@ -42,11 +44,14 @@ impl Server {
         let hub = hub(config);
         let mut context = Context::new(hub.clone(), config)?;
         let started = start_all(config, &mut context);
-        let (control, readiness) = started.inspect_err(|_| context.stopping.cancel())?;
+        let Started { control, readiness, reloader } = started.inspect_err(|_| context.stopping.cancel())?;
         let running = control.clone();
         context.spawn(async move { running.run().await });
+        if config.process.watch_config {
+            context.spawn(reload::watch(reloader.clone()));
+        }
         readiness.set_ready();
-        Ok(Server { context, control, readiness, stop_time: Duration::from_millis(config.process.stop_ms) })
+        Ok(Server { context, control, readiness, reloader, stop_time: Duration::from_millis(config.process.stop_ms) })
     }
 
     /// What is listened on, in the order of the configuration.
@@ -67,6 +72,14 @@ impl Server {
     /// REST, metrics and health.
     pub fn control(&self) -> &Control {
         &self.control
+    }
+
+    /// Reads the configuration again, from where it came, and puts in force what can be while sessions go on.
+    ///
+    /// # Errors
+    /// Lists all that is wrong; nothing has changed then.
+    pub fn reload(&self) -> Result<Reloaded, ConfigError> {
+        self.reloader.reload()
     }
 
     /// Tasks and connections that live now, for tests that they come back to where they were.
@@ -117,7 +130,14 @@ fn hub(config: &Config) -> Hub {
     hub
 }
 
-fn start_all(config: &Config, context: &mut Context) -> Result<(Control, Readiness), StartError> {
+/// What runs once all listeners are open.
+struct Started {
+    control: Control,
+    readiness: Readiness,
+    reloader: Reloader,
+}
+
+fn start_all(config: &Config, context: &mut Context) -> Result<Started, StartError> {
     let web = listen_http(config, context)?;
     for protocol in &config.protocols.0 {
         protocol.start(context)?;
@@ -143,12 +163,24 @@ fn start_all(config: &Config, context: &mut Context) -> Result<(Control, Readine
     if let Some(clients) = context.offered.get::<Arc<dyn Clients>>() {
         control = control.with_clients(clients.clone());
     }
+    let hub = context.hub.clone();
+    context.take_up(move |config| {
+        let (hub, grace) = (hub.clone(), Duration::from_millis(config.streams.grace_ms));
+        let limits = config.limits.clone();
+        Ok(Box::new(move || {
+            hub.set_grace(grace);
+            limits.apply();
+        }))
+    });
+    context.take_up(log::prepare);
+    let reloader = Reloader::new(config, std::mem::take(&mut context.live));
+    control = control.with_settings(Arc::new(reloader.clone()));
     let router = router(config, context, &control);
     for (listener, acceptor) in web {
         let (stopping, tasks) = (context.stopping.clone(), context.tasks.clone());
         context.tasks.spawn(http::serve(listener, acceptor, router.clone(), stopping, tasks));
     }
-    Ok((control, readiness))
+    Ok(Started { control, readiness, reloader })
 }
 
 /// Has the keys that sign tokens before the first token comes.

@@ -15,6 +15,7 @@ mod operation;
 mod pages;
 mod pairs;
 mod relay;
+mod reload;
 mod renditions;
 mod renditions_page;
 mod rest;

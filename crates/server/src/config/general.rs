@@ -55,7 +55,7 @@ section! {
     /// What holds for every stream.
     pub struct Streams, "streams" {
         /// How long a stream whose publisher vanished waits for it to come back before it ends, in milliseconds.
-        grace_ms: u64 = 5_000, in 0..=600_000;
+        @live grace_ms: u64 = 5_000, in 0..=600_000;
     }
 }
 
@@ -68,6 +68,8 @@ section! {
         stop_ms: u64 = 5_000, in 0..=600_000;
         /// The folder for what the server makes for itself and keeps, such as its self-signed certificate. Without one it is $STATE_DIRECTORY, which systemd sets, or `headwater` below the user's folder for program state.
         state: Option<PathBuf> = None;
+        /// Whether a configuration file that changes is read again within some seconds. It is checked whole, and refused whole if anything is wrong with it.
+        watch_config: bool = true;
     }
 }
 
@@ -85,7 +87,7 @@ section! {
     /// The log, on standard error.
     pub struct Log, "log" {
         /// The least important messages to write: "error", "warn", "info", "debug" or "trace", also by module as in "info,headwater_rtmp=debug".
-        level: String = "info".into();
+        @live level: String = "info".into();
         /// "text" for people, "json" for programs.
         format: LogFormat = LogFormat::Text;
     }

@@ -60,6 +60,8 @@ fn describe(limit: &'static limits::Limit) -> Key {
         about: format!("{} In {}.", limit.what, limit.unit),
         default: limit.default.to_string(),
         expects: "a whole number, not negative".into(),
+        is_live: true,
+        is_secret: false,
     }
 }
 

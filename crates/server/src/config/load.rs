@@ -17,6 +17,19 @@ pub struct Sources {
     pub listen: Option<IpAddr>,
     /// Whether to publish the test picture.
     pub demo: bool,
+    /// What has been set while the server runs; it wins over all that stands above.
+    pub set: Vec<Set>,
+}
+
+/// One key that has been set while the server runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Set {
+    /// The section.
+    pub section: String,
+    /// The key.
+    pub key: String,
+    /// The value, as TOML.
+    pub value: String,
 }
 
 const PREFIX: &str = "HEADWATER__";
@@ -34,6 +47,11 @@ impl Config {
         }
         loader.environment(&sources.environment);
         loader.options(sources);
+        for set in &sources.set {
+            let entry = Entry { section: &set.section, key: &set.key, place: Place::Call };
+            loader.set(entry, &[Value::from_environment(&set.value)]);
+        }
+        loader.config.sources = Some(sources.clone());
         loader.finish()
     }
 

@@ -28,7 +28,7 @@ impl Config {
             }
         }
         page.push_str("\n## [limits]\n\n");
-        page.push_str("Every limit of [limits.md](limits.md), by its name in lower case.\n");
+        page.push_str("Every limit of [limits.md](limits.md), by its name in lower case. Changes take effect at once.\n");
         page
     }
 }
@@ -46,7 +46,14 @@ An environment variable `HEADWATER__SECTION__KEY=value` overrides the key of tha
 `--print-default-config` writes a file with every key, its meaning and its default.
 `--check-config` reads everything, says what is wrong and where, and does not start.
 A key that does not exist is an error.
+
+A server that runs reads its file again when it changes, on `SIGHUP`, and when `/rest-api/config/reload` is called.
+What it reads is checked whole and, if anything is wrong, refused whole: nothing changes, and the log and the call say why.
+Keys that take effect at once are marked below; of the others the log says that they wait for a restart.
+No session ends by it.
 ";
+
+const LIVE: &str = "- A change takes effect at once.\n";
 
 fn print_section(text: &mut String, section: &dyn Section) {
     let _ = writeln!(text);
@@ -79,12 +86,13 @@ fn describe_section(page: &mut String, section: &dyn Section) {
     for key in section.keys() {
         let _ = write!(
             page,
-            "\n### `{}`\n\n{}\n\n- Must be {}.\n- Default: `{}`\n- Environment: `{}`\n",
+            "\n### `{}`\n\n{}\n\n- Must be {}.\n- Default: `{}`\n- Environment: `{}`\n{}",
             key.name,
             key.about,
             key.expects,
             key.default,
-            variable(section.name(), key.name)
+            variable(section.name(), key.name),
+            if key.is_live { LIVE } else { "" }
         );
     }
 }

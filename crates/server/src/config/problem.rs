@@ -19,6 +19,8 @@ pub enum Place {
     Environment(String),
     /// An option of the command line.
     Option(&'static str),
+    /// Whoever called `/rest-api/config/set`.
+    Call,
 }
 
 impl fmt::Display for Place {
@@ -28,6 +30,7 @@ impl fmt::Display for Place {
             Place::File { path, line } => write!(f, "{path}:{line}"),
             Place::Environment(name) => write!(f, "environment variable {}", name.escape_debug()),
             Place::Option(option) => write!(f, "option {option}"),
+            Place::Call => f.write_str("REST call"),
         }
     }
 }

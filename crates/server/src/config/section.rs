@@ -13,6 +13,10 @@ pub struct Key {
     pub default: String,
     /// What a value must be, to end the sentence "must be …".
     pub expects: String,
+    /// Whether another value takes effect while the server runs.
+    pub is_live: bool,
+    /// Whether the value is nobody's business who may ask for the configuration.
+    pub is_secret: bool,
 }
 
 /// A section of the configuration.
@@ -41,13 +45,16 @@ pub trait Section {
 pub struct RawValue(pub(crate) Value);
 
 /// Declares a section: the struct, its defaults and its [`Section`]. The doc comments are what users read.
+///
+/// A key marked `@live` takes effect while the server runs: whoever uses it takes up changes. One marked `@secret` is
+/// told to nobody.
 macro_rules! section {
     (
         $(#[doc = $about:literal])+
         $vis:vis struct $section:ident, $name:literal {
             $(
                 $(#[doc = $doc:literal])+
-                $key:ident: $type:ty = $default:expr $(, in $range:expr)?;
+                $(@$mark:ident)* $key:ident: $type:ty = $default:expr $(, in $range:expr)?;
             )*
         }
     ) => {
@@ -79,6 +86,8 @@ macro_rules! section {
                     about: $crate::config::section::join(&[$($doc),+]),
                     default: $crate::config::setting::Setting::write(&default.$key),
                     expects: $crate::config::section::expects::<$type>(None $(.or(Some($range)))?),
+                    is_live: [$(stringify!($mark)),*].iter().any(|mark: &&str| *mark == "live"),
+                    is_secret: [$(stringify!($mark)),*].iter().any(|mark: &&str| *mark == "secret"),
                 },)*]
             }
 

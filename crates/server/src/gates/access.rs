@@ -30,13 +30,13 @@ section! {
         /// Who may play: "anyone", or "authenticated" for those with a right to the stream. Playing is free unless said, because most streams are made to be seen, and players and pages have no credentials to send.
         play: Whom = Whom(Asked::Anyone);
         /// Users, each "NAME:ROLE:HASH", with a role of viewer, publisher, operator, admin and node, and a hash as `origin --hash-password` makes one.
-        users: Vec<String> = Vec::new();
+        @secret users: Vec<String> = Vec::new();
         /// Tokens of programs, each "NAME:ROLE:sha256$HASH", as `origin --make-token` makes them.
-        tokens: Vec<String> = Vec::new();
+        @secret tokens: Vec<String> = Vec::new();
         /// Keys for streams, each "publish:PATTERN:SECRET" or "play:PATTERN:SECRET". A pattern is the name of a stream, in which * stands for any letters within a part and ** for any parts.
-        stream_keys: Vec<String> = Vec::new();
+        @secret stream_keys: Vec<String> = Vec::new();
         /// Keys that sign JSON web tokens, each "HS256:SECRET", or "RS256:", "ES256:" or "EdDSA:" and a public key in PEM. "file:PATH" in place of secret or key reads it from a file.
-        token_keys: Vec<String> = Vec::new();
+        @secret token_keys: Vec<String> = Vec::new();
         /// A set of keys (JWKS) that sign JSON web tokens: the path of a file, or an https:// address. It is read again when a token names a key that is not in it.
         key_set: String = String::new();
         /// A file with certificates of authorities in PEM that the https:// address of `key_set` may show besides those that browsers trust.

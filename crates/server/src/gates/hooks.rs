@@ -28,7 +28,7 @@ section! {
         /// The time that a connection to an application has, with TLS, in milliseconds.
         connect_timeout_ms: u64 = 2_000, in 100..=15_000;
         /// The key that hooks are signed with in the header `Headwater-Signature`. Better set in the environment than in a file that many read.
-        secret_key: String = String::new();
+        @secret secret_key: String = String::new();
         /// Whether hooks are also signed as WCS does it, by HMAC-MD5 in the header `Authorization`.
         send_wcs_hash: bool = false;
         /// What becomes of a wish that an application did not agree to: "fail" refuses it, "log" lets it go on. An application says so for each hook by `restOnError`; this holds where it does not. `connect` is always refused.
