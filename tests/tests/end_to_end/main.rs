@@ -1,7 +1,7 @@
 //! The real server with real encoders, players and browsers. `cargo xtask test --only e2e` brings what it needs.
 
-mod authorisation;
 mod access;
+mod authorisation;
 mod bad_network;
 mod browser_playback;
 mod enhanced_rtmp;
