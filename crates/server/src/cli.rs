@@ -132,7 +132,13 @@ fn sources(arguments: &Arguments) -> Result<Sources, ConfigError> {
             Err(_) => {}
         }
     }
-    Ok(Sources { file: arguments.config.clone(), environment, listen: arguments.listen, demo: arguments.demo, set: Vec::new() })
+    Ok(Sources {
+        file: arguments.config.clone(),
+        environment,
+        listen: arguments.listen,
+        demo: arguments.demo,
+        set: Vec::new(),
+    })
 }
 
 async fn serve(config: &Config) -> Result<(), StartError> {

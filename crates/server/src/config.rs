@@ -25,8 +25,8 @@ use crate::{
 pub(crate) use check::{Complaint, Listener, Transport, half_identity};
 pub use general::{Demo, Http, Https, Listen, Log, LogFormat, Process, Streams, Tls};
 pub use limits::Limits;
-pub use load::{Set, Sources};
 pub(crate) use load::variable;
+pub use load::{Set, Sources};
 pub use problem::{ConfigError, Place, Problem};
 pub use section::{Key, RawValue, Section};
 pub(crate) use value::Value;

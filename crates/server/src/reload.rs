@@ -13,6 +13,7 @@ mod watch;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use headwater_control::{Journal, ServerEvent};
 use parking_lot::Mutex;
 
 use crate::config::{Config, ConfigError, Place, Problem, Section, Set, Sources};
@@ -35,6 +36,7 @@ pub(crate) struct Reloader(Arc<Inner>);
 struct Inner {
     state: Mutex<State>,
     parts: Vec<Prepare>,
+    journal: Journal,
 }
 
 struct State {
@@ -56,9 +58,9 @@ pub struct Reloaded {
 }
 
 impl Reloader {
-    pub(crate) fn new(config: &Config, parts: Vec<Prepare>) -> Reloader {
+    pub(crate) fn new(config: &Config, parts: Vec<Prepare>, journal: Journal) -> Reloader {
         let state = State { sources: config.sources.clone(), in_force: values(config) };
-        Reloader(Arc::new(Inner { state: Mutex::new(state), parts }))
+        Reloader(Arc::new(Inner { state: Mutex::new(state), parts, journal }))
     }
 
     /// The file that is read, if there is one.
@@ -71,6 +73,12 @@ impl Reloader {
     /// # Errors
     /// All that is wrong; nothing has changed then.
     pub(crate) fn reload(&self) -> Result<Reloaded, ConfigError> {
+        let reloaded = self.read_again();
+        self.0.tell(&reloaded);
+        reloaded
+    }
+
+    fn read_again(&self) -> Result<Reloaded, ConfigError> {
         let state = &mut *self.0.state.lock();
         let config = Config::load(state.sources.as_ref().ok_or_else(no_sources)?)?;
         let switches = self.0.prepare(&config)?;
@@ -82,6 +90,12 @@ impl Reloader {
     /// # Errors
     /// All that is wrong; nothing has changed then.
     pub(crate) fn set(&self, set: Set, persist: bool) -> Result<Reloaded, ConfigError> {
+        let reloaded = self.change(set, persist);
+        self.0.tell(&reloaded);
+        reloaded
+    }
+
+    fn change(&self, set: Set, persist: bool) -> Result<Reloaded, ConfigError> {
         let state = &mut *self.0.state.lock();
         let mut sources = state.sources.clone().ok_or_else(no_sources)?;
         sources.set.retain(|other| (&other.section, &other.key) != (&set.section, &set.key));
@@ -103,6 +117,17 @@ impl Reloader {
 }
 
 impl Inner {
+    /// Tells operators who follow the events.
+    fn tell(&self, reloaded: &Result<Reloaded, ConfigError>) {
+        match reloaded {
+            Ok(reloaded) if reloaded.applied.is_empty() => {}
+            Ok(reloaded) => {
+                self.journal.tell(&ServerEvent::ConfigurationReloaded { changed: reloaded.applied.clone() });
+            }
+            Err(error) => self.journal.tell(&ServerEvent::ConfigurationRefused { reason: error.to_string() }),
+        }
+    }
+
     fn prepare(&self, config: &Config) -> Result<Vec<Switch>, ConfigError> {
         let prepared = self.parts.iter().map(|prepare| prepare(config));
         prepared.collect::<Result<_, _>>().map_err(|problem| ConfigError { problems: vec![problem] })

@@ -173,7 +173,7 @@ fn start_all(config: &Config, context: &mut Context) -> Result<Started, StartErr
         }))
     });
     context.take_up(log::prepare);
-    let reloader = Reloader::new(config, std::mem::take(&mut context.live));
+    let reloader = Reloader::new(config, std::mem::take(&mut context.live), context.journal.clone());
     control = control.with_settings(Arc::new(reloader.clone()));
     let router = router(config, context, &control);
     for (listener, acceptor) in web {

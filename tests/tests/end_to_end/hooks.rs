@@ -8,7 +8,7 @@ use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::Source;
 use headwater_tests::wcs::Page;
-use headwater_tests::{http, players, tools, turn};
+use headwater_tests::{http, players, report, tools, turn};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -162,7 +162,9 @@ fn an_application_that_hangs_is_no_matter_to_the_sessions_of_another() -> Result
         ensure!(status == 503, "{status} after {elapsed:?}");
         slowest = slowest.max(elapsed);
     }
-    println!("two players of the good application began in {took:?}; the slowest of 200 refusals took {slowest:?}");
+    report(&format!(
+        "two players of the good application began in {took:?}; the slowest of 200 refusals took {slowest:?}"
+    ));
     ensure!(took < Duration::from_secs(8), "players of the good application took {took:?}");
     ensure!(slowest < Duration::from_secs(6), "the slowest refusal took {slowest:?}");
     let streams: Vec<Value> = origin.streams()?;

@@ -22,6 +22,7 @@ mod rest;
 mod returning;
 mod rtmp_players;
 mod sdk;
+mod turned;
 mod wcs;
 mod wcs_publishing;
 mod whep_requests;

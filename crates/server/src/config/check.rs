@@ -126,10 +126,11 @@ impl Config {
                 open.what,
                 open.address.ip()
             ),
-            remedy: "Below [access], write `stream_keys = [\"publish:**:SECRET\"]` for those who publish, and a user that \
+            remedy:
+                "Below [access], write `stream_keys = [\"publish:**:SECRET\"]` for those who publish, and a user that \
                      `origin --hash-password` makes for REST. If everybody is meant to, write `insecure = true` below \
                      [listen] or set HEADWATER__LISTEN__INSECURE=true; otherwise listen on 127.0.0.1."
-                .into(),
+                    .into(),
         })
     }
 

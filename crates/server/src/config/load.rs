@@ -177,6 +177,7 @@ impl Loader {
         let Some(found) = sections.iter_mut().find(|found| found.name() == section) else {
             return;
         };
+        let is_secret = found.keys().iter().any(|known| known.name == key && known.is_secret);
         let mut refused = None;
         for value in values {
             match found.set(key, &RawValue(value.clone())) {
@@ -188,7 +189,11 @@ impl Loader {
             }
         }
         if let Some((expects, value)) = refused {
-            let message = format!("{key} in [{section}] must be {expects}, but is {value}");
+            let message = if is_secret {
+                format!("{key} in [{section}] must be {expects}")
+            } else {
+                format!("{key} in [{section}] must be {expects}, but is {value}")
+            };
             self.problem(place, message, "Write another value or remove the key to use its default.");
         }
     }

@@ -28,7 +28,9 @@ impl Config {
             }
         }
         page.push_str("\n## [limits]\n\n");
-        page.push_str("Every limit of [limits.md](limits.md), by its name in lower case. Changes take effect at once.\n");
+        page.push_str(
+            "Every limit of [limits.md](limits.md), by its name in lower case. Changes take effect at once.\n",
+        );
         page
     }
 }

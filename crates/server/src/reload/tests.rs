@@ -28,7 +28,7 @@ impl Fixture {
             }
             Ok(Box::new(move || held.store(value, Relaxed)))
         });
-        Fixture { folder, reloader: Reloader::new(&config, vec![take]), grace }
+        Fixture { folder, reloader: Reloader::new(&config, vec![take], Journal::new()), grace }
     }
 
     fn text(&self) -> String {
@@ -75,6 +75,20 @@ fn a_configuration_with_a_fault_is_refused_whole() {
     fixture.write("[streams]\ngrace_ms = 3\n");
     fixture.reloader.reload().unwrap();
     assert_eq!(fixture.grace(), 3);
+}
+
+#[test]
+fn a_secret_of_the_wrong_kind_is_not_told() {
+    let fixture = Fixture::new("", &[]);
+    for key in ["access]\nusers", "access]\ntoken_keys", "hooks]\nsecret_key"] {
+        fixture.write(&format!("[{key} = [[\"canary\"]]\n"));
+        let mut words = fixture.reloader.reload().unwrap_err().to_string();
+        fixture.write(&format!("[{key} = {{ canary = 1 }}\n"));
+        words += &fixture.reloader.reload().unwrap_err().to_string();
+        fixture.write(&format!("[{key} = 7777\n"));
+        words += &fixture.reloader.reload().unwrap_err().to_string();
+        assert!(!words.contains("canary") && !words.contains("7777"), "{words}");
+    }
 }
 
 #[test]

@@ -1,0 +1,70 @@
+//! A picture that is turned in mid-stream, as by a phone: a new size, upright for everybody.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use headwater_tests::origin::Origin;
+use headwater_tests::program::until;
+use headwater_tests::turn;
+use serde_json::Value;
+
+use crate::sdk::pages::Pages;
+
+/// A red bar along the upper edge of a canvas whose picture moves, so that it is seen which way is up.
+const PUBLISH: &str = "
+    const canvas = window.canvas = document.createElement('canvas'); canvas.width = 640; canvas.height = 360;
+    const brush = canvas.getContext('2d');
+    setInterval(() => {
+      const { width, height } = canvas;
+      brush.fillStyle = '#fff'; brush.fillRect(0, 0, width, height);
+      brush.fillStyle = '#f00'; brush.fillRect(0, 0, width, height / 4);
+      brush.fillStyle = '#00f'; brush.fillRect(Date.now() / 10 % width, height / 2, 40, 40);
+    }, 40);
+    window.stream = sdk.createSession().createStream({ name: 'turned', source: canvas, codecs: ['H264'] });
+    await stream.publish();";
+
+const PLAY: &str = "
+    window.stream = sdk.createSession({ transport: 'whip' }).createStream({ name: 'turned', display: '#video' });
+    await stream.play();";
+
+/// Waits for a size, and tells the colours of the picture's four edges as seen: R, W or another.
+fn edges(width: u32, height: u32) -> String {
+    format!(
+        "const video = document.querySelector('video');
+         await until(() => `{width}x{height}, not ${{video.videoWidth}}x${{video.videoHeight}}`,
+           () => video.videoWidth === {width} && video.videoHeight === {height}, 15000);
+         await new Promise((done) => video.requestVideoFrameCallback(done));
+         const canvas = new OffscreenCanvas({width}, {height}), brush = canvas.getContext('2d');
+         brush.drawImage(video, 0, 0);
+         const at = (x, y) => {{
+           const [red, green, blue] = brush.getImageData(x * {width}, y * {height}, 1, 1).data;
+           return red > 180 && green < 80 && blue < 80 ? 'R' : Math.min(red, green, blue) > 180 ? 'W' : '?';
+         }};
+         return at(0.5, 0.1) + at(0.97, 0.7) + at(0.5, 0.97) + at(0.03, 0.7);"
+    )
+}
+
+#[test]
+fn a_picture_turned_in_mid_stream_arrives_upright_in_its_new_size() -> Result<()> {
+    let _turn = turn();
+    let origin = Origin::start()?;
+    let mut pages = Pages::of(&origin.page("/"))?;
+    for page in ["anna", "ben"] {
+        pages.empty(page)?;
+    }
+    pages.run("anna", PUBLISH)?;
+    pages.run("ben", PLAY)?;
+    for (width, height) in [(640, 360), (360, 640), (640, 360)] {
+        pages.run("anna", &format!("canvas.width = {width}; canvas.height = {height};"))?;
+        let seen = pages.run("ben", &edges(width, height))?;
+        ensure!(seen == "RWWW", "the edges of {width}x{height}, clockwise from above: {seen}");
+        // What RTMP players and the API are told.
+        until("the API tells the new size", Duration::from_secs(10), || {
+            let is_it =
+                |stream: &Value| stream["published"] == true && stream["width"] == width && stream["height"] == height;
+            origin.streams().is_ok_and(|streams| streams.iter().any(is_it))
+        })?;
+    }
+    origin.stop()?;
+    Ok(())
+}
