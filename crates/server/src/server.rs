@@ -47,7 +47,7 @@ impl Server {
         let Started { control, readiness, reloader } = started.inspect_err(|_| context.stopping.cancel())?;
         let running = control.clone();
         context.spawn(async move { running.run().await });
-        if config.process.watch_config {
+        if config.process.watch_config && reloader.file().is_some() {
             context.spawn(reload::watch(reloader.clone()));
         }
         readiness.set_ready();
