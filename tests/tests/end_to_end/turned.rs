@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use headwater_tests::origin::Origin;
 use headwater_tests::program::until;
 use headwater_tests::turn;
@@ -27,20 +27,21 @@ const PLAY: &str = "
     window.stream = sdk.createSession({ transport: 'whip' }).createStream({ name: 'turned', display: '#video' });
     await stream.play();";
 
-/// Waits for a size, and tells the colours of the picture's four edges as seen: R, W or another.
-fn edges(width: u32, height: u32) -> String {
+/// Waits for a size, and for the colours of the picture's four edges, clockwise from above: red, and three times white.
+fn upright(width: u32, height: u32) -> String {
     format!(
         "const video = document.querySelector('video');
-         await until(() => `{width}x{height}, not ${{video.videoWidth}}x${{video.videoHeight}}`,
-           () => video.videoWidth === {width} && video.videoHeight === {height}, 15000);
-         await new Promise((done) => video.requestVideoFrameCallback(done));
          const canvas = new OffscreenCanvas({width}, {height}), brush = canvas.getContext('2d');
-         brush.drawImage(video, 0, 0);
          const at = (x, y) => {{
            const [red, green, blue] = brush.getImageData(x * {width}, y * {height}, 1, 1).data;
            return red > 180 && green < 80 && blue < 80 ? 'R' : Math.min(red, green, blue) > 180 ? 'W' : '?';
          }};
-         return at(0.5, 0.1) + at(0.97, 0.7) + at(0.5, 0.97) + at(0.03, 0.7);"
+         const seen = () => {{
+           brush.drawImage(video, 0, 0);
+           const edges = at(0.5, 0.1) + at(0.97, 0.7) + at(0.5, 0.97) + at(0.03, 0.7);
+           return `${{video.videoWidth}}x${{video.videoHeight}} ${{edges}}`;
+         }};
+         await until(() => `{width}x{height} RWWW, not ${{seen()}}`, () => seen() === '{width}x{height} RWWW', 20000);"
     )
 }
 
@@ -56,8 +57,7 @@ fn a_picture_turned_in_mid_stream_arrives_upright_in_its_new_size() -> Result<()
     pages.run("ben", PLAY)?;
     for (width, height) in [(640, 360), (360, 640), (640, 360)] {
         pages.run("anna", &format!("canvas.width = {width}; canvas.height = {height};"))?;
-        let seen = pages.run("ben", &edges(width, height))?;
-        ensure!(seen == "RWWW", "the edges of {width}x{height}, clockwise from above: {seen}");
+        pages.run("ben", &upright(width, height))?;
         // What RTMP players and the API are told.
         until("the API tells the new size", Duration::from_secs(10), || {
             let is_it =
