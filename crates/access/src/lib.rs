@@ -35,7 +35,7 @@ pub mod testing;
 mod tokens;
 mod users;
 
-pub use access::{Access, AccessBuilder, Asked};
+pub use access::{Access, AccessBuilder, Asked, Successor};
 pub use admitted::Admitted;
 pub use asking::{Action, Asking, Client, Credentials, Facts};
 pub use caller::Caller;

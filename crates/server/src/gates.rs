@@ -6,20 +6,17 @@ mod hooks;
 
 use std::sync::Arc;
 
-use headwater_access::{Access, Action, Gate, Gates};
+use headwater_access::{Access, Gate, Gates};
 use headwater_control::Journal;
 use headwater_hooks::Hooks;
 
-pub(crate) use access::{AccessSection, open as open_access, tell as tell_of_access};
+pub(crate) use access::{AccessSection, begin as begin_access, open as open_access, take_up as take_up_access};
 pub(crate) use hooks::{HooksSection, open as open_hooks, start as start_hooks};
 
 /// The gates that the configuration asks for: that of the server's own users, tokens and keys, then that of the
 /// applications behind it, which so need not be asked about strangers, and the journal's, which is the last.
 pub(crate) fn open(access: &Access, hooks: Option<&Hooks>, journal: &Journal) -> Gates {
-    let mut gates: Vec<Arc<dyn Gate>> = Vec::new();
-    if access.asks(Action::Publish) || access.asks(Action::Play) {
-        gates.push(Arc::new(access.clone()));
-    }
+    let mut gates: Vec<Arc<dyn Gate>> = vec![Arc::new(access.clone())];
     gates.extend(hooks.map(|hooks| Arc::new(hooks.clone()) as Arc<dyn Gate>));
     gates.push(Arc::new(announce::Announce(journal.clone())));
     Gates::new(gates)

@@ -16,6 +16,7 @@ use headwater_control::{Journal, Source};
 use headwater_graph::{BoxFuture, Hub};
 use headwater_hooks::Hooks;
 use headwater_net::{Listener, Quota, TlsAcceptor, TlsError};
+use tokio::runtime::Handle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -149,10 +150,12 @@ impl Context {
 
     /// Runs a task until it ends or the server stops.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stopping = self.stopping.clone();
-        self.tasks.spawn(async move {
-            stopping.run_until_cancelled(task).await;
-        });
+        self.spawner().spawn(task);
+    }
+
+    /// What runs tasks later, from any thread.
+    pub(crate) fn spawner(&self) -> Spawner {
+        Spawner { runtime: Handle::current(), stopping: self.stopping.clone(), tasks: self.tasks.clone() }
     }
 
     /// Who set a key, for errors.
@@ -175,5 +178,23 @@ impl Context {
 
     pub(crate) fn sources(&self) -> Vec<Arc<dyn Source>> {
         self.sources.clone()
+    }
+}
+
+/// Runs tasks until they end or the server stops. Cloning is cheap.
+#[derive(Clone)]
+pub(crate) struct Spawner {
+    runtime: Handle,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Spawner {
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stopping = self.stopping.clone();
+        let until_stopped = async move {
+            stopping.run_until_cancelled(task).await;
+        };
+        self.tasks.spawn_on(until_stopped, &self.runtime);
     }
 }

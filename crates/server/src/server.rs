@@ -3,7 +3,6 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
-use headwater_access::Access;
 use headwater_control::{Clients, Control, Metric, Readiness, Record, Source, guard_host};
 use headwater_graph::{Hub, HubOptions};
 use headwater_net::{Listener, Quota, TlsAcceptor, TokioEnvironment};
@@ -153,10 +152,8 @@ fn start_all(config: &Config, context: &mut Context) -> Result<Started, StartErr
     let node = node(&config.process.name);
     let mut control = Control::new(context.hub.clone(), readiness.clone(), node, context.sources());
     control = control.with_journal(context.journal.clone()).with_access(context.access.clone());
-    gates::tell_of_access(&context.access);
-    if context.access.fetches_keys() {
-        context.spawn(fetch_keys(context.access.clone()));
-    }
+    gates::begin_access(&context.access, &context.spawner());
+    gates::take_up_access(context);
     if let Some(relays) = context.offered.get::<Relays>() {
         control = control.with_relays(relays.clone());
     }
@@ -181,13 +178,6 @@ fn start_all(config: &Config, context: &mut Context) -> Result<Started, StartErr
         context.tasks.spawn(http::serve(listener, acceptor, router.clone(), stopping, tasks));
     }
     Ok(Started { control, readiness, reloader })
-}
-
-/// Has the keys that sign tokens before the first token comes.
-async fn fetch_keys(access: Access) {
-    if let Err(error) = access.fetch_keys().await {
-        tracing::warn!(error, "the keys that sign tokens cannot be fetched; it is tried again when a token needs them");
-    }
 }
 
 /// The listeners of the web server, those for HTTPS with what does their handshakes.

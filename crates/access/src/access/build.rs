@@ -2,11 +2,15 @@
 
 use std::sync::{Arc, atomic::AtomicU64};
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::{hmac, rand::SystemRandom};
 use parking_lot::RwLock;
 use tokio::sync::Semaphore;
 
-use super::{Access, Asked, Fetch, Inner};
+use super::{
+    Access, Asked, Successor,
+    known::{Fetch, Known, Lasting},
+};
 use crate::{
     entry::{BadEntry, bad},
     keys::{ApiToken, NoRandomness, StreamKey},
@@ -28,7 +32,7 @@ pub struct AccessBuilder {
     stream_keys: Vec<StreamKey>,
     token_keys: Vec<TokenKey>,
     fetched: Vec<TokenKey>,
-    fetches: bool,
+    fetches: Option<String>,
     terms: Terms,
 }
 
@@ -88,12 +92,13 @@ impl AccessBuilder {
         Ok(())
     }
 
-    /// Keys of a set (JWKS) that [`Surroundings::fetch_keys`] fetches; `first` is what is known of it already.
+    /// Keys of a set (JWKS) that [`Surroundings::fetch_keys`] fetches from a place, of which the name is enough here;
+    /// `first` is what is known of it already.
     ///
     /// # Errors
     /// Says what is wrong with the set.
-    pub fn key_set(&mut self, first: Option<&[u8]>) -> Result<(), BadEntry> {
-        self.fetches = true;
+    pub fn key_set(&mut self, from: &str, first: Option<&[u8]>) -> Result<(), BadEntry> {
+        self.fetches = Some(from.to_owned());
         if let Some(bytes) = first {
             self.fetched = read_set(bytes)?;
         }
@@ -108,7 +113,7 @@ impl AccessBuilder {
     /// Whether there are any credentials.
     pub fn has_credentials(&self) -> bool {
         let lists = [self.users.len(), self.tokens.len(), self.stream_keys.len(), self.token_keys.len()];
-        lists.iter().any(|count| *count > 0) || self.fetches
+        lists.iter().any(|count| *count > 0) || self.fetches.is_some()
     }
 
     /// All of it.
@@ -116,13 +121,26 @@ impl AccessBuilder {
     /// # Errors
     /// The operating system gives no random numbers.
     pub fn build(self, surroundings: Arc<dyn Surroundings>) -> Result<Access, NoRandomness> {
+        self.succeed(surroundings).map(|Successor(known)| Access(Arc::new(ArcSwap::from_pointee(known))))
+    }
+
+    /// All of it, to be put in force in place of what is: [`Access::replace`].
+    ///
+    /// # Errors
+    /// The operating system gives no random numbers.
+    pub fn succeed(self, surroundings: Arc<dyn Surroundings>) -> Result<Successor, NoRandomness> {
         let publish = match self.publish {
             Some(asked) => asked,
             None if self.has_credentials() => Asked::Authenticated,
             None => Asked::Anyone,
         };
-        let cache = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map_err(|_| NoRandomness)?;
-        Ok(Access(Arc::new(Inner {
+        let lasting = Lasting {
+            failures: Default::default(),
+            passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
+            waiting: AtomicU64::new(0),
+            cache: hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map_err(|_| NoRandomness)?,
+        };
+        Ok(Successor(Known {
             publish,
             play: self.play,
             users: self.users,
@@ -130,13 +148,10 @@ impl AccessBuilder {
             stream_keys: self.stream_keys,
             token_keys: self.token_keys,
             fetched: RwLock::new(Arc::new(self.fetched)),
-            fetch: self.fetches.then(Fetch::default),
+            fetch: self.fetches.map(Fetch::from),
             terms: self.terms,
-            failures: Default::default(),
-            passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
-            waiting: AtomicU64::new(0),
-            cache,
+            lasting: Arc::new(lasting),
             surroundings,
-        })))
+        }))
     }
 }

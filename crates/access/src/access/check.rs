@@ -7,7 +7,7 @@ use std::{
 
 use headwater_media::{StreamName, limits};
 
-use super::{Access, Inner};
+use super::known::Known;
 use crate::{
     asking::{Action, Credentials},
     caller::Caller,
@@ -26,12 +26,13 @@ enum Proof<'a> {
     User(&'a str, &'a str),
 }
 
-impl Access {
+impl Known {
     /// Who brings these; nobody if there are none.
-    ///
-    /// # Errors
-    /// They are not good, or cannot be looked at now.
-    pub async fn identify(&self, remote: Option<IpAddr>, credentials: &Credentials) -> Result<Option<Caller>, Refused> {
+    pub(super) async fn identify(
+        self: &Arc<Self>,
+        remote: Option<IpAddr>,
+        credentials: &Credentials,
+    ) -> Result<Option<Caller>, Refused> {
         let mut refused = None;
         for proof in proofs(&[credentials]) {
             match self.weigh(proof, remote).await {
@@ -43,11 +44,8 @@ impl Access {
     }
 
     /// Whether who brings these may do this with a stream; says who it is, if anybody is asked.
-    ///
-    /// # Errors
-    /// They may not, or it cannot be found out now.
-    pub async fn admit(
-        &self,
+    pub(super) async fn admit(
+        self: &Arc<Self>,
         remote: Option<IpAddr>,
         credentials: &[&Credentials],
         action: Action,
@@ -74,7 +72,7 @@ impl Access {
         }))
     }
 
-    async fn weigh(&self, proof: Proof<'_>, remote: Option<IpAddr>) -> Result<Caller, Refused> {
+    async fn weigh(self: &Arc<Self>, proof: Proof<'_>, remote: Option<IpAddr>) -> Result<Caller, Refused> {
         match proof {
             Proof::Word(text) | Proof::User(_, text) if text.len() > limits::ACCESS_TOKEN_BYTES.get_usize() => {
                 limits::ACCESS_TOKEN_BYTES.hit();
@@ -85,19 +83,24 @@ impl Access {
         }
     }
 
-    async fn weigh_word(&self, text: &str, remote: Option<IpAddr>) -> Result<Caller, Refused> {
+    async fn weigh_word(self: &Arc<Self>, text: &str, remote: Option<IpAddr>) -> Result<Caller, Refused> {
         if let Some(caller) = self.weigh_token(text).await? {
             return Ok(caller);
         }
         self.may_guess(remote)?;
-        self.0.find_keys(text).ok_or_else(|| {
-            self.0.failures.add(remote, self.0.surroundings.now());
+        self.find_keys(text).ok_or_else(|| {
+            self.lasting.failures.add(remote, self.surroundings.now());
             wrong()
         })
     }
 
-    async fn weigh_user(&self, name: &str, password: &str, remote: Option<IpAddr>) -> Result<Caller, Refused> {
-        let user = self.0.users.iter().position(|user| user.name == name);
+    async fn weigh_user(
+        self: &Arc<Self>,
+        name: &str,
+        password: &str,
+        remote: Option<IpAddr>,
+    ) -> Result<Caller, Refused> {
+        let user = self.users.iter().position(|user| user.name == name);
         // Encoders that know only names and passwords send keys and tokens as passwords.
         if user.is_none()
             && let Some(caller) = self.weigh_token(password).await?
@@ -105,35 +108,35 @@ impl Access {
             return Ok(caller);
         }
         self.may_guess(remote)?;
-        if let Some(user) = user.and_then(|user| self.0.users.get(user))
-            && user.is_known(&self.0.cache, password)
+        if let Some(user) = user.and_then(|user| self.users.get(user))
+            && user.is_known(&self.lasting.cache, password)
         {
             return Ok(Caller::with_role(&user.name, user.role));
         }
         if user.is_none()
-            && let Some(caller) = self.0.find_keys(password)
+            && let Some(caller) = self.find_keys(password)
         {
             return Ok(caller);
         }
         // Counted beforehand, so that many guesses at once are as many as one after the other.
-        self.0.failures.add(remote, self.0.surroundings.now());
+        self.lasting.failures.add(remote, self.surroundings.now());
         let caller = self.check_password(user, password).await?.ok_or_else(wrong)?;
-        self.0.failures.take_back(remote);
+        self.lasting.failures.take_back(remote);
         Ok(caller)
     }
 
     /// What cannot be guessed, and is therefore looked at however often it is wrong.
     async fn weigh_token(&self, text: &str) -> Result<Option<Caller>, Refused> {
         let given = Fingerprint::of(text);
-        if let Some(token) = self.0.tokens.iter().find(|token| token.is(&given)) {
+        if let Some(token) = self.tokens.iter().find(|token| token.is(&given)) {
             return Ok(Some(Caller::with_role(&token.name, token.role)));
         }
         if !self.takes_tokens() || !tokens::looks_like_one(text) {
             return Ok(None);
         }
         let unsigned = |error: TokenError| Refused::new(Why::Unknown, error.to_string());
-        match self.0.read_token(text) {
-            Err(TokenError::UnknownKey) if self.has_newer_keys().await => self.0.read_token(text),
+        match self.read_token(text) {
+            Err(TokenError::UnknownKey) if self.has_newer_keys().await => self.read_token(text),
             read => read,
         }
         .map(Some)
@@ -148,7 +151,7 @@ impl Access {
     }
 
     fn may_guess(&self, remote: Option<IpAddr>) -> Result<(), Refused> {
-        if self.0.failures.may_try(remote, self.0.surroundings.now()) {
+        if self.lasting.failures.may_try(remote, self.surroundings.now()) {
             return Ok(());
         }
         let sentence = "too many wrong passwords and keys came from this address; try again in a minute";
@@ -156,17 +159,17 @@ impl Access {
     }
 
     /// The slow check, in its turn. Names that nobody has take as long as others.
-    async fn check_password(&self, user: Option<usize>, password: &str) -> Result<Option<Caller>, Refused> {
-        let _waiting = Waiting::enter(&self.0)?;
+    async fn check_password(self: &Arc<Self>, user: Option<usize>, password: &str) -> Result<Option<Caller>, Refused> {
+        let _waiting = Waiting::enter(self)?;
         let closed = |_| Refused::new(Why::Unavailable, "the server is stopping");
-        let permit = self.0.passwords.clone().acquire_owned().await.map_err(closed)?;
-        let (inner, password) = (self.0.clone(), password.to_owned());
+        let permit = self.lasting.passwords.clone().acquire_owned().await.map_err(closed)?;
+        let (known, password) = (self.clone(), password.to_owned());
         let (tell, told) = tokio::sync::oneshot::channel();
-        self.0.surroundings.work(Box::new(move || {
-            let user = user.and_then(|user| inner.users.get(user));
+        self.surroundings.work(Box::new(move || {
+            let user = user.and_then(|user| known.users.get(user));
             let found = match user {
                 Some(user) => user.is_password(&password).then(|| {
-                    user.remember(&inner.cache, &password);
+                    user.remember(&known.lasting.cache, &password);
                     Caller::with_role(&user.name, user.role)
                 }),
                 None => {
@@ -183,12 +186,12 @@ impl Access {
 }
 
 /// One of those who wait for the slow check.
-struct Waiting<'a>(&'a Inner);
+struct Waiting<'a>(&'a Known);
 
 impl Waiting<'_> {
-    fn enter(inner: &Inner) -> Result<Waiting<'_>, Refused> {
-        let waiting = Waiting(inner);
-        if inner.waiting.fetch_add(1, Relaxed) >= limits::ACCESS_PASSWORDS.get() {
+    fn enter(known: &Known) -> Result<Waiting<'_>, Refused> {
+        let waiting = Waiting(known);
+        if known.lasting.waiting.fetch_add(1, Relaxed) >= limits::ACCESS_PASSWORDS.get() {
             limits::ACCESS_PASSWORDS.hit();
             return Err(Refused::new(Why::TooMany, "too many passwords wait to be checked; try again in a moment"));
         }
@@ -198,11 +201,11 @@ impl Waiting<'_> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Relaxed);
+        self.0.lasting.waiting.fetch_sub(1, Relaxed);
     }
 }
 
-impl Inner {
+impl Known {
     fn read_token(&self, text: &str) -> Result<Caller, TokenError> {
         let fetched = Arc::clone(&self.fetched.read());
         let keys = self.token_keys.iter().chain(fetched.iter());

@@ -1,14 +1,15 @@
 //! Users, tokens and keys as peers meet them, on a clock that stands until it is moved.
 
 use std::{
-    sync::atomic::AtomicUsize,
-    time::{Duration, SystemTime},
+    net::IpAddr,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::{Duration, Instant, SystemTime},
 };
 
 use headwater_graph::BoxFuture;
+use headwater_media::limits;
+use parking_lot::Mutex;
 use serde_json::json;
-
-use std::net::IpAddr;
 
 use super::*;
 use crate::{
@@ -134,7 +135,7 @@ async fn a_key_is_good_by_each_way_that_peers_bring_one() {
     ] {
         assert_eq!(publish(&access, "192.0.2.1", &credentials, "live/a").await, Ok(()), "{credentials:?}");
         assert_eq!(why(publish(&access, "192.0.2.1", &credentials, "other").await), Why::Forbidden);
-        access.0.failures.take_back(Some("192.0.2.1".parse().unwrap()));
+        access.0.load().lasting.failures.take_back(Some("192.0.2.1".parse().unwrap()));
     }
     let connection = word("correct horse");
     let stream = "live/a".parse().unwrap();
@@ -209,7 +210,7 @@ async fn attack_h4_passwords_sent_all_at_once_are_guesses_all_the_same() {
     }
     assert_eq!((unknown, too_many), (10, 50));
     drop(all);
-    assert_eq!(access.0.waiting.load(Relaxed), 0);
+    assert_eq!(access.0.load().lasting.waiting.load(Relaxed), 0);
 }
 
 #[tokio::test]
@@ -234,7 +235,7 @@ async fn passwords_of_many_addresses_wait_their_turn_up_to_a_bound() {
 #[tokio::test]
 async fn keys_are_fetched_when_a_token_names_an_unknown_one_and_at_most_once_a_minute() {
     let clock = Clock::new();
-    let access = access(&clock, |builder| builder.key_set(None).unwrap());
+    let access = access(&clock, |builder| builder.key_set("somewhere", None).unwrap());
     let (first, second) = (Signer::ed(), Signer::ed());
     let serve = |keys: serde_json::Value| *clock.set.lock() = Some(json!({ "keys": keys }).to_string().into_bytes());
     let claims = json!({ "exp": NOW + 600, "publish": "**" });
@@ -271,3 +272,5 @@ async fn what_is_too_long_is_not_looked_at() {
         assert!(publish(&access, "192.0.2.1", &credentials, "a").await.unwrap_err().sentence.contains("too long"));
     }
 }
+
+mod replace;

@@ -8,15 +8,16 @@ use std::{
     sync::Arc,
 };
 
-use headwater_access::{Access, AccessBuilder, Asked, BadEntry};
+use headwater_access::{Access, AccessBuilder, Asked, BadEntry, NoRandomness};
 
 use crate::{
     config::{
-        Complaint, Config, Value,
+        Complaint, Config, Problem, Value,
         section::section,
         setting::{Setting, quote},
     },
     error::StartError,
+    protocols::{Context, Spawner},
 };
 
 use fetch::{Place, read_file};
@@ -26,27 +27,27 @@ section! {
     /// Who may publish, play and use REST. Without any users, tokens or keys nobody is asked, and the server listens on loopback only; docs/guide/authorise-with-tokens.md leads through it. An environment variable takes a list as TOML, such as ["a", "b"].
     pub(crate) struct AccessSection, "access" {
         /// Who may publish: "anyone", or "authenticated" for those with a right to the stream. Without it everybody is asked as soon as there are users, tokens or keys.
-        publish: Option<Whom> = None;
+        @live publish: Option<Whom> = None;
         /// Who may play: "anyone", or "authenticated" for those with a right to the stream. Playing is free unless said, because most streams are made to be seen, and players and pages have no credentials to send.
-        play: Whom = Whom(Asked::Anyone);
+        @live play: Whom = Whom(Asked::Anyone);
         /// Users, each "NAME:ROLE:HASH", with a role of viewer, publisher, operator, admin and node, and a hash as `origin --hash-password` makes one.
-        @secret users: Vec<String> = Vec::new();
+        @live @secret users: Vec<String> = Vec::new();
         /// Tokens of programs, each "NAME:ROLE:sha256$HASH", as `origin --make-token` makes them.
-        @secret tokens: Vec<String> = Vec::new();
+        @live @secret tokens: Vec<String> = Vec::new();
         /// Keys for streams, each "publish:PATTERN:SECRET" or "play:PATTERN:SECRET". A pattern is the name of a stream, in which * stands for any letters within a part and ** for any parts.
-        @secret stream_keys: Vec<String> = Vec::new();
+        @live @secret stream_keys: Vec<String> = Vec::new();
         /// Keys that sign JSON web tokens, each "HS256:SECRET", or "RS256:", "ES256:" or "EdDSA:" and a public key in PEM. "file:PATH" in place of secret or key reads it from a file.
-        @secret token_keys: Vec<String> = Vec::new();
+        @live @secret token_keys: Vec<String> = Vec::new();
         /// A set of keys (JWKS) that sign JSON web tokens: the path of a file, or an https:// address. It is read again when a token names a key that is not in it.
-        key_set: String = String::new();
+        @live key_set: String = String::new();
         /// A file with certificates of authorities in PEM that the https:// address of `key_set` may show besides those that browsers trust.
-        key_set_authorities: Option<PathBuf> = None;
+        @live key_set_authorities: Option<PathBuf> = None;
         /// What a JSON web token has to name as its audience (`aud`). Without it, tokens that name any are refused.
-        token_audience: String = String::new();
+        @live token_audience: String = String::new();
         /// What a JSON web token has to name as its issuer (`iss`), if anything.
-        token_issuer: String = String::new();
+        @live token_issuer: String = String::new();
         /// How far the clock of whoever makes tokens may be from that of this server, in seconds.
-        token_leeway_s: u64 = 30, in 0..=600;
+        @live token_leeway_s: u64 = 30, in 0..=600;
     }
 }
 
@@ -165,13 +166,70 @@ fn complaint(key: &'static str, message: String, remedy: &str) -> Complaint {
 
 /// The users, tokens and keys of the configuration, with their files. Has to be called on a tokio runtime.
 pub(crate) fn open(config: &Config) -> Result<Access, StartError> {
-    let section = &config.access;
-    let failed = |key: &str, reason: String| StartError::Protocol {
-        what: "access",
-        reason,
-        section: "access",
-        place: config.place("access", key),
+    let build = || {
+        let (builder, process) = read(&config.access)?;
+        builder.build(process).map_err(no_randomness)
     };
+    build().map_err(|fault: Fault| fault.at_start(config))
+}
+
+/// Has later configurations put in force.
+pub(crate) fn take_up(context: &mut Context) {
+    let (access, fetching) = (context.access.clone(), context.spawner());
+    context.take_up(move |config| {
+        let (builder, process) = read(&config.access).map_err(|fault| fault.later(config))?;
+        let successor = builder.succeed(process).map_err(|error| no_randomness(error).later(config))?;
+        let (access, fetching) = (access.clone(), fetching.clone());
+        Ok(Box::new(move || {
+            access.replace(successor);
+            begin(&access, &fetching);
+        }))
+    });
+}
+
+/// What there is to do and to say once users, tokens and keys are in force.
+pub(crate) fn begin(access: &Access, spawner: &Spawner) {
+    if access.has_credentials() && !access.has_roles() {
+        tracing::warn!("no user and no token has a role: nobody may use REST; add `users` or `tokens` below [access]");
+    }
+    if access.fetches_keys() {
+        let access = access.clone();
+        spawner.spawn(async move {
+            if let Err(error) = access.fetch_keys().await {
+                tracing::warn!(
+                    error,
+                    "the keys that sign tokens cannot be fetched; it is tried again when a token needs them"
+                );
+            }
+        });
+    }
+}
+
+/// A key that cannot be used, and why.
+struct Fault {
+    key: &'static str,
+    reason: String,
+}
+
+impl Fault {
+    fn at_start(self, config: &Config) -> StartError {
+        let Fault { key, reason } = self;
+        StartError::Protocol { what: "access", reason, section: "access", place: config.place("access", key) }
+    }
+
+    fn later(self, config: &Config) -> Problem {
+        let Fault { key, reason } = self;
+        let remedy = format!("Correct {key} below [access].");
+        Problem { place: config.place("access", key), message: reason, remedy }
+    }
+}
+
+fn no_randomness(error: NoRandomness) -> Fault {
+    Fault { key: "users", reason: error.to_string() }
+}
+
+fn read(section: &AccessSection) -> Result<(AccessBuilder, Arc<Process>), Fault> {
+    let failed = |key: &'static str, reason: String| Fault { key, reason };
     let mut builder = AccessBuilder::new();
     if let Some(Whom(asked)) = section.publish {
         builder.publish(asked);
@@ -182,30 +240,26 @@ pub(crate) fn open(config: &Config) -> Result<Access, StartError> {
     };
     let complaints = section.read_entries(&mut builder, read_key);
     if let Some(Complaint { key, message, remedy, .. }) = complaints.into_iter().next() {
-        return Err(failed(key, format!("{key} {message}. {remedy}")));
+        return Err(failed(key, format!("{key} {message}. {}", remedy.trim_end_matches('.'))));
     }
-    let place = Place::parse(&section.key_set).map_err(|error| failed("key_set", error))?;
+    let (key_set, place) = (&section.key_set, Place::parse(&section.key_set));
+    let place = place.map_err(|error| failed("key_set", error))?;
     match &place {
         Some(Place::File(path)) => {
             let set = read_file(path).map_err(|error| failed("key_set", error))?;
-            builder.key_set(Some(&set)).map_err(|error| failed("key_set", format!("the file of key_set {error}")))?;
+            let taken = builder.key_set(key_set, Some(&set));
+            taken.map_err(|error| failed("key_set", format!("the file of key_set {error}")))?;
         }
-        Some(Place::Url(_)) => builder.key_set(None).map_err(|error| failed("key_set", error.to_string()))?,
+        Some(Place::Url(_)) => {
+            builder.key_set(key_set, None).map_err(|error| failed("key_set", error.to_string()))?;
+        }
         None => {}
     }
     let named = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     builder.token_terms(named(&section.token_audience), named(&section.token_issuer), section.token_leeway_s);
     let dialer = fetch::dialer(section.key_set_authorities.as_deref());
     let dialer = dialer.map_err(|error| failed("key_set_authorities", error))?;
-    let process = Process::new(place, dialer);
-    builder.build(Arc::new(process)).map_err(|error| failed("users", error.to_string()))
-}
-
-/// What an operator should know at the start.
-pub(crate) fn tell(access: &Access) {
-    if access.has_credentials() && !access.has_roles() {
-        tracing::warn!("no user and no token has a role: nobody may use REST; add `users` or `tokens` below [access]");
-    }
+    Ok((builder, Arc::new(Process::new(place, dialer))))
 }
 
 #[cfg(test)]
