@@ -70,7 +70,7 @@ impl Timeline {
 
     /// Takes the next frame; gives back the one before it.
     pub fn push(&mut self, frame: Frame) -> Pushed {
-        let time = self.from_origin(frame.dts);
+        let time = self.since_origin(frame.dts);
         let discontinuity = self.last.and_then(|last| self.rules.break_between(last, time));
         let sample = match (discontinuity, self.last) {
             (Some(_), _) => self.close(),
@@ -135,7 +135,7 @@ impl Timeline {
         Some(Sample { decode_time, duration, composition_offset, sync: frame.random_access, data: frame.data })
     }
 
-    fn from_origin(&self, time: Ticks) -> u64 {
+    fn since_origin(&self, time: Ticks) -> u64 {
         u64::try_from(time.saturating_sub(self.origin)).unwrap_or(0)
     }
 }
