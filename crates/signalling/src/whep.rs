@@ -104,8 +104,6 @@ impl Whep {
         let (headers, body) = read(request).await?;
         Endpoint::check_offer(&headers)?;
         let token = bearer(&headers)?;
-        let offer = offer(&body)?;
-        let fragment = offer.ice_fragment().to_owned();
         let peer = peer(remote, &headers);
         let session = peer.session.clone();
         let (action, query) = (Action::Play, query.as_deref());
@@ -116,6 +114,8 @@ impl Whep {
             admitted.fail(refusal.info());
             refusal
         };
+        let offer = offer(&body).map_err(failed)?;
+        let fragment = offer.ice_fragment().to_owned();
         let subscription = self.subscribe(&source, &stream, peer).await.map_err(failed)?;
         if let Some(label) = &wanted {
             layer::check(subscription.stream(), label).map_err(failed)?;

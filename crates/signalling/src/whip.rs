@@ -70,13 +70,13 @@ impl Whip {
         let (headers, body) = read(request).await?;
         Endpoint::check_offer(&headers)?;
         let token = bearer(&headers)?;
-        let offer = offer(&body)?;
-        let fragment = offer.ice_fragment().to_owned();
         let peer = peer(remote, &headers);
         let session = peer.session.clone();
         let (action, query) = (Action::Publish, query.as_deref());
         let wish = Wish { action, stream: &stream, peer: &peer, headers: &headers, query, offer: &body };
         let admitted = self.entrance.admit_request(wish, address(remote)).await?;
+        let offer = offer(&body).inspect_err(|refusal| admitted.fail(refusal.info()))?;
+        let fragment = offer.ice_fragment().to_owned();
         let source = admitted.admission().stream.clone();
         let publication = name::take(&self.hub, &self.webrtc, &source, peer).await;
         let publication = publication.map_err(|error| {

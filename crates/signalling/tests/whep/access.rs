@@ -51,6 +51,25 @@ async fn who_may_not_gets_a_status_and_a_sentence_that_pages_can_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_offer_is_not_weighed_for_someone_who_may_not() {
+    let (doorman, scene) = scene();
+    let no_codec = offer_to(Direction::SendOnly).replace("/90000", "/90001");
+    for body in ["", "garbage", &no_codec] {
+        for word in ["whip", "whep"] {
+            let sdp = [("content-type", SDP)];
+            let reply = scene.ask(Method::POST, &format!("/locked/{word}"), &sdp, body.to_owned()).await;
+            assert_eq!((reply.status.as_u16(), reply.body.trim()), (401, "it needs a token"), "{word} {body:?}");
+            let name = if word == "whip" { "new" } else { "live/cam.1" };
+            let reply = scene.ask(Method::POST, &format!("/{name}/{word}"), &sdp, body.to_owned()).await;
+            assert!(matches!(reply.status.as_u16(), 400 | 406 | 422), "{word} {body:?}: {reply:?}");
+        }
+    }
+    timeout(SOON, doorman.until("gone")).await.unwrap();
+    let failed = doorman.log().iter().filter(|entry| entry.contains(" FAILED: ")).count();
+    assert_eq!(failed, 6, "who let them in learns that nothing came of it: {:?}", doorman.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn credentials_come_as_bearer_as_basic_and_in_the_query() {
     let (doorman, scene) = scene();
     let reply = ask(&scene, "/locked/whip?appKey=shop&room=7", Some("Bearer open")).await;
