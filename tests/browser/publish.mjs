@@ -1,7 +1,7 @@
 // Publishes from headless Chromium by WHIP and tells what the sender says of it, one JSON object a line, until its
 // input ends; then it ends the session.
 //
-// Argument: {"url": page to publish from, "whip": WHIP address, "media": "camera" or "clock",
+// Argument: {"url": page to publish from, "whip": WHIP address, "media": "camera", "clock" or "busy clock",
 // "codec": "video/H264", "rids": names of simulcast renditions, the largest last, "onlyTcp": as if
 // UDP were blocked, "via": host:port to reach the server's media at instead of its own}.
 import { createRequire } from "node:module";

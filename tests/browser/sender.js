@@ -5,7 +5,8 @@
   let peer, location_;
 
   // A picture with the time in its top strip and a flash each second, and a steady tone with a beep at each flash.
-  function clock(rids) {
+  // A busy one is full of noise, so that its encoder spends all that the network is thought to carry.
+  function clock(rids, busy) {
     const canvas = document.createElement("canvas");
     // Chromium sends three sizes of a picture from this size on, and two of a smaller one.
     [canvas.width, canvas.height] = rids ? [960, 540] : [640, 360];
@@ -18,6 +19,10 @@
       brush.fillRect(0, strip, canvas.width, canvas.height);
       brush.fillStyle = "#888";
       brush.fillRect((now / 5) % canvas.width, canvas.height / 3, 60, 60);
+      for (let i = 0; busy && i < 400; i++) {
+        brush.fillStyle = `hsl(${Math.random() * 360} 60% 40%)`;
+        brush.fillRect(Math.random() * canvas.width, strip + Math.random() * canvas.height, 40, 40);
+      }
       for (let i = 0; i < BLOCKS; i++) {
         const lit = i === 0 || i === 19 || (i > 1 && i < 18 && (gray >> (17 - i)) & 1);
         brush.fillStyle = lit ? "#fff" : "#000";
@@ -63,7 +68,8 @@
   }
 
   async function publish({ whip, media, codec, rids, onlyTcp, via }) {
-    const stream = media === "clock" ? clock(rids) : await camera();
+    const busy = media === "busy clock";
+    const stream = media === "camera" ? await camera() : clock(rids, busy);
     peer = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
     peer.onconnectionstatechange = () => { seen.state = peer.connectionState; };
     for (const track of stream.getTracks()) {
@@ -72,6 +78,12 @@
       if (track.kind === "video" && codec) {
         const all = RTCRtpSender.getCapabilities("video").codecs;
         transceiver.setCodecPreferences(all.filter(({ mimeType }) => mimeType === codec || mimeType === "video/rtx"));
+      }
+      if (track.kind === "video" && busy) {
+        // Chromium makes a picture that is too much for its network smaller, and gives small ones no more than
+        // 600 kbit/s whatever the network carries.
+        const parameters = transceiver.sender.getParameters();
+        await transceiver.sender.setParameters({ ...parameters, degradationPreference: "maintain-resolution" });
       }
     }
     await peer.setLocalDescription();

@@ -27,7 +27,12 @@ pub enum Kind<'a> {
         /// The codec of the picture.
         codec: &'a str,
     },
-    /// The same in several sizes at once, the largest last.
+    /// The same full of noise, in one size: its encoder spends all that the network is thought to carry.
+    BusyClock {
+        /// The codec of the picture.
+        codec: &'a str,
+    },
+    /// The clock in several sizes at once, the largest last.
     Simulcast {
         /// The codec of the picture.
         codec: &'a str,
@@ -66,6 +71,7 @@ impl Publisher {
         let (media, codec, rids) = match kind {
             Kind::Camera { codec } => ("camera", codec, None),
             Kind::Clock { codec } => ("clock", codec, None),
+            Kind::BusyClock { codec } => ("busy clock", codec, None),
             Kind::Simulcast { codec, rids } => ("clock", codec, Some(rids)),
         };
         let request = json!({
