@@ -6,6 +6,7 @@
 mod bench;
 mod demo;
 mod docs;
+mod end_to_end;
 mod machine;
 mod shell;
 mod test;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
+use crate::end_to_end::{self, Repeat};
 use crate::{machine, shell, tools};
 
 /// Options of `test`.
@@ -20,6 +21,9 @@ pub(crate) struct Options {
     /// Go on with the next group when one fails.
     #[arg(long)]
     keep_going: bool,
+    /// Run end-to-end tests that fail once more, alone; those that pass then are named in the summary as unsteady.
+    #[arg(long)]
+    again: bool,
     /// Passed on to the tests of the chosen groups, for instance a part of a test's name.
     #[arg(last = true)]
     arguments: Vec<String>,
@@ -64,21 +68,20 @@ impl Group {
             Group::Clippy => {
                 vec![shell::cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])]
             }
-            Group::Unit => vec![tests(&["--workspace", "--exclude", "headwater-tests"], &[], options)],
-            Group::Fuzz => vec![tests(&["--package", "headwater-tests", "--lib"], &[], options)],
+            Group::Unit => vec![tests(&["--workspace", "--exclude", "headwater-tests"], options)],
+            Group::Fuzz => vec![tests(&["--package", "headwater-tests", "--lib"], options)],
             Group::Loom => vec![loom(options)],
             Group::E2e => vec![
                 shell::cargo(["build", "--bin", "origin"]),
                 shell::cargo(["build", "-p", "headwater-examples", "--bin", "hook-server"]),
-                end_to_end(options),
             ],
         }
     }
 }
 
-fn tests(selection: &[&str], harness: &[&str], options: &Options) -> Command {
+fn tests(selection: &[&str], options: &Options) -> Command {
     let mut command = shell::cargo(["test", "--no-fail-fast"]);
-    command.args(selection).arg("--").args(harness).args(&options.arguments);
+    command.args(selection).arg("--").args(&options.arguments);
     command
 }
 
@@ -90,23 +93,13 @@ fn loom(options: &Options) -> Command {
     command
 }
 
-/// One test at a time: each runs a server, an encoder and a browser, and some of them measure.
-fn end_to_end(options: &Options) -> Command {
-    let harness = ["--test-threads=1", "--show-output"];
-    let mut command = tests(&["--package", "headwater-tests", "--test", "end_to_end"], &harness, options);
-    command.env("HEADWATER_TEST_TOOLS", tools::folder());
-    command.env("RUST_LIB_BACKTRACE", "0");
-    if options.long {
-        command.env("HEADWATER_TEST_LONG", "1");
-    }
-    command
-}
-
 /// How one group ended.
 struct Outcome {
     group: Group,
     time: Duration,
     error: Option<anyhow::Error>,
+    /// Tests that failed and passed when they ran once more.
+    unsteady: Vec<String>,
 }
 
 /// Installs what is needed, runs the groups and says how they ended.
@@ -147,8 +140,18 @@ fn prepare(groups: &[Group]) -> Result<()> {
 
 fn run_group(group: Group, options: &Options) -> Outcome {
     let start = Instant::now();
-    let result = group.commands(options).iter_mut().try_for_each(shell::run);
-    Outcome { group, time: start.elapsed(), error: result.err() }
+    let result = group.commands(options).iter_mut().try_for_each(shell::run).and_then(|()| match group {
+        Group::E2e => {
+            let repeat = if options.again { Repeat::Failed } else { Repeat::Nothing };
+            end_to_end::run(&options.arguments, options.long, repeat)
+        }
+        _ => Ok(Vec::new()),
+    });
+    let time = start.elapsed();
+    match result {
+        Ok(unsteady) => Outcome { group, time, error: None, unsteady },
+        Err(error) => Outcome { group, time, error: Some(error), unsteady: Vec::new() },
+    }
 }
 
 fn conclude(outcomes: &[Outcome], total: usize) -> Result<()> {
@@ -156,6 +159,9 @@ fn conclude(outcomes: &[Outcome], total: usize) -> Result<()> {
     for outcome in outcomes {
         let verdict = if outcome.error.is_none() { "passed" } else { "FAILED" };
         println!("  {verdict}  {:>5} s  {}", outcome.time.as_secs(), outcome.group.what());
+        for name in &outcome.unsteady {
+            println!("          unsteady: {name} failed, and passed when it ran once more");
+        }
     }
     let not_run = total - outcomes.len();
     if not_run > 0 {
@@ -167,7 +173,10 @@ fn conclude(outcomes: &[Outcome], total: usize) -> Result<()> {
         return Ok(());
     }
     for outcome in &failed {
-        println!("\nTo run the {} again: cargo xtask test --only {}", outcome.group.what(), outcome.group.name());
+        if let Some(error) = &outcome.error {
+            println!("\n{error:#}");
+        }
+        println!("To run the {} again: cargo xtask test --only {}", outcome.group.what(), outcome.group.name());
         println!("One test alone: add `-- PART_OF_ITS_NAME`.");
     }
     bail!("{} of {} groups of tests failed", failed.len(), outcomes.len());
