@@ -1,0 +1,280 @@
+//! What there is of one rendition now: the segments that its playlist lists, those that may still be fetched, and the
+//! one that is being made. No clock, no I/O.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+
+mod fetch;
+mod position;
+
+pub use position::{Ahead, Position};
+
+/// How much is kept, and how it is cut.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowOptions {
+    /// A segment is at least as long, so far as groups allow. TARGETDURATION is at least this.
+    pub segment: Duration,
+    /// Parts are about as long; none are listed where this is `None`.
+    pub part: Option<Duration>,
+    /// As much media time stays in the playlist.
+    pub keep: Duration,
+    /// As many bytes stay in memory at most, whatever `keep` says.
+    pub bytes_max: u64,
+}
+
+/// The initialization section of fragmented MP4 (RFC 8216 §3.3), shared by the segments that need it.
+#[derive(Debug)]
+pub struct Init {
+    /// Makes its address one that cannot be guessed.
+    pub key: u64,
+    /// Its bytes.
+    pub data: Bytes,
+}
+
+/// A partial segment (rfc8216bis §3.2).
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// How long it plays.
+    pub duration: Duration,
+    /// Whether a decoder can start in it.
+    pub is_independent: bool,
+    /// Its bytes.
+    pub data: Bytes,
+}
+
+/// A media segment, whole or in the making.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// Its media sequence number.
+    pub sequence: u64,
+    /// Makes its address, and those of its parts, ones that cannot be guessed.
+    pub key: u64,
+    /// What a decoder needs before it; transport streams carry that in band.
+    pub init: Option<Arc<Init>>,
+    /// Whether it does not continue the segment before.
+    pub is_discontinuous: bool,
+    /// When its first frame was taken, by the wall clock.
+    pub time: SystemTime,
+    /// How long it plays, so far.
+    pub duration: Duration,
+    /// What it is made of; all of it is in these.
+    pub parts: Vec<Part>,
+}
+
+impl Segment {
+    /// Bytes of all its parts.
+    pub fn bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.data.len() as u64).sum()
+    }
+}
+
+/// Where a stream's numbers go on when it is packaged anew, so that no player sees them run backwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    /// Of the next segment.
+    pub sequence: u64,
+    /// Of the discontinuities before it.
+    pub discontinuity: u64,
+}
+
+/// How a segment begins.
+#[derive(Clone, Debug)]
+pub struct Begin {
+    /// What a decoder needs.
+    pub init: Option<Arc<Init>>,
+    /// Whether it does not continue the segment before.
+    pub is_discontinuous: bool,
+    /// When its first frame was taken.
+    pub time: SystemTime,
+}
+
+/// Everything that there is of one rendition now.
+#[derive(Debug)]
+pub struct Window {
+    options: WindowOptions,
+    /// Listed, the oldest first.
+    segments: VecDeque<Arc<Segment>>,
+    /// No longer listed, but players that have read an older playlist may fetch them.
+    held: VecDeque<Arc<Segment>>,
+    open: Option<Segment>,
+    /// Of the segment that will be open next, so that its first part can be announced.
+    next_key: u64,
+    next_sequence: u64,
+    /// EXT-X-DISCONTINUITY-SEQUENCE: discontinuities that have left the playlist.
+    discontinuities: u64,
+    target: Duration,
+    part_target: Option<Duration>,
+    independent: bool,
+    bytes: u64,
+    has_ended: bool,
+}
+
+/// How much longer than asked for a part may be, in tenths of percent: frames do not fit evenly.
+const PART_SLACK_PERCENT: u32 = 10;
+
+impl Window {
+    /// An empty one, whose numbers begin here.
+    pub fn new(options: WindowOptions, numbers: Numbers) -> Window {
+        Window {
+            segments: VecDeque::new(),
+            held: VecDeque::new(),
+            open: None,
+            next_key: rand::random(),
+            next_sequence: numbers.sequence,
+            discontinuities: numbers.discontinuity,
+            target: whole_seconds(options.segment).max(Duration::from_secs(1)),
+            part_target: options.part.map(|part| part + part * PART_SLACK_PERCENT / 100),
+            independent: true,
+            bytes: 0,
+            has_ended: false,
+            options,
+        }
+    }
+
+    /// Begins the next segment. One that is open must be closed before.
+    pub fn begin(&mut self, begin: Begin) {
+        self.close();
+        let key = std::mem::replace(&mut self.next_key, rand::random());
+        let Begin { init, is_discontinuous, time } = begin;
+        let (sequence, duration, parts) = (self.next_sequence, Duration::ZERO, Vec::new());
+        // The first segment of all continues nothing, and is none the less no discontinuity.
+        let is_discontinuous = is_discontinuous && !self.segments.is_empty();
+        self.open = Some(Segment { sequence, key, init, is_discontinuous, time, duration, parts });
+        self.next_sequence += 1;
+        self.has_ended = false;
+    }
+
+    /// Adds a part to the segment that is open.
+    pub fn push(&mut self, part: Part) {
+        let Some(open) = &mut self.open else { return };
+        if open.parts.is_empty() && !part.is_independent {
+            self.independent = false;
+        }
+        if let Some(target) = &mut self.part_target {
+            *target = part.duration.max(*target);
+        }
+        self.bytes += part.data.len() as u64;
+        open.duration += part.duration;
+        open.parts.push(part);
+        self.drop_old();
+    }
+
+    /// Ends the segment that is open and lists it; one without parts is forgotten, and its number is not used.
+    pub fn close(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        if open.parts.is_empty() {
+            self.next_sequence = open.sequence;
+            self.next_key = open.key;
+            return;
+        }
+        // RFC 8216 §4.3.3.1: the target holds for durations rounded to the nearest second. It may only grow.
+        self.target = self.target.max(Duration::from_secs((open.duration.as_secs_f64().round()) as u64));
+        self.segments.push_back(Arc::new(open));
+        self.drop_old();
+    }
+
+    /// There will be nothing more.
+    pub fn end(&mut self) {
+        self.close();
+        self.has_ended = true;
+    }
+
+    /// Listed segments, the oldest first.
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = &Segment> + ExactSizeIterator {
+        self.segments.iter().map(|segment| &**segment)
+    }
+
+    /// The segment that is being made.
+    pub fn open(&self) -> Option<&Segment> {
+        self.open.as_ref()
+    }
+
+    /// The number and key of the segment after the last one that is listed or open.
+    pub fn next(&self) -> (u64, u64) {
+        (self.next_sequence, self.next_key)
+    }
+
+    /// EXT-X-TARGETDURATION.
+    pub fn target(&self) -> Duration {
+        self.target
+    }
+
+    /// PART-TARGET, where parts are listed.
+    pub fn part_target(&self) -> Option<Duration> {
+        self.part_target
+    }
+
+    /// EXT-X-DISCONTINUITY-SEQUENCE.
+    pub fn discontinuity_sequence(&self) -> u64 {
+        self.discontinuities
+    }
+
+    /// Whether a decoder can start at each segment that there has been.
+    pub fn is_independent(&self) -> bool {
+        self.independent
+    }
+
+    /// Whether there will be nothing more.
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// Bytes in memory.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Where a window that follows this one has to begin.
+    pub fn numbers(&self) -> Numbers {
+        let left = self.segments.iter().filter(|segment| segment.is_discontinuous).count() as u64;
+        let open = u64::from(self.open.as_ref().is_some_and(|open| open.is_discontinuous));
+        Numbers { sequence: self.next_sequence, discontinuity: self.discontinuities + left + open + 1 }
+    }
+
+    fn drop_old(&mut self) {
+        let mut listed: Duration = self.segments.iter().map(|segment| segment.duration).sum();
+        while let Some(first) = self.segments.front() {
+            let rest = listed.saturating_sub(first.duration);
+            let spare = self.segments.len() > SEGMENTS_MIN && rest >= self.options.keep;
+            let too_big = self.segments.len() > 1 && self.bytes > self.options.bytes_max;
+            if !spare && !too_big {
+                break;
+            }
+            listed = rest;
+            if let Some(first) = self.segments.pop_front() {
+                self.discontinuities += u64::from(first.is_discontinuous);
+                self.held.push_back(first);
+            }
+        }
+        self.drop_held();
+    }
+
+    /// A segment that has left the playlist stays for as long as a player may come for it: three target durations.
+    fn drop_held(&mut self) {
+        let time = self.target * 3;
+        let mut held: Duration = self.held.iter().map(|segment| segment.duration).sum();
+        while let Some(first) = self.held.front() {
+            held = held.saturating_sub(first.duration);
+            if held < time && self.bytes <= self.options.bytes_max {
+                break;
+            }
+            self.bytes = self.bytes.saturating_sub(first.bytes());
+            self.held.pop_front();
+        }
+    }
+}
+
+/// RFC 8216 §6.2.2: a live playlist has at least three target durations of media.
+const SEGMENTS_MIN: usize = 3;
+
+fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0))
+}
+
+#[cfg(test)]
+mod tests;

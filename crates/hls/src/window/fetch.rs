@@ -1,0 +1,43 @@
+//! Finding what a player asks for by its address. Each address has a key that is told in playlists alone.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Init, Segment, Window};
+
+impl Window {
+    /// The bytes of a segment that is whole, in pieces.
+    pub fn segment(&self, sequence: u64, key: u64) -> Option<Vec<Bytes>> {
+        let segment = self.kept().find(|segment| segment.sequence == sequence && segment.key == key)?;
+        Some(segment.parts.iter().map(|part| part.data.clone()).collect())
+    }
+
+    /// The bytes of a part.
+    pub fn part(&self, sequence: u64, part: u64, key: u64) -> Option<Bytes> {
+        let segment = self.kept().chain(self.open()).find(|s| s.sequence == sequence && s.key == key)?;
+        Some(segment.parts.get(usize::try_from(part).ok()?)?.data.clone())
+    }
+
+    /// An initialization section.
+    pub fn init(&self, key: u64) -> Option<Bytes> {
+        let inits = self.kept().chain(self.open()).filter_map(|segment| segment.init.as_ref());
+        inits.into_iter().find(|init| init.key == key).map(|init| Arc::<Init>::clone(init).data.clone())
+    }
+
+    /// Whether this part has been announced and does not exist yet.
+    pub fn is_announced(&self, sequence: u64, part: u64, key: u64) -> bool {
+        if self.has_ended() {
+            return false;
+        }
+        let (next, next_key) = self.next();
+        match self.open() {
+            Some(open) if open.sequence == sequence && open.key == key => part == open.parts.len() as u64,
+            _ => (next, next_key, 0) == (sequence, key, part),
+        }
+    }
+
+    fn kept(&self) -> impl Iterator<Item = &Segment> {
+        self.segments.iter().rev().chain(self.held.iter().rev()).map(|segment| &**segment)
+    }
+}
