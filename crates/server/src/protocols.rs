@@ -4,6 +4,7 @@ mod relay;
 mod rtmp;
 mod wcs;
 mod webrtc;
+mod wsplayer;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -36,6 +37,7 @@ pub(crate) fn all() -> Vec<Box<dyn Protocol>> {
         Box::new(rtmp::Rtmp::default()),
         Box::new(relay::Relay::default()),
         Box::new(webrtc::WebRtc::default()),
+        Box::new(wsplayer::OverWebSocket::default()),
         Box::new(wcs::Wcs::default()),
     ]
 }

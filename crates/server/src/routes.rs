@@ -20,8 +20,8 @@ pub(crate) struct Routes {
 /// Whether a path is for a router.
 type IsOfKind = fn(&str) -> bool;
 
-/// Whether the head of a request is for a router.
-type HasHead = fn(&HeaderMap) -> bool;
+/// Whether the head of a request is for a router: its path and its fields.
+type HasHead = fn(&str, &HeaderMap) -> bool;
 
 impl Routes {
     /// Sends requests whose path is of a kind to a router that gets them whole.
@@ -29,7 +29,7 @@ impl Routes {
         self.by_ending.push((is_of_kind, router));
     }
 
-    /// Sends requests whose head is of a kind to a router, whatever their path.
+    /// Sends requests whose head is of a kind to a router, ahead of all pages; the first that was added takes it.
     pub(crate) fn add_ahead(&mut self, has_head: HasHead, router: Router) {
         self.ahead.push((has_head, router));
     }
@@ -41,7 +41,7 @@ impl Routes {
         of.layer(middleware::from_fn(move |request: Request, next: middleware::Next| {
             let is_for_page = matches!(*request.method(), Method::GET | Method::HEAD);
             let path = request.uri().path();
-            let by_head = ahead.iter().find(|(has_head, _)| has_head(request.headers())).map(|(_, router)| router);
+            let by_head = ahead.iter().find(|(has_head, _)| has_head(path, request.headers())).map(|(_, router)| router);
             let by_path = by_ending.iter().find(|(is_of_kind, _)| !is_for_page && is_of_kind(path));
             let router = by_head.or(by_path.map(|(_, router)| router)).cloned();
             async move {

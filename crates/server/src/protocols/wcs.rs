@@ -54,7 +54,7 @@ impl Protocol for Wcs {
         let entrance = context.offered.get::<Entrance>().cloned();
         let entrance = entrance.unwrap_or_else(|| Entrance::new(context.gates.clone()));
         let wcs = wcs::Wcs::with_entrance(context.hub.clone(), webrtc, Origins::new(&self.wcs.origins), entrance);
-        context.routes.add_ahead(is_upgrade, wcs.router());
+        context.routes.add_ahead(|_, headers| is_upgrade(headers), wcs.router());
         let clients: Arc<dyn Clients> = Arc::new(WcsClients(wcs.clone()));
         context.offered.insert(clients);
         context.add_source(Arc::new(WcsSource(wcs.clone())));
