@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use headwater_access::{Client, Facts};
 use headwater_media::limits::{self, Limit};
@@ -12,6 +13,7 @@ use tokio::{
     sync::Semaphore,
     time::{timeout, timeout_at},
 };
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
@@ -20,6 +22,7 @@ use crate::{
     events::{Delivery, Events},
     figures::{Figures, Outcome},
     method::Method,
+    room::Held,
 };
 
 /// The application of clients that name none.
@@ -28,48 +31,70 @@ pub const DEFAULT: &str = "defaultApp";
 /// The application of RTMP clients that name none, where there is one of this name; WCS has it so.
 pub const DEFAULT_RTMP: &str = "flashStreamingApp";
 
-/// One application.
+/// One application, for as long as the configuration names it.
 pub(crate) struct Application {
     pub(crate) key: String,
     pub(crate) events: Events,
-    backend: Arc<Backend>,
-    timeout: Duration,
+    terms: Arc<ArcSwap<Terms>>,
+    pub(crate) figures: Arc<Figures>,
+    gone: CancellationToken,
+}
+
+/// How an application is reached, in which time, and its share of what may be under way.
+pub(crate) struct Terms {
+    pub(crate) backend: Backend,
+    pub(crate) timeout: Duration,
     decisions: Semaphore,
     keep_alives: Semaphore,
-    pub(crate) figures: Arc<Figures>,
+    pub(crate) events_at_once: usize,
+    pub(crate) room: Held,
+}
+
+impl Terms {
+    /// Those of one of so many applications.
+    pub(crate) fn new(base: &Url, way: Way, timeout: Duration, count: usize) -> Terms {
+        let share = |limit: &Limit| (limit.get_usize() / count.max(1)).max(1);
+        Terms {
+            backend: Backend::new(base, way),
+            timeout,
+            decisions: Semaphore::new(share(&limits::HOOK_DECISIONS)),
+            keep_alives: Semaphore::new(share(&limits::HOOK_KEEP_ALIVES)),
+            events_at_once: share(&limits::HOOK_EVENTS_AT_ONCE),
+            room: Held { events: share(&limits::HOOK_EVENTS), bytes: share(&limits::HOOK_EVENTS_BYTES) },
+        }
+    }
 }
 
 impl Application {
-    /// One of so many applications, and what delivers its events.
-    pub(crate) fn new(
-        key: &str,
-        base: &Url,
-        way: Way,
-        timeout: Duration,
-        count: usize,
-        figures: Arc<Figures>,
-    ) -> (Application, Delivery) {
-        let share = |limit: &Limit| Semaphore::new((limit.get_usize() / count.max(1)).max(1));
-        let backend = Arc::new(Backend::new(base, way));
-        let (events, delivery) = Events::new(key, backend.clone(), count, timeout, figures.clone());
-        let application = Application {
-            key: key.to_owned(),
-            events,
-            backend,
-            timeout,
-            decisions: share(&limits::HOOK_DECISIONS),
-            keep_alives: share(&limits::HOOK_KEEP_ALIVES),
-            figures,
-        };
-        (application, delivery)
+    /// An application, and what delivers its events.
+    pub(crate) fn new(key: &str, terms: Terms, figures: Arc<Figures>) -> (Application, Delivery) {
+        let (terms, gone) = (Arc::new(ArcSwap::from_pointee(terms)), CancellationToken::new());
+        let (events, delivery) = Events::new(key, terms.clone(), gone.clone(), figures.clone());
+        (Application { key: key.to_owned(), events, terms, figures, gone }, delivery)
+    }
+
+    /// Is reached in another way from now on. What waits for it goes on waiting.
+    pub(crate) fn take_up(&self, terms: Terms) {
+        self.terms.store(Arc::new(terms));
+    }
+
+    /// The configuration names it no more. What waits for it has the time of one hook still.
+    pub(crate) fn leave(&self) {
+        self.gone.cancel();
+    }
+
+    /// Cancelled when the configuration names it no more.
+    pub(crate) fn gone(&self) -> &CancellationToken {
+        &self.gone
     }
 
     /// Asks for a decision that somebody waits for. `turns` are those of the session.
     pub(crate) async fn decide(&self, turns: &Semaphore, method: Method, body: Vec<u8>) -> Result<Facts, HookError> {
-        let deadline = tokio::time::Instant::now() + self.timeout;
-        let places = async { (turns.acquire().await, self.decisions.acquire().await) };
+        let terms = self.terms.load_full();
+        let deadline = tokio::time::Instant::now() + terms.timeout;
+        let places = async { (turns.acquire().await, terms.decisions.acquire().await) };
         let result = match timeout_at(deadline, places).await {
-            Ok(_places) => self.ask(deadline, method, body).await,
+            Ok(_places) => self.ask(&terms, deadline, method, body).await,
             Err(_) => {
                 limits::HOOK_DECISIONS.hit();
                 Err(HookError::Crowded)
@@ -81,21 +106,28 @@ impl Application {
 
     /// Asks whether a stream may go on; `None` if there was no place for the question within `patience`.
     pub(crate) async fn keep_alive(&self, body: Vec<u8>, patience: Duration) -> Option<Result<Facts, HookError>> {
-        let Ok(_place) = timeout(patience, self.keep_alives.acquire()).await else {
+        let terms = self.terms.load_full();
+        let Ok(_place) = timeout(patience, terms.keep_alives.acquire()).await else {
             limits::HOOK_KEEP_ALIVES.hit();
             return None;
         };
-        let deadline = tokio::time::Instant::now() + self.timeout;
-        let result = self.ask(deadline, Method::StreamKeepAliveEvent, body).await;
+        let deadline = tokio::time::Instant::now() + terms.timeout;
+        let result = self.ask(&terms, deadline, Method::StreamKeepAliveEvent, body).await;
         self.figures.count(Method::StreamKeepAliveEvent, Outcome::of(&result));
         Some(result)
     }
 
-    async fn ask(&self, deadline: tokio::time::Instant, method: Method, body: Vec<u8>) -> Result<Facts, HookError> {
+    async fn ask(
+        &self,
+        terms: &Terms,
+        deadline: tokio::time::Instant,
+        method: Method,
+        body: Vec<u8>,
+    ) -> Result<Facts, HookError> {
         let begun = Instant::now();
-        let asked = timeout_at(deadline, self.backend.ask(method, Bytes::from(body))).await;
+        let asked = timeout_at(deadline, terms.backend.ask(method, Bytes::from(body))).await;
         self.figures.time(method, begun.elapsed());
-        asked.unwrap_or(Err(HookError::TimedOut(self.timeout)))
+        asked.unwrap_or(Err(HookError::TimedOut(terms.timeout)))
     }
 }
 

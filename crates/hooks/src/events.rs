@@ -2,17 +2,16 @@
 
 mod delivery;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use headwater_media::limits;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    client::Backend,
+    application::Terms,
     figures::{Figures, Outcome},
     method::Method,
     room::{Place, Room},
@@ -35,24 +34,24 @@ struct Event {
 #[derive(Clone)]
 pub(crate) struct Events {
     sender: mpsc::UnboundedSender<Event>,
+    terms: Arc<ArcSwap<Terms>>,
     room: Room,
     figures: Arc<Figures>,
 }
 
 impl Events {
-    /// The queue of one of so many applications, and what delivers it.
+    /// The queue of an application, and what delivers it.
     pub(crate) fn new(
         key: &str,
-        backend: Arc<Backend>,
-        applications: usize,
-        time: Duration,
+        terms: Arc<ArcSwap<Terms>>,
+        gone: CancellationToken,
         figures: Arc<Figures>,
     ) -> (Events, Delivery) {
         // Bounded by the room that each event needs a place in.
         let (sender, receiver) = mpsc::unbounded_channel();
-        let at_once = (limits::HOOK_EVENTS_AT_ONCE.get_usize() / applications.max(1)).max(1);
-        let delivery = Delivery::new(key, backend, receiver, at_once, time, figures.clone());
-        (Events { sender, room: Room::share(applications), figures }, delivery)
+        let events = Events { sender, terms: terms.clone(), room: Room::new(), figures: figures.clone() };
+        let delivery = Delivery::new(key, terms, receiver, events.room.clone(), gone, figures);
+        (events, delivery)
     }
 
     /// Leaves something to be told. Where there is no room it is dropped, and counted.
@@ -61,7 +60,7 @@ impl Events {
         if !is_small {
             limits::HOOK_EVENT_BYTES.hit();
         }
-        let place = if is_small { self.room.take(body.len()) } else { None };
+        let place = if is_small { self.room.take(body.len(), self.terms.load().room) } else { None };
         let Some(place) = place else {
             return self.figures.count(method, Outcome::Dropped);
         };

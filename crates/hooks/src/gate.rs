@@ -1,52 +1,90 @@
 //! Asks the application of each client.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
-use futures_util::future::join_all;
-use headwater_access::{Asking, Client, Facts, Gate, Refused, Ticket, Visitor, Why};
+use arc_swap::ArcSwap;
+use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
+use headwater_access::{Client, Gate, Refused, Visitor, Why};
 use headwater_graph::BoxFuture;
 use headwater_net::{Dialer, Reach, TlsError};
 use parking_lot::Mutex;
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::{
-    application::{self, Application},
+    application::{self, Application, Terms},
     client::Way,
     events::Delivery,
     figures::Figures,
+    guest::{Guest, Seat},
     method::Method,
     payload,
-    policy::{Mode, OnError, Policies, Policy},
-    session::{Session, Stay},
+    policy::Policy,
+    session::Session,
     settings::Settings,
     signature::Signer,
 };
 
-/// The applications behind this server, as a gate. Cloning is cheap.
+/// The applications behind this server, as a gate. Clones share them.
+///
+/// They may be others later: [`Hooks::replace`]. Where there are none, everybody is let in.
 #[derive(Clone)]
 pub struct Hooks(Arc<Inner>);
 
 struct Inner {
+    in_force: ArcSwap<InForce>,
+    figures: Arc<Figures>,
+    /// Clients and uses of streams of which an application knows.
+    known: Arc<watch::Sender<usize>>,
+    /// The deliveries of new applications on their way to [`Hooks::run`].
+    begun: mpsc::UnboundedSender<Delivery>,
+    to_run: Mutex<Option<mpsc::UnboundedReceiver<Delivery>>>,
+    stopped: CancellationToken,
+}
+
+/// What holds for those who come.
+struct InForce {
     node: String,
     applications: Vec<Arc<Application>>,
     policy: Arc<Policy>,
     methods: Vec<Method>,
     keep_alive: Option<Duration>,
     timeout: Duration,
-    figures: Arc<Figures>,
-    /// Clients and uses of streams of which an application knows.
-    known: Arc<watch::Sender<usize>>,
-    deliveries: Mutex<Vec<Delivery>>,
-    stopped: CancellationToken,
+}
+
+/// Applications that can be put in force.
+pub struct Successor {
+    settings: Settings,
+    dialer: Dialer,
+}
+
+impl std::fmt::Debug for Successor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Successor").field("applications", &self.settings.applications.len()).finish_non_exhaustive()
+    }
+}
+
+impl Successor {
+    /// These applications.
+    ///
+    /// # Errors
+    /// The file of further certificate authorities cannot be used.
+    pub fn new(settings: Settings) -> Result<Successor, TlsError> {
+        // The addresses are the operator's, who may well have the application beside the server.
+        let everywhere = Reach::new(["0.0.0.0/0", "::/0"]).unwrap_or_default();
+        let dialer = Dialer::new(everywhere, settings.authorities.as_deref())?;
+        Ok(Successor { settings, dialer })
+    }
 }
 
 impl std::fmt::Debug for Hooks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hooks").field("applications", &self.0.applications.len()).finish_non_exhaustive()
+        let applications = self.0.in_force.load().applications.len();
+        f.debug_struct("Hooks").field("applications", &applications).finish_non_exhaustive()
     }
 }
 
@@ -56,54 +94,99 @@ impl Hooks {
     /// # Errors
     /// The file of further certificate authorities cannot be used.
     pub fn new(settings: Settings) -> Result<Hooks, TlsError> {
-        // The addresses are the operator's, who may well have the application beside the server.
-        let everywhere = Reach::new(["0.0.0.0/0", "::/0"]).unwrap_or_default();
+        let (begun, to_run) = mpsc::unbounded_channel();
+        let hooks = Hooks(Arc::new(Inner {
+            in_force: ArcSwap::from_pointee(InForce::nobody()),
+            figures: Arc::default(),
+            known: Arc::new(watch::Sender::new(0)),
+            begun,
+            to_run: Mutex::new(Some(to_run)),
+            stopped: CancellationToken::new(),
+        }));
+        hooks.replace(Successor::new(settings)?);
+        Ok(hooks)
+    }
+
+    /// Puts these applications in force for all who come from now on.
+    ///
+    /// An application that was there before under the same key keeps its clients, and the events that wait for it; how
+    /// it is reached changes for them, too. One that is no more is asked and told nothing; its streams go on, and its
+    /// clients are clients of those in force as soon as they want something.
+    pub fn replace(&self, successor: Successor) {
+        let Successor { settings, dialer } = successor;
         let way = Way {
-            dialer: Dialer::new(everywhere, settings.authorities.as_deref())?,
+            dialer,
             connect_timeout: settings.connect_timeout,
             signer: settings.secret_key.map(Signer::new),
             with_wcs_hash: settings.with_wcs_hash,
         };
-        let figures = Arc::new(Figures::default());
+        let before = self.0.in_force.load_full();
         let count = settings.applications.len();
-        let made = settings.applications.iter().map(|(key, base)| {
-            let (application, delivery) =
-                Application::new(key, base, way.clone(), settings.timeout, count, figures.clone());
-            (Arc::new(application), delivery)
-        });
-        let (applications, deliveries): (Vec<_>, Vec<_>) = made.unzip();
-        Ok(Hooks(Arc::new(Inner {
+        let of = |(key, base): &(String, Url)| {
+            let terms = Terms::new(base, way.clone(), settings.timeout, count);
+            match before.applications.iter().find(|known| known.key == *key) {
+                Some(known) => {
+                    known.take_up(terms);
+                    known.clone()
+                }
+                None => self.begin(key, terms),
+            }
+        };
+        let applications: Vec<_> = settings.applications.iter().map(of).collect();
+        let is_gone = |known: &&Arc<Application>| !applications.iter().any(|kept| Arc::ptr_eq(kept, known));
+        before.applications.iter().filter(is_gone).for_each(|known| known.leave());
+        self.0.in_force.store(Arc::new(InForce {
             node: settings.node,
             applications,
             policy: Arc::new(settings.policy),
             methods: settings.methods,
             keep_alive: settings.keep_alive,
             timeout: settings.timeout,
-            figures,
-            known: Arc::new(watch::Sender::new(0)),
-            deliveries: Mutex::new(deliveries),
-            stopped: CancellationToken::new(),
-        })))
+        }));
+    }
+
+    fn begin(&self, key: &str, terms: Terms) -> Arc<Application> {
+        let (application, delivery) = Application::new(key, terms, self.0.figures.clone());
+        // After the stop nobody delivers any more.
+        let _ = self.0.begun.send(delivery);
+        Arc::new(application)
     }
 
     /// Delivers events until [`Hooks::stop`]. To be called once.
     pub async fn run(self) {
-        let deliveries: Vec<_> = std::mem::take(&mut *self.0.deliveries.lock());
-        let all = join_all(deliveries.into_iter().map(Delivery::run));
-        self.0.stopped.run_until_cancelled(all).await;
+        let Some(mut begun) = self.0.to_run.lock().take() else {
+            return;
+        };
+        let mut deliveries = FuturesUnordered::new();
+        let deliver = async {
+            loop {
+                tokio::select! {
+                    Some(delivery) = begun.recv() => deliveries.push(delivery.run()),
+                    Some(()) = deliveries.next() => {}
+                    else => return,
+                }
+            }
+        };
+        self.0.stopped.run_until_cancelled(deliver).await;
     }
 
     /// Waits until everybody has left and applications know of it, as long as one hook may take, and ends
     /// [`Hooks::run`].
     pub async fn stop(&self) {
+        let in_force = self.0.in_force.load_full();
         let all_told = async {
             let _ = self.0.known.subscribe().wait_for(|known| *known == 0).await;
-            join_all(self.0.applications.iter().map(|application| application.events.delivered())).await;
+            join_all(in_force.applications.iter().map(|application| application.events.delivered())).await;
         };
-        if timeout(self.0.timeout, all_told).await.is_err() {
+        if timeout(in_force.timeout, all_told).await.is_err() {
             tracing::warn!(events = self.waiting(), "the server stops before applications have taken all events");
         }
         self.0.stopped.cancel();
+    }
+
+    /// Whether there is any application.
+    pub fn has_applications(&self) -> bool {
+        !self.0.in_force.load().applications.is_empty()
     }
 
     /// What is counted.
@@ -113,32 +196,50 @@ impl Hooks {
 
     /// Events that wait for their application.
     pub fn waiting(&self) -> usize {
-        self.0.applications.iter().map(|application| application.events.waiting()).sum()
+        self.0.in_force.load().applications.iter().map(|application| application.events.waiting()).sum()
+    }
+}
+
+impl InForce {
+    fn nobody() -> InForce {
+        InForce {
+            node: String::new(),
+            applications: Vec::new(),
+            policy: Arc::default(),
+            methods: Vec::new(),
+            keep_alive: None,
+            timeout: Duration::ZERO,
+        }
     }
 }
 
 impl Gate for Hooks {
     fn connect<'a>(&'a self, client: &'a Client) -> BoxFuture<'a, Result<Box<dyn Visitor>, Refused>> {
-        Box::pin(async move { Ok(Box::new(self.let_in(client).await?) as Box<dyn Visitor>) })
+        Box::pin(async move {
+            let guest = Guest::new(self.clone(), client.clone());
+            guest.seat().await?;
+            Ok(Box::new(guest) as Box<dyn Visitor>)
+        })
     }
 }
 
 impl Hooks {
-    async fn let_in(&self, client: &Client) -> Result<Guest, Refused> {
-        let hooks = &self.0;
-        let application = application::find(&hooks.applications, client).ok_or_else(|| unknown_application(client))?;
-        let identity = payload::identity(&hooks.node, &application.key, client);
-        let session = Session::new(application.clone(), client.clone(), identity, &hooks.methods, hooks.known.clone());
-        let mut guest = Guest {
-            session: Arc::new(session),
-            policies: Arc::new(Policies::new(hooks.policy.clone())),
-            keep_alive: hooks.keep_alive,
-            connection: None,
-        };
-        if client.is_connection {
-            guest.introduce(&hooks.policy).await?;
+    /// Introduces a client to its application; `None` where there is none for anybody.
+    pub(crate) async fn let_in(&self, client: &Arc<Client>) -> Result<Option<Seat>, Refused> {
+        let in_force = self.0.in_force.load_full();
+        if in_force.applications.is_empty() {
+            return Ok(None);
         }
-        Ok(guest)
+        let application =
+            application::find(&in_force.applications, client).ok_or_else(|| unknown_application(client))?;
+        let identity = payload::identity(&in_force.node, &application.key, client);
+        let (methods, known) = (&in_force.methods, self.0.known.clone());
+        let session = Session::new(application.clone(), client.clone(), identity, methods, known);
+        let mut seat = Seat::new(session, in_force.policy.clone(), in_force.keep_alive);
+        if client.is_connection {
+            seat.introduce(&in_force.policy).await?;
+        }
+        Ok(Some(seat))
     }
 }
 
@@ -146,97 +247,4 @@ fn unknown_application(client: &Client) -> Refused {
     let (session, app) = (&client.peer.session, client.app_key.as_deref().unwrap_or_default());
     tracing::info!(session, app, "refused, since there is no application of this name in [hooks]");
     Refused::new(Why::Forbidden, "there is no application of this name here (appKey)")
-}
-
-/// A client that was let in.
-struct Guest {
-    session: Arc<Session>,
-    policies: Arc<Policies>,
-    keep_alive: Option<Duration>,
-    /// What the application knows of its connection, if it has one.
-    connection: Option<Facts>,
-}
-
-impl Guest {
-    /// Asks whether the client may stay; the answer says what is to be asked later.
-    async fn introduce(&mut self, rest: &Arc<Policy>) -> Result<(), Refused> {
-        let client = &self.session.client;
-        let connection = payload::connection(&self.session.identity, client);
-        let mut asked = connection.clone();
-        payload::add_credentials(&mut asked, &client.credentials, &client.credentials);
-        // Whether or not somebody waits for the answer still, the application may have let it in.
-        self.connection = Some(connection);
-        let policy = Policy { on_error: OnError::Fail, ..Policy::default() };
-        match self.session.decide(Method::Connect, &policy, &asked).await {
-            Ok(answer) => self.policies = Arc::new(Policies::read(&answer, rest.clone())),
-            Err(refused) => {
-                self.connection = None;
-                return Err(refused);
-            }
-        }
-        self.tell_connection("ESTABLISHED");
-        Ok(())
-    }
-
-    fn tell_connection(&self, status: &str) {
-        if let Some(connection) = &self.connection {
-            let mut facts = connection.clone();
-            facts.insert("status".into(), status.into());
-            self.session.tell(Method::ConnectionStatusEvent, &self.policies, &facts);
-        }
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        self.tell_connection("DISCONNECTED");
-    }
-}
-
-impl Visitor for Guest {
-    fn admit<'a>(&'a self, asking: &'a Asking) -> BoxFuture<'a, Result<Ticket, Refused>> {
-        Box::pin(self.admit_stream(asking))
-    }
-
-    fn ask<'a>(&'a self, what: &'a str, facts: &'a Facts) -> BoxFuture<'a, Result<(), Refused>> {
-        Box::pin(async move {
-            let Some(method) = Method::find(what) else {
-                return Ok(());
-            };
-            let mut asked = facts.clone();
-            asked.extend(self.session.identity.clone());
-            self.session.decide(method, self.policies.of(method), &asked).await.map(drop)
-        })
-    }
-}
-
-impl Guest {
-    async fn admit_stream(&self, asking: &Asking) -> Result<Ticket, Refused> {
-        let session = &self.session;
-        let method = Method::at_begin(asking.action, session.client.peer.protocol);
-        let policy = self.policies.of(method);
-        let stream = payload::stream(&session.identity, &session.client, asking, SystemTime::now());
-        let mut asked = stream.clone();
-        payload::add_credentials(&mut asked, &asking.credentials, &session.client.credentials);
-        // Made before the question, so that one who leaves while it is asked is told of as well.
-        let mut stay = Stay::new(session.clone(), self.policies.clone(), asking.action, payload::without_large(stream));
-        let answer = match session.decide(method, policy, &asked).await {
-            Ok(answer) => answer,
-            Err(refused) => {
-                stay.forget();
-                return Err(refused);
-            }
-        };
-        let mut facts = match policy.mode {
-            Mode::Overwrite => payload::overwritten(&asked, answer, &policy.overwritten),
-            Mode::Notify | Mode::Disable => Facts::new(),
-        };
-        let stream = match facts.remove("name") {
-            Some(name) => session.rename(method, policy, &name).inspect_err(|_| stay.forget())?,
-            None => None,
-        };
-        stay.rename(stream.as_ref(), &facts);
-        stay.keep_alive(self.keep_alive);
-        Ok(Ticket { stream, facts, pass: Box::new(stay) })
-    }
 }

@@ -21,7 +21,7 @@ use crate::{
 /// The words of WCS.
 const TERMINATED: &str = "Terminated by keep-alive";
 
-/// Asks until it is dropped or the application says no.
+/// Asks until it is dropped, the application says no, or the configuration names it no more.
 pub(crate) struct KeepAlive {
     refused: watch::Receiver<bool>,
     task: AbortHandle,
@@ -38,7 +38,10 @@ impl KeepAlive {
     ) -> KeepAlive {
         let (sender, refused) = watch::channel(false);
         let task = tokio::spawn(async move {
-            ask(&session, &policies, &stream, interval).await;
+            let asked = ask(&session, &policies, &stream, interval);
+            if session.application.gone().run_until_cancelled(asked).await.is_none() {
+                return;
+            }
             let _ = sender.send(true);
             // The sender lives on with the task until whoever holds the stream has let go of it.
             sender.closed().await;

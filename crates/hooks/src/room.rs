@@ -5,14 +5,11 @@ use std::sync::Arc;
 use headwater_media::limits;
 use tokio::sync::watch;
 
-/// An application's share of the events that may wait. Cloning is cheap.
+/// The events of one application that wait. Cloning is cheap.
 #[derive(Clone, Debug)]
-pub(crate) struct Room {
-    held: Arc<watch::Sender<Held>>,
-    max: Held,
-}
+pub(crate) struct Room(Arc<watch::Sender<Held>>);
 
-/// What waits.
+/// What waits, or may.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) events: usize,
@@ -20,18 +17,16 @@ pub(crate) struct Held {
 }
 
 impl Room {
-    /// An equal share for each of so many applications.
-    pub(crate) fn share(applications: usize) -> Room {
-        let of = |limit: &limits::Limit| (limit.get_usize() / applications.max(1)).max(1);
-        let max = Held { events: of(&limits::HOOK_EVENTS), bytes: of(&limits::HOOK_EVENTS_BYTES) };
-        Room { held: Arc::new(watch::Sender::new(Held::default())), max }
+    /// An empty one.
+    pub(crate) fn new() -> Room {
+        Room(Arc::new(watch::Sender::new(Held::default())))
     }
 
-    /// Takes a place for an event of so many bytes, if there is one.
-    pub(crate) fn take(&self, bytes: usize) -> Option<Place> {
-        let taken = self.held.send_if_modified(|held| {
+    /// Takes a place for an event of so many bytes, if no more than `max` wait with it.
+    pub(crate) fn take(&self, bytes: usize, max: Held) -> Option<Place> {
+        let taken = self.0.send_if_modified(|held| {
             let more = Held { events: held.events + 1, bytes: held.bytes.saturating_add(bytes) };
-            let fits = more.events <= self.max.events && more.bytes <= self.max.bytes;
+            let fits = more.events <= max.events && more.bytes <= max.bytes;
             if fits {
                 *held = more;
             }
@@ -46,12 +41,12 @@ impl Room {
 
     /// What waits now.
     pub(crate) fn held(&self) -> Held {
-        *self.held.borrow()
+        *self.0.borrow()
     }
 
     /// Waits until nothing waits.
     pub(crate) async fn empty(&self) {
-        let _ = self.held.subscribe().wait_for(|held| held.events == 0).await;
+        let _ = self.0.subscribe().wait_for(|held| held.events == 0).await;
     }
 }
 
@@ -64,7 +59,7 @@ pub(crate) struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.room.held.send_modify(|held| {
+        self.room.0.send_modify(|held| {
             held.events = held.events.saturating_sub(1);
             held.bytes = held.bytes.saturating_sub(self.bytes);
         });
@@ -77,15 +72,16 @@ mod tests {
 
     #[test]
     fn a_room_takes_its_share_and_no_more() {
-        let room = Room::share(5);
-        let max = limits::HOOK_EVENTS.get_usize() / 5;
-        let mut places: Vec<_> = (0..max).map_while(|_| room.take(10)).collect();
-        assert_eq!((places.len(), room.held()), (max, Held { events: max, bytes: max * 10 }));
-        assert!(room.take(10).is_none(), "the share is taken");
+        let (room, max) = (Room::new(), Held { events: 200, bytes: 100_000 });
+        let mut places: Vec<_> = (0..300).map_while(|_| room.take(10, max)).collect();
+        assert_eq!((places.len(), room.held()), (200, Held { events: 200, bytes: 2_000 }));
+        assert!(room.take(10, max).is_none(), "the share is taken");
         places.pop();
-        assert!(room.take(10).is_some(), "one that was delivered makes room");
+        assert!(room.take(10, max).is_some(), "one that was delivered makes room");
+        places.truncate(100);
+        assert!(room.take(10, Held { events: 50, ..max }).is_none(), "the share has become smaller");
         places.clear();
         assert_eq!(room.held(), Held::default());
-        assert!(room.take(limits::HOOK_EVENTS_BYTES.get_usize()).is_none(), "one cannot take all bytes");
+        assert!(room.take(100_001, max).is_none(), "one cannot take all bytes");
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 /// A client of an application.
 pub(crate) struct Session {
     pub(crate) application: Arc<Application>,
-    pub(crate) client: Client,
+    pub(crate) client: Arc<Client>,
     pub(crate) id: Arc<str>,
     /// The fields of each of its hooks.
     pub(crate) identity: Facts,
@@ -34,7 +34,7 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(
         application: Arc<Application>,
-        client: Client,
+        client: Arc<Client>,
         identity: Facts,
         methods: &[Method],
         known: Arc<watch::Sender<usize>>,
@@ -71,7 +71,7 @@ impl Session {
     /// Tells the application, now or later.
     pub(crate) fn tell(&self, method: Method, policies: &Policies, facts: &Facts) {
         let policy = policies.of(method);
-        if self.sends(method, policy) {
+        if self.sends(method, policy) && !self.application.gone().is_cancelled() {
             self.application.events.push(method, &self.id, payload::body(facts, &policy.excluded));
         }
     }

@@ -15,9 +15,9 @@ pub(crate) use hooks::{HooksSection, open as open_hooks, start as start_hooks};
 
 /// The gates that the configuration asks for: that of the server's own users, tokens and keys, then that of the
 /// applications behind it, which so need not be asked about strangers, and the journal's, which is the last.
-pub(crate) fn open(access: &Access, hooks: Option<&Hooks>, journal: &Journal) -> Gates {
-    let mut gates: Vec<Arc<dyn Gate>> = vec![Arc::new(access.clone())];
-    gates.extend(hooks.map(|hooks| Arc::new(hooks.clone()) as Arc<dyn Gate>));
-    gates.push(Arc::new(announce::Announce(journal.clone())));
-    Gates::new(gates)
+///
+/// Each is there from the start, since what it decides by may change while the server runs.
+pub(crate) fn open(access: &Access, hooks: &Hooks, journal: &Journal) -> Gates {
+    let announce = announce::Announce(journal.clone());
+    Gates::new([Arc::new(access.clone()) as Arc<dyn Gate>, Arc::new(hooks.clone()), Arc::new(announce)])
 }

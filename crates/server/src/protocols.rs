@@ -79,8 +79,8 @@ pub(crate) struct Context {
     pub(crate) gates: Gates,
     /// The users, tokens and keys of this server.
     pub(crate) access: Access,
-    /// The applications behind this server, until they are started.
-    pub(crate) hooks: Option<Hooks>,
+    /// The applications behind this server.
+    pub(crate) hooks: Hooks,
     /// What operators are told of.
     pub(crate) journal: Journal,
     /// The address of listeners whose section names none.
@@ -109,7 +109,7 @@ impl Context {
         let (access, hooks) = (gates::open_access(config)?, gates::open_hooks(config)?);
         Ok(Context {
             hub,
-            gates: gates::open(&access, hooks.as_ref(), &journal),
+            gates: gates::open(&access, &hooks, &journal),
             access,
             hooks,
             journal,

@@ -144,7 +144,7 @@ fn start_all(config: &Config, context: &mut Context) -> Result<Started, StartErr
     if config.demo.enabled {
         demo::start(&config.demo, context)?;
     }
-    gates::start_hooks(context);
+    gates::start_hooks(config, context);
     let readiness = Readiness::new();
     let is_udp = |listening: &&Listening| listening.what == "WebRTC";
     let sockets = context.listening.iter().filter(is_udp).map(|listening| listening.address).collect();

@@ -16,29 +16,34 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwap;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use headwater_graph::BoxFuture;
 use headwater_media::limits;
-use tokio::{sync::mpsc, time::sleep_until};
+use tokio::{
+    sync::mpsc,
+    time::{sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
 
 use super::Event;
 use crate::{
-    client::Backend,
+    application::Terms,
     error::HookError,
     figures::{Figures, Outcome},
+    room::Room,
 };
 
 /// The first wait before another attempt; each is twice the one before.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
-/// Delivers the events of one application, until nobody can push any more.
+/// Delivers the events of one application.
 pub(crate) struct Delivery {
     key: String,
-    backend: Arc<Backend>,
+    terms: Arc<ArcSwap<Terms>>,
     figures: Arc<Figures>,
-    /// What one attempt may take.
-    time: Duration,
-    at_once: usize,
+    room: Room,
+    gone: CancellationToken,
     incoming: mpsc::UnboundedReceiver<Event>,
     /// What waits of each session. A session that is here is also in `ready`, in `resting` or under way, once.
     sessions: HashMap<Arc<str>, VecDeque<Event>>,
@@ -52,18 +57,18 @@ pub(crate) struct Delivery {
 impl Delivery {
     pub(super) fn new(
         key: &str,
-        backend: Arc<Backend>,
+        terms: Arc<ArcSwap<Terms>>,
         incoming: mpsc::UnboundedReceiver<Event>,
-        at_once: usize,
-        time: Duration,
+        room: Room,
+        gone: CancellationToken,
         figures: Arc<Figures>,
     ) -> Delivery {
         Delivery {
             key: key.to_owned(),
-            backend,
+            terms,
             figures,
-            time,
-            at_once,
+            room,
+            gone,
             incoming,
             sessions: HashMap::new(),
             ready: VecDeque::new(),
@@ -73,8 +78,42 @@ impl Delivery {
         }
     }
 
-    /// Delivers until nobody can push any more.
+    /// Delivers until nobody can push any more, or the application is gone and has had the time of one hook for the
+    /// rest.
     pub(crate) async fn run(mut self) {
+        let (gone, room, terms) = (self.gone.clone(), self.room.clone(), self.terms.clone());
+        let left = async {
+            gone.cancelled().await;
+            let time = terms.load().timeout;
+            timeout(time, room.empty()).await.is_ok()
+        };
+        let is_done = tokio::select! {
+            () = self.deliver() => true,
+            all_told = left => all_told,
+        };
+        if !is_done {
+            self.give_up();
+        }
+    }
+
+    /// Counts what is told to nobody any more.
+    fn give_up(&mut self) {
+        let waiting = self.room.held().events;
+        tracing::warn!(
+            app = self.key,
+            events = waiting,
+            "the application is configured no more; events for it are lost"
+        );
+        self.incoming.close();
+        while let Ok(event) = self.incoming.try_recv() {
+            self.place(event);
+        }
+        for event in self.sessions.values().flatten() {
+            self.figures.count(event.method, Outcome::Dropped);
+        }
+    }
+
+    async fn deliver(&mut self) {
         loop {
             self.start_ready();
             let wake = self.next_wake();
@@ -117,7 +156,7 @@ impl Delivery {
         let at_once = match self.silence {
             Some((_, until)) if Instant::now() < until => return,
             Some(_) => 1,
-            None => self.at_once,
+            None => self.terms.load().events_at_once,
         };
         while self.under_way.len() < at_once {
             let Some(session) = self.ready.pop_front() else {
@@ -136,10 +175,10 @@ impl Delivery {
     }
 
     fn start(&self, event: Event) {
-        let (backend, figures, time) = (self.backend.clone(), self.figures.clone(), self.time);
+        let (terms, figures) = (self.terms.load_full(), self.figures.clone());
         self.under_way.push(Box::pin(async move {
             let begun = Instant::now();
-            let result = backend.tell(event.method, event.body.clone(), time).await;
+            let result = terms.backend.tell(event.method, event.body.clone(), terms.timeout).await;
             figures.time(event.method, begun.elapsed());
             figures.count(event.method, Outcome::of(&result));
             (event, result)

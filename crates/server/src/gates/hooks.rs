@@ -4,12 +4,15 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use headwater_access::Secret;
 use headwater_control::{Metric, Record, RecordTimes, Source};
-use headwater_hooks::{Hooks, Method, Mode, OnError, Outcome, Policy, Settings, SettingsError, read_application};
+use headwater_hooks::{
+    Hooks, Method, Mode, OnError, Outcome, Policy, Settings, SettingsError, Successor, read_application,
+};
 use headwater_media::limits;
+use headwater_net::TlsError;
 
 use crate::{
     config::{
-        Complaint, Config, Value,
+        Complaint, Config, Problem, Value,
         section::section,
         setting::{Setting, quote},
     },
@@ -22,15 +25,15 @@ section! {
     /// The applications behind the server: asked by HTTP before somebody connects, publishes or plays, and told what came of it, as in WCS. docs/guide/authorise-with-hooks.md leads through it.
     pub(crate) struct HooksSection, "hooks" {
         /// Applications, each "KEY=ADDRESS": the key that clients name as `appKey`, "defaultApp" for those that name none, and the http:// or https:// address that its hooks stand below. Without any nobody is asked.
-        applications: Vec<String> = Vec::new();
+        @live applications: Vec<String> = Vec::new();
         /// The time that a hook has in all, in milliseconds. An application that has not answered by then has not agreed.
-        timeout_ms: u64 = 3_000, in 100..=15_000;
+        @live timeout_ms: u64 = 3_000, in 100..=15_000;
         /// The time that a connection to an application has, with TLS, in milliseconds.
-        connect_timeout_ms: u64 = 2_000, in 100..=15_000;
+        @live connect_timeout_ms: u64 = 2_000, in 100..=15_000;
         /// The key that hooks are signed with in the header `Headwater-Signature`. Better set in the environment than in a file that many read.
-        @secret secret_key: String = String::new();
+        @live @secret secret_key: String = String::new();
         /// Whether hooks are also signed as WCS does it, by HMAC-MD5 in the header `Authorization`.
-        send_wcs_hash: bool = false;
+        @live send_wcs_hash: bool = false;
         /// What becomes of a wish that an application did not agree to: "fail" refuses it, "log" lets it go on. An application says so for each hook by `restOnError`; this holds where it does not. `connect` is always refused.
         on_error: Otherwise = Otherwise(OnError::Fail);
         /// Fields that an answer to publishStream and playStream may change, such as "name", where the application has not said so by `restClientConfig`.
@@ -143,34 +146,51 @@ fn wrong_application(entry: &str, error: &SettingsError) -> Complaint {
     complaint("applications", format!("holds {key:?}, {error}"), remedy)
 }
 
-/// The applications of the configuration, if there are any.
-pub(crate) fn open(config: &Config) -> Result<Option<Hooks>, StartError> {
-    if config.hooks.applications.is_empty() {
-        return Ok(None);
-    }
-    let name = format!("{}@{}", node(&config.process.name).name, config.listen.address);
-    let failed = |error: headwater_net::TlsError| StartError::Protocol {
+/// The applications of the configuration.
+pub(crate) fn open(config: &Config) -> Result<Hooks, StartError> {
+    let failed = |error: TlsError| StartError::Protocol {
         what: "hooks",
         reason: error.to_string(),
         section: "hooks",
         place: config.place("hooks", "authorities"),
     };
-    Hooks::new(config.hooks.settings(name)).map(Some).map_err(failed)
+    Hooks::new(config.hooks.settings(name(config))).map_err(failed)
 }
 
-/// Has events delivered until the server stops, and what is counted shown.
-pub(crate) fn start(context: &mut Context) {
-    let hooks = context.hooks.take();
+/// What this server calls itself.
+fn name(config: &Config) -> String {
+    format!("{}@{}", node(&config.process.name).name, config.listen.address)
+}
+
+/// Has events delivered until the server stops, later configurations put in force, and what is counted shown.
+pub(crate) fn start(config: &Config, context: &mut Context) {
+    let (hooks, name) = (context.hooks.clone(), name(config));
     context.add_source(Arc::new(HooksSource(hooks.clone())));
-    let Some(hooks) = hooks else {
-        return;
-    };
+    let held = hooks.clone();
+    context.take_up(move |config| {
+        let (hooks, settings) = (held.clone(), config.hooks.settings(name.clone()));
+        let successor = Successor::new(settings).map_err(|error| Problem {
+            place: config.place("hooks", "authorities"),
+            message: error.to_string(),
+            remedy: "Correct authorities below [hooks].".into(),
+        })?;
+        Ok(Box::new(move || hooks.replace(successor)))
+    });
     context.tasks.spawn(hooks.clone().run());
     context.at_stop.push(Box::pin(async move { hooks.stop().await }));
 }
 
 /// The figures of hooks.
-struct HooksSource(Option<Hooks>);
+struct HooksSource(Hooks);
+
+impl HooksSource {
+    /// Whether there is anything to tell. Most servers have no applications and never have had any.
+    fn is_used(&self) -> bool {
+        let figures = self.0.figures();
+        let all = || Method::ALL.iter().flat_map(|method| Outcome::ALL.iter().map(|outcome| (*method, *outcome)));
+        self.0.has_applications() || all().any(|(method, outcome)| figures.get(method, outcome) > 0)
+    }
+}
 
 impl Source for HooksSource {
     fn metrics(&self) -> Vec<Metric> {
@@ -183,9 +203,10 @@ impl Source for HooksSource {
     }
 
     fn read(&self, record: &mut Record<'_>) {
-        let Some(hooks) = &self.0 else {
+        let hooks = &self.0;
+        if !self.is_used() {
             return;
-        };
+        }
         for method in Method::ALL {
             for outcome in Outcome::ALL {
                 let count = hooks.figures().get(*method, *outcome);
@@ -196,8 +217,8 @@ impl Source for HooksSource {
     }
 
     fn read_times(&self, record: &mut RecordTimes<'_>) {
-        for (hooks, method) in self.0.iter().flat_map(|hooks| Method::ALL.iter().map(move |method| (hooks, method))) {
-            record("hook_seconds", method.name(), &hooks.figures().times(*method));
+        for method in Method::ALL.iter().filter(|_| self.is_used()) {
+            record("hook_seconds", method.name(), &self.0.figures().times(*method));
         }
     }
 }
