@@ -174,6 +174,9 @@ limits! {
     WSPLAYER_QUEUE_BYTES = 256 << 10, "bytes", "Media that waits for one WSPlayer viewer's socket; beyond it the viewer's frames stay in the lane, and it skips when they are too many.";
     WSPLAYER_MESSAGE_BYTES = 4 << 10, "bytes", "One message of a WSPlayer viewer, which has nothing to say.";
     WSPLAYER_MESSAGES_PER_SECOND = 50, "messages", "Messages that one WSPlayer viewer may send in a second, pings included.";
+    MSE_QUEUE_BYTES = 256 << 10, "bytes", "Media that waits for one MSE viewer's socket; beyond it the viewer's fragments stay in their lane, and it skips when they are too many.";
+    MSE_MESSAGE_BYTES = 4 << 10, "bytes", "One message of an MSE viewer, which has nothing to say.";
+    MSE_MESSAGES_PER_SECOND = 50, "messages", "Messages that one MSE viewer may send in a second, pings included.";
     KEY_FRAME_INTERVAL_MS = 500, "milliseconds", "Shortest time between two key-frame requests to one source, whatever the number of viewers.";
     EVENTS_KEPT = 4_096, "events", "Events kept for readers of `/rest-api/events` that come back or are slow.";
     EVENTS_READERS = 64, "readers", "Readers of `/rest-api/events` at once.";
