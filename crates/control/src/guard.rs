@@ -14,22 +14,42 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use parking_lot::RwLock;
+
 use crate::error::ApiError;
 
 /// The address of this end of the connection that a request came by; the web server puts it into each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalAddress(pub SocketAddr);
 
+/// Names of this server besides those that it has by itself. Clones share them, and they may be others later.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts(Arc<RwLock<Arc<[String]>>>);
+
+impl Hosts {
+    /// These names.
+    pub fn new(names: &[String]) -> Hosts {
+        let hosts = Hosts::default();
+        hosts.replace(names);
+        hosts
+    }
+
+    /// Others take their place for requests that come from now on.
+    pub fn replace(&self, names: &[String]) {
+        *self.0.write() = names.into();
+    }
+}
+
 /// Refuses requests that came over loopback under a host name that is neither loopback's nor one of `hosts`.
 ///
 /// Where `hosts` are given, they and addresses are the only names on every other interface, too.
-pub fn guard_host(router: Router, hosts: &[String]) -> Router {
-    let hosts: Arc<[String]> = hosts.into();
+pub fn guard_host(router: Router, hosts: Hosts) -> Router {
     router.layer(middleware::from_fn_with_state(hosts, check_host))
 }
 
-async fn check_host(State(hosts): State<Arc<[String]>>, request: Request, next: Next) -> Response {
+async fn check_host(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
     let local = request.extensions().get::<LocalAddress>().map(|local| local.0.ip());
+    let hosts = hosts.0.read().clone();
     match requested_authority(request.uri(), request.headers()) {
         Ok(None) => next.run(request).await,
         Ok(Some(host)) if is_allowed_host(host.host(), local, &hosts) => next.run(request).await,

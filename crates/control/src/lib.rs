@@ -37,7 +37,7 @@ use headwater_relay::Relays;
 
 pub use clients::{ClientObject, Clients, Untold};
 pub use events::{Journal, Party, Passage, ServerEvent, Use};
-pub use guard::{LocalAddress, guard_host};
+pub use guard::{Hosts, LocalAddress, guard_host};
 pub use health::Readiness;
 pub use metrics::{Metric, MetricKind, Metrics, Node, Record, RecordTimes, Source};
 pub use reference::rest as rest_reference;

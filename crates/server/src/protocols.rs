@@ -60,6 +60,12 @@ pub(crate) trait Protocol: Send + Sync {
 
     /// Opens its listeners, adds its routes and starts its tasks.
     fn start(&self, context: &mut Context) -> Result<(), StartError>;
+
+    /// What puts its keys that are marked as live in force where an earlier configuration started it. `running` is
+    /// what protocols left in [`Context::offered`] then.
+    fn switch(&self, _running: &Extensions) -> Option<Switch> {
+        None
+    }
 }
 
 /// An address that is listened on.

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
-use headwater_control::{Clients, Control, Metric, Readiness, Record, Source, guard_host};
+use headwater_control::{Clients, Control, Hosts, Metric, Readiness, Record, Source, guard_host};
 use headwater_graph::{Hub, HubOptions};
 use headwater_net::{Listener, Quota, TlsAcceptor, TokioEnvironment};
 use headwater_relay::Relays;
@@ -160,24 +160,33 @@ fn start_all(config: &Config, context: &mut Context) -> Result<Started, StartErr
     if let Some(clients) = context.offered.get::<Arc<dyn Clients>>() {
         control = control.with_clients(clients.clone());
     }
-    let hub = context.hub.clone();
-    context.take_up(move |config| {
-        let (hub, grace) = (hub.clone(), Duration::from_millis(config.streams.grace_ms));
-        let limits = config.limits.clone();
-        Ok(Box::new(move || {
-            hub.set_grace(grace);
-            limits.apply();
-        }))
-    });
+    let hosts = Hosts::new(&config.http.hosts);
+    take_up(context, hosts.clone());
     context.take_up(log::prepare);
     let reloader = Reloader::new(config, std::mem::take(&mut context.live), context.journal.clone());
     control = control.with_settings(Arc::new(reloader.clone()));
-    let router = router(config, context, &control);
+    let router = router(context, &control, hosts);
     for (listener, acceptor) in web {
         let (stopping, tasks) = (context.stopping.clone(), context.tasks.clone());
         context.tasks.spawn(http::serve(listener, acceptor, router.clone(), stopping, tasks));
     }
     Ok(Started { control, readiness, reloader })
+}
+
+/// Has later configurations put in force, as far as that is left to nobody else.
+fn take_up(context: &mut Context, hosts: Hosts) {
+    let (hub, running) = (context.hub.clone(), context.offered.clone());
+    context.take_up(move |config| {
+        let (hub, grace) = (hub.clone(), Duration::from_millis(config.streams.grace_ms));
+        let (limits, hosts, names) = (config.limits.clone(), hosts.clone(), config.http.hosts.clone());
+        let protocols: Vec<_> = config.protocols.0.iter().filter_map(|protocol| protocol.switch(&running)).collect();
+        Ok(Box::new(move || {
+            hub.set_grace(grace);
+            limits.apply();
+            hosts.replace(&names);
+            protocols.into_iter().for_each(|switch| switch());
+        }))
+    });
 }
 
 /// The listeners of the web server, those for HTTPS with what does their handshakes.
@@ -198,10 +207,10 @@ fn listen_http(config: &Config, context: &mut Context) -> Result<Vec<(Listener, 
     Ok(opened)
 }
 
-fn router(config: &Config, context: &mut Context, control: &Control) -> Router {
+fn router(context: &mut Context, control: &Control, hosts: Hosts) -> Router {
     let mut routes = std::mem::take(&mut context.routes);
     let router = routes.clone().into_router().merge(control.router()).merge(headwater_web::router());
-    guard_host(control.put_statistics_ahead(routes.put_ahead(router)), &config.http.hosts)
+    guard_host(control.put_statistics_ahead(routes.put_ahead(router)), hosts)
 }
 
 /// The figures of the process that only the server knows.

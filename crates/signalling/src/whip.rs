@@ -1,5 +1,7 @@
 //! Publishing: what POST does.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::{Request, State},
@@ -11,6 +13,7 @@ use headwater_media::StreamName;
 use headwater_net::Refused as Full;
 use headwater_webrtc::{PublishError, PublishOptions, WebRtc};
 use http::StatusCode;
+use parking_lot::RwLock;
 
 use crate::{
     endpoint::{Asked, Endpoint},
@@ -26,7 +29,7 @@ use crate::{
 pub struct Whip {
     hub: Hub,
     webrtc: WebRtc,
-    options: PublishOptions,
+    options: Arc<RwLock<PublishOptions>>,
     endpoint: Endpoint,
     entrance: Entrance,
 }
@@ -36,7 +39,13 @@ impl Whip {
     /// told of; those that make no header are left out.
     pub fn new(hub: Hub, webrtc: WebRtc, options: PublishOptions, ice_servers: &[String]) -> Whip {
         let endpoint = Endpoint::new("whip", "a stream is published at /NAME/whip", ice_servers);
+        let options = Arc::new(RwLock::new(options));
         Whip { hub, webrtc, options, endpoint, entrance: Entrance::default() }
+    }
+
+    /// Asks something else of those who come from now on. Clones share it.
+    pub fn ask_for(&self, options: PublishOptions) {
+        *self.options.write() = options;
     }
 
     /// The same where it is decided who may publish.
@@ -84,7 +93,8 @@ impl Whip {
             refuse_name(error.as_asked(&stream))
         })?;
         let published = publication.stream().clone();
-        let accepted = self.webrtc.publish(offer, publication, self.options.clone(), address(remote)).await;
+        let options = self.options.read().clone();
+        let accepted = self.webrtc.publish(offer, publication, options, address(remote)).await;
         let accepted = accepted.map_err(|error| {
             admitted.fail(error.to_string());
             refuse_publish(error)

@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 const SOON: Duration = Duration::from_secs(20);
 
 /// The back end of `examples/hook-server.rs`.
-struct BackEnd {
+pub(crate) struct BackEnd {
     program: Program,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl BackEnd {
-    fn start(options: &[&str]) -> Result<BackEnd> {
+    pub(crate) fn start(options: &[&str]) -> Result<BackEnd> {
         let mut command = Command::new(tools::example("hook-server")?);
         command.args(["--listen", "127.0.0.1:0", "--key", "canary-4712"]).args(options);
         let program = Program::start("the back end", &mut command)?;
@@ -31,11 +31,11 @@ impl BackEnd {
     }
 
     /// What it was asked and told, each as `method name "session" "status"`.
-    fn hooks(&self) -> Vec<String> {
+    pub(crate) fn hooks(&self) -> Vec<String> {
         String::from_utf8_lossy(&self.program.output()).lines().skip(1).map(str::to_owned).collect()
     }
 
-    fn wait(&self, method: &str, rest: &str) -> Result<()> {
+    pub(crate) fn wait(&self, method: &str, rest: &str) -> Result<()> {
         let is_it = |hook: &String| hook.starts_with(method) && hook.contains(rest);
         until(&format!("{method} {rest}"), SOON, || self.hooks().iter().any(is_it))
             .with_context(|| format!("{:#?}", self.hooks()))

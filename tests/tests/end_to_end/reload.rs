@@ -1,5 +1,7 @@
 //! Another configuration for a server that runs, while a stream flows to its players.
 
+mod deciding;
+
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -36,9 +36,20 @@ async fn only_own_names_are_answered_over_loopback() {
     ];
     for (local, hosts, host, allowed) in cases {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
-        let router = guard_host(Router::new().route("/", any(|| async {})), &hosts);
+        let router = guard_host(Router::new().route("/", any(|| async {})), Hosts::new(&hosts));
         let expected = if *allowed { StatusCode::OK } else { StatusCode::MISDIRECTED_REQUEST };
         assert_eq!(status(router, local, &[("host", host)]).await, expected, "{host} at {local} with {hosts:?}");
+    }
+}
+
+#[tokio::test]
+async fn names_of_the_server_may_be_others_later() {
+    let hosts = Hosts::new(&["old.example.org".to_owned()]);
+    let router = guard_host(Router::new().route("/", any(|| async {})), hosts.clone());
+    hosts.replace(&["new.example.org".to_owned()]);
+    for (host, expected) in [("old.example.org", StatusCode::MISDIRECTED_REQUEST), ("new.example.org", StatusCode::OK)]
+    {
+        assert_eq!(status(router.clone(), "127.0.0.1:8080", &[("host", host)]).await, expected, "{host}");
     }
 }
 

@@ -24,8 +24,8 @@ section! {
         address: Option<IpAddr> = None;
         /// The ports of the web server; the first one stands in the links that are printed.
         ports: Vec<u16> = vec![8080, 8081, 8082];
-        /// Further host names by which browsers and proxies reach this server, such as "media.example.org".
-        hosts: Vec<String> = Vec::new();
+        /// Further host names by which browsers and proxies reach this server, such as "media.example.org". A self-signed certificate takes up others at the next start.
+        @live hosts: Vec<String> = Vec::new();
     }
 }
 

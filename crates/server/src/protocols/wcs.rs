@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::UNIX_EPOCH};
 
+use axum::http::Extensions;
 use headwater_control::{ClientObject, Clients, Metric, Record, Source, Untold};
 use headwater_media::StreamName;
 use headwater_signalling::{
@@ -15,6 +16,7 @@ use super::{Context, Protocol};
 use crate::{
     config::{Listener, Section, section::section},
     error::StartError,
+    reload::Switch,
 };
 
 section! {
@@ -23,7 +25,7 @@ section! {
         /// Whether the session protocol is served; it needs WebRTC.
         enabled: bool = true;
         /// The origins of the web pages that may open a session, such as "https://example.org"; "*" is every page. Where none is given, every page may, but over loopback only pages of this machine.
-        origins: Vec<String> = Vec::new();
+        @live origins: Vec<String> = Vec::new();
     }
 }
 
@@ -53,13 +55,20 @@ impl Protocol for Wcs {
         };
         let entrance = context.offered.get::<Entrance>().cloned();
         let entrance = entrance.unwrap_or_else(|| Entrance::new(context.gates.clone()));
-        let wcs = wcs::Wcs::with_entrance(context.hub.clone(), webrtc, Origins::new(&self.wcs.origins), entrance);
+        let origins = Origins::new(&self.wcs.origins);
+        context.offered.insert(origins.clone());
+        let wcs = wcs::Wcs::with_entrance(context.hub.clone(), webrtc, origins, entrance);
         context.routes.add_ahead(|_, headers| is_upgrade(headers), wcs.router());
         let clients: Arc<dyn Clients> = Arc::new(WcsClients(wcs.clone()));
         context.offered.insert(clients);
         context.add_source(Arc::new(WcsSource(wcs.clone())));
         context.at_stop.push(Box::pin(async move { wcs.stop().await }));
         Ok(())
+    }
+
+    fn switch(&self, running: &Extensions) -> Option<Switch> {
+        let (origins, allowed) = (running.get::<Origins>()?.clone(), self.wcs.origins.clone());
+        Some(Box::new(move || origins.replace(&allowed)))
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use axum::http::Extensions;
 use headwater_control::{Metric, Record, RecordTimes, Source};
 use headwater_signalling::{Entrance, Whep, Whip, is_whep, is_whip};
 use headwater_webrtc::{Config, PublishOptions, ShardStatistics};
@@ -14,6 +15,7 @@ use super::{Context, Listening, Protocol};
 use crate::{
     config::{Complaint, Listener, Section, Transport, section::section},
     error::StartError,
+    reload::Switch,
 };
 
 section! {
@@ -36,9 +38,9 @@ section! {
         /// STUN and TURN servers that viewers are told of, such as "stun:stun.example.org"; this server itself needs none.
         ice_servers: Vec<String> = Vec::new();
         /// The bitrate in bits per second that publishers are asked not to exceed with their picture; 0 sets none.
-        publish_bitrate_max: u64 = 0, in 0..=1_000_000_000;
+        @live publish_bitrate_max: u64 = 0, in 0..=1_000_000_000;
         /// The bitrate in bits per second that publishers are asked not to go below with their picture; 0 sets none.
-        publish_bitrate_min: u64 = 0, in 0..=1_000_000_000;
+        @live publish_bitrate_min: u64 = 0, in 0..=1_000_000_000;
     }
 }
 
@@ -148,11 +150,18 @@ impl Protocol for WebRtc {
         let whep = Whep::new(context.hub.clone(), shards.clone(), &self.webrtc.ice_servers);
         context.routes.add(is_whep, whep.with_entrance(entrance.clone()).into_router());
         let whip = Whip::new(context.hub.clone(), shards.clone(), self.publish_options(), &self.webrtc.ice_servers);
-        context.routes.add(is_whip, whip.with_entrance(entrance.clone()).into_router());
+        let whip = whip.with_entrance(entrance.clone());
+        context.routes.add(is_whip, whip.clone().into_router());
+        context.offered.insert(whip);
         context.offered.insert(entrance);
         context.offered.insert(shards.clone());
         context.at_stop.push(Box::pin(async move { shards.stop().await }));
         Ok(())
+    }
+
+    fn switch(&self, running: &Extensions) -> Option<Switch> {
+        let (whip, options) = (running.get::<Whip>()?.clone(), self.publish_options());
+        Some(Box::new(move || whip.ask_for(options)))
     }
 }
 

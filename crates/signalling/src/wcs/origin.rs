@@ -1,22 +1,32 @@
 //! Which web pages may open a session.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, Uri, header, uri::Authority};
+use parking_lot::RwLock;
 
 /// The pages that may open a session, by their origin. Browsers name it; other programs do not, and are let in.
 ///
 /// A session has no rights but those that its messages bring, so pages of any site may open one, as is usual for media.
 /// It is not so over loopback: there, being on the machine is a right of its own, which a page of another site must
 /// not borrow from the browser that shows it (cross-site WebSocket hijacking).
+///
+/// Clones share them, and they may be others later.
 #[derive(Clone, Debug, Default)]
-pub struct Origins(Vec<String>);
+pub struct Origins(Arc<RwLock<Vec<String>>>);
 
 impl Origins {
     /// Origins such as `https://example.org`, or `*` for all. None: all pages, but over loopback only those of
     /// this machine.
     pub fn new(allowed: &[String]) -> Origins {
-        Origins(allowed.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect())
+        let origins = Origins::default();
+        origins.replace(allowed);
+        origins
+    }
+
+    /// Others take their place for pages that come from now on.
+    pub fn replace(&self, allowed: &[String]) {
+        *self.0.write() = allowed.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect();
     }
 
     /// Whether a page may, by the headers of its request and the address that it comes from.
@@ -25,11 +35,12 @@ impl Origins {
             return true;
         };
         let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
-        if self.0.iter().any(|allowed| allowed == "*" || *allowed == origin) {
+        let allowed = self.0.read();
+        if allowed.iter().any(|allowed| allowed == "*" || *allowed == origin) {
             return true;
         }
         let over_loopback = remote.to_canonical().is_loopback();
-        if self.0.is_empty() && !over_loopback {
+        if allowed.is_empty() && !over_loopback {
             return true;
         }
         let page = origin.parse().ok().and_then(|origin: Uri| origin.into_parts().authority);
