@@ -28,3 +28,4 @@ mod wcs_publishing;
 mod whep_requests;
 mod whip;
 mod whip_network;
+mod wsplayer;

@@ -32,5 +32,5 @@ test('the package holds every module and its types', () => {
   const { exports, files, type } = JSON.parse(read('package.json'));
   assert.equal(type, 'module');
   assert.deepEqual(exports['.'], { types: './headwater.d.ts', default: './headwater.js' });
-  assert.ok(files.includes('*.js') && files.includes('headwater.d.ts'));
+  assert.ok(files.includes('*.js') && files.includes('*.d.ts') && files.includes('wsplayer/*.js'));
 });

@@ -1,0 +1,90 @@
+//! A page decodes the frames of a WebSocket itself: picture, sound, both together, and soon.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use headwater_tests::origin::Origin;
+use headwater_tests::source::{Profile, Source};
+use headwater_tests::{program::until, report, turn};
+use serde_json::Value;
+
+use crate::sdk::pages::Pages;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Plays `clock` in a page named `eve`, and watches it for so many seconds.
+fn play(pages: &mut Pages, seconds: u32) -> Result<Value> {
+    pages.open("eve", "/healthz")?;
+    pages.script("eve", "canvas.js")?;
+    pages.run(
+        "eve",
+        "const { WsPlayer } = await import('/assets/sdk/wsplayer.js');
+         document.body.innerHTML = '<canvas id=canvas style=\"width:640px;height:360px\"></canvas>';
+         window.began = performance.now();
+         window.player = new WsPlayer({ base: '/', name: 'clock', canvas });
+         window.events = [];
+         for (const type of ['lost', 'blocked']) player.addEventListener(type, ({ detail }) => events.push([type, detail?.code, detail?.message]));
+         await player.start();
+         window.startMs = performance.now() - began;
+         await until('sound', () => !player.kinds.includes('audio') || player.output);
+         window.seen = watchCanvas(canvas, player.output);",
+    )?;
+    let script = format!(
+        "await player.stats();
+         await new Promise((done) => setTimeout(done, {seconds}000));
+         return {{ ...sumUp(seen), startMs, kinds: player.kinds, tracks: player.tracks, stats: await player.stats(), width: canvas.width, height: canvas.height, events }};"
+    );
+    pages.run("eve", &script)
+}
+
+fn number(seen: &Value, key: &str) -> Result<f64> {
+    seen[key].as_f64().with_context(|| format!("no {key} in {seen}"))
+}
+
+fn tell(name: &str, seen: &Value) {
+    let keys =
+        ["p50", "p95", "sync", "frames", "backwards", "unreadable", "longestPause", "tone", "silentBlocks", "startMs"];
+    let words: Vec<String> =
+        keys.iter().map(|key| format!("{key} {:.1}", seen[*key].as_f64().unwrap_or(f64::NAN))).collect();
+    report(&format!("{name}: {}; {}; offsets {}", words.join(", "), seen["stats"], seen["offsets"]));
+}
+
+fn check(name: &str, source: &Source, latency: f64) -> Result<()> {
+    let origin = Origin::start()?;
+    let publisher = source.publish(&origin.rtmp("clock"))?;
+    origin.wait_published("clock")?;
+    let mut pages = Pages::of(&origin.page("/"))?;
+    let seen = play(&mut pages, 12)?;
+    tell(name, &seen);
+    ensure!(seen["width"] == 640 && seen["height"] == 360, "{seen}");
+    ensure!(number(&seen, "frames")? > 300.0, "{seen}");
+    ensure!(number(&seen, "backwards")? == 0.0, "{seen}");
+    ensure!(number(&seen, "unreadable")? * 20.0 < number(&seen, "frames")?, "{seen}");
+    ensure!(number(&seen, "p50")? < latency, "{seen}");
+    ensure!(number(&seen, "tone")? > 0.7 && number(&seen, "soundBlocks")? > 500.0, "{seen}");
+    ensure!(number(&seen, "silentBlocks")? * 20.0 < number(&seen, "soundBlocks")?, "{seen}");
+    ensure!(number(&seen, "sync")?.abs() < 60.0, "{seen}");
+    ensure!(pages.complaints().is_empty(), "{:?}", pages.complaints());
+    let listed = origin.streams()?;
+    ensure!(listed[0]["viewers"] == 1, "{listed:?}");
+    pages.run("eve", "await player.stop();")?;
+    until("no viewer is left", PATIENCE, || {
+        origin.metric("headwater_wsplayer_viewers").is_ok_and(|count| count == Some(0.0))
+    })?;
+    publisher.kill();
+    origin.stop()?;
+    Ok(())
+}
+
+#[test]
+fn a_page_decodes_what_an_encoder_sends_by_rtmp() -> Result<()> {
+    let _turn = turn();
+    check("WSPlayer, RTMP", &Source::default(), 300.0)
+}
+
+#[test]
+fn a_page_decodes_b_frames_in_their_order() -> Result<()> {
+    let _turn = turn();
+    let source = Source { profile: Profile::High, b_frames: 2, sample_rate: 44_100, ..Source::default() };
+    check("WSPlayer, RTMP with B-frames", &source, 1_500.0)
+}
