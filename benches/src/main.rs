@@ -5,6 +5,7 @@
 
 mod camera;
 mod clock;
+mod control;
 mod floor;
 mod graph;
 mod http;
@@ -56,6 +57,8 @@ enum Bench {
     WebrtcIn(webrtc_in::Options),
     /// WebRTC to WebRTC: the time that the server adds to a packet.
     Latency(latency::Options),
+    /// REST calls and hooks beside media: what they do to the time that the server adds to a packet.
+    Control(control::Options),
     /// What the server takes when there is little to do.
     Idle(idle::Options),
     /// All of them.
@@ -96,6 +99,7 @@ fn measure(bench: &Bench, server: &server::Options, report: &mut Report) -> Resu
         Bench::Webrtc(options) => webrtc::run(options, server, report),
         Bench::WebrtcIn(options) => webrtc_in::run(options, server, report),
         Bench::Latency(options) => latency::run(options, server, report),
+        Bench::Control(options) => control::run(options, server, report),
         Bench::Idle(options) => idle::run(options, server, report),
         Bench::All { seconds } => measure_all(*seconds, server, report),
     }
@@ -111,6 +115,7 @@ fn measure_all(seconds: u64, server: &server::Options, report: &mut Report) -> R
         webrtc::run(&webrtc::Options::lasting(seconds), server, report),
         webrtc_in::run(&webrtc_in::Options::lasting(seconds), server, report),
         latency::run(&latency::Options::lasting(seconds), server, report),
+        control::run(&control::Options::lasting(seconds), server, report),
     ];
     results.into_iter().collect()
 }

@@ -35,6 +35,11 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it and waits until it is ready.
     pub(crate) fn start(options: &Options, merge_window_ms: u64) -> Result<Server> {
+        Server::configured(options, merge_window_ms, "")
+    }
+
+    /// The same with further sections of the configuration.
+    pub(crate) fn configured(options: &Options, merge_window_ms: u64, sections: &str) -> Result<Server> {
         let program = program(options)?;
         let folder = TempDir::new()?;
         let (http, rtmp, media) = (free_tcp_port()?, free_tcp_port()?, free_media_port()?);
@@ -47,7 +52,7 @@ impl Server {
                  [https]\nenabled = false\n\
                  [rtmps]\nenabled = false\n\
                  [webrtc]\nport = {media}\n\
-                 [log]\nlevel = \"warn\"\n"
+                 [log]\nlevel = \"warn\"\n{sections}"
             ),
         )?;
         let log = fs::File::create(folder.path().join("log"))?;
