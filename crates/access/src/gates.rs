@@ -7,23 +7,32 @@ use headwater_media::StreamName;
 use crate::{
     asking::{Action, Asking, Client, Facts},
     gate::{Change, Gate, Pass, Visitor},
+    refusals::{Refusals, Wanted},
     refused::Refused,
 };
 
 /// All gates of a server. Cloning is cheap; without any gate everything is allowed.
 #[derive(Clone, Default)]
-pub struct Gates(Arc<[Arc<dyn Gate>]>);
+pub struct Gates {
+    all: Arc<[Arc<dyn Gate>]>,
+    refusals: Refusals,
+}
 
 impl fmt::Debug for Gates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gates").field("count", &self.0.len()).finish()
+        f.debug_struct("Gates").field("count", &self.all.len()).finish()
     }
 }
 
 impl Gates {
     /// Asks these, in this order; the first that refuses has decided.
     pub fn new(gates: impl IntoIterator<Item = Arc<dyn Gate>>) -> Gates {
-        Gates(gates.into_iter().collect())
+        Gates { all: gates.into_iter().collect(), refusals: Refusals::default() }
+    }
+
+    /// How many they have not let in, and why.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// A peer has come.
@@ -31,11 +40,12 @@ impl Gates {
     /// # Errors
     /// A gate does not let it in.
     pub async fn connect(&self, client: &Client) -> Result<Visit, Refused> {
-        let mut visitors = Vec::with_capacity(self.0.len());
-        for gate in self.0.iter() {
-            visitors.push(gate.connect(client).await?);
+        let mut visitors = Vec::with_capacity(self.all.len());
+        for gate in self.all.iter() {
+            let visitor = gate.connect(client).await;
+            visitors.push(visitor.inspect_err(|refused| self.refusals.count(Wanted::Connect, refused.why))?);
         }
-        Ok(Visit { visitors })
+        Ok(Visit { visitors, refusals: self.refusals.clone() })
     }
 
     /// A peer that has come for one stream and has no connection besides.
@@ -53,6 +63,7 @@ impl Gates {
 /// A peer that has been let in. Drop it when the peer has gone.
 pub struct Visit {
     visitors: Vec<Box<dyn Visitor>>,
+    refusals: Refusals,
 }
 
 impl fmt::Debug for Visit {
@@ -69,7 +80,8 @@ impl Visit {
     pub async fn admit(&self, mut asking: Asking) -> Result<Admission, Refused> {
         let mut passes = Vec::with_capacity(self.visitors.len());
         for visitor in &self.visitors {
-            let ticket = visitor.admit(&asking).await?;
+            let ticket = visitor.admit(&asking).await;
+            let ticket = ticket.inspect_err(|refused| self.refusals.count(asking.action.into(), refused.why))?;
             asking.stream = ticket.stream.unwrap_or(asking.stream);
             asking.facts.extend(ticket.facts);
             passes.push(ticket.pass);
@@ -83,7 +95,8 @@ impl Visit {
     /// A gate does not allow it.
     pub async fn ask(&self, what: &str, facts: &Facts) -> Result<(), Refused> {
         for visitor in &self.visitors {
-            visitor.ask(what, facts).await?;
+            let answer = visitor.ask(what, facts).await;
+            answer.inspect_err(|refused| self.refusals.count(Wanted::Data, refused.why))?;
         }
         Ok(())
     }

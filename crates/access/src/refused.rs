@@ -16,6 +16,21 @@ pub enum Why {
     Unavailable,
 }
 
+impl Why {
+    /// All of them.
+    pub const ALL: &[Why] = &[Why::Unknown, Why::Forbidden, Why::TooMany, Why::Unavailable];
+
+    /// Its name in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Why::Unknown => "unknown",
+            Why::Forbidden => "forbidden",
+            Why::TooMany => "too_many",
+            Why::Unavailable => "unavailable",
+        }
+    }
+}
+
 /// Somebody was not let in.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{sentence}")]

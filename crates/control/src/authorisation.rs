@@ -10,7 +10,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use headwater_access::{Access, Caller, Credentials, Refused, Role, Why};
+use headwater_access::{Access, Caller, Credentials, Refusals, Refused, Role, Wanted, Why};
 
 use crate::error::ApiError;
 
@@ -71,16 +71,24 @@ pub(crate) fn rule(path: &str) -> Rule {
     found.copied().unwrap_or(Rule { path: "", least: Role::Admin, changes: false })
 }
 
+/// Who knows the callers, and where it is counted that one was not let in.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) access: Option<Access>,
+    pub(crate) refusals: Refusals,
+}
+
 /// Lets through whoever has the role that the call takes, and notes who changed what.
-pub(crate) async fn authorise(State(access): State<Option<Access>>, request: Request, next: Next) -> Response {
+pub(crate) async fn authorise(State(door): State<Door>, request: Request, next: Next) -> Response {
     let rule = rule(request.uri().path());
     let remote = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(remote)| remote.ip());
     // The query is left out: addresses end in logs and histories, and a token with a role opens much.
     let credentials = Credentials::of_request(request.headers(), None);
-    let caller = match access.filter(Access::has_credentials) {
+    let caller = match door.access.filter(Access::has_credentials) {
         Some(access) => match identify(&access, remote, credentials, rule.least).await {
             Ok(caller) => Some(caller),
-            Err(refusal) => {
+            Err((why, refusal)) => {
+                door.refusals.count(Wanted::Rest, why);
                 note(rule, None, remote, refusal.status());
                 return refusal;
             }
@@ -97,16 +105,16 @@ async fn identify(
     remote: Option<IpAddr>,
     credentials: Credentials,
     least: Role,
-) -> Result<Caller, Response> {
+) -> Result<Caller, (Why, Response)> {
     match access.identify(remote, &credentials).await {
         Ok(Some(caller)) if caller.has(least) => Ok(caller),
-        Ok(Some(caller)) => Err(wrong_role(&caller, least)),
+        Ok(Some(caller)) => Err((Why::Forbidden, wrong_role(&caller, least))),
         Ok(None) => {
             let message =
                 format!("This call takes credentials with the role {least}: a user and a password, or a token.");
-            Err(challenge(message, false))
+            Err((Why::Unknown, challenge(message, false)))
         }
-        Err(refused) => Err(refusal(&refused)),
+        Err(refused) => Err((refused.why, refusal(&refused))),
     }
 }
 

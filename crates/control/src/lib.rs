@@ -31,7 +31,7 @@ mod tests;
 use std::sync::Arc;
 
 use axum::{Router, middleware};
-use headwater_access::Access;
+use headwater_access::{Access, Refusals};
 use headwater_graph::Hub;
 use headwater_relay::Relays;
 
@@ -56,6 +56,7 @@ pub struct Control {
     relays: Option<Relays>,
     journal: Journal,
     access: Option<Access>,
+    refusals: Refusals,
     settings: Option<Arc<dyn Settings>>,
 }
 
@@ -80,6 +81,7 @@ impl Control {
             relays: None,
             journal: Journal::new(),
             access: None,
+            refusals: Refusals::default(),
             settings: None,
         }
     }
@@ -107,6 +109,11 @@ impl Control {
     /// The same for those only who have a role, as far as the server knows any users, tokens or keys.
     pub fn with_access(self, access: Access) -> Control {
         Control { access: Some(access), ..self }
+    }
+
+    /// The same with those counted who are not let in, where others are as well.
+    pub fn with_refusals(self, refusals: Refusals) -> Control {
+        Control { refusals, ..self }
     }
 
     /// Keeps totals, rates and the journal of events up to date; runs until it is dropped.
@@ -142,7 +149,8 @@ impl Control {
             settings: self.settings.clone(),
         };
         let guarded = rest::router(api).merge(metrics::router(self.metrics.clone()));
-        let authorise = middleware::from_fn_with_state(self.access.clone(), authorisation::authorise);
+        let door = authorisation::Door { access: self.access.clone(), refusals: self.refusals.clone() };
+        let authorise = middleware::from_fn_with_state(door, authorisation::authorise);
         guarded.layer(authorise).merge(health::router(self.readiness.clone()))
     }
 }

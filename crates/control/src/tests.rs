@@ -20,7 +20,6 @@ use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
-use headwater_access::Access;
 use headwater_graph::{BoxFuture, Environment, Hub, HubOptions, LaneWriter, Peer, Publication, Subscription};
 use headwater_media::{AudioFormat, ClockRate, Codec, Format, Frame, StreamName, TrackParameters, VideoFormat};
 use headwater_net::{Dialer, Reach};
@@ -66,10 +65,6 @@ struct Source {
 impl Server {
     fn new() -> Server {
         Server::with(|control| control)
-    }
-
-    fn with_access(access: Access) -> Server {
-        Server::with(|control| control.with_access(access))
     }
 
     fn with(more: impl FnOnce(Control) -> Control) -> Server {

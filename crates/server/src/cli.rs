@@ -96,6 +96,7 @@ fn run(arguments: &Arguments) -> Result<(), StartError> {
     let result = runtime.block_on(serve(&config));
     // What did not end in time must not hold the process.
     runtime.shutdown_background();
+    log::end();
     result
 }
 

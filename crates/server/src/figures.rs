@@ -2,6 +2,7 @@
 
 use std::{fs, net::SocketAddr};
 
+use headwater_access::{Refusals, Wanted, Why};
 use headwater_control::{Metric, Node, Record, Source};
 
 /// What the kernel has dropped of what came for these UDP sockets.
@@ -19,6 +20,25 @@ impl Source for UdpSource {
         let drops: Vec<u64> = self.0.iter().filter_map(|address| headwater_net::kernel_drops(*address)).collect();
         if !drops.is_empty() {
             record("udp_kernel_drops", "", drops.iter().sum::<u64>() as f64);
+        }
+    }
+}
+
+/// Who was not let in.
+pub(crate) struct RefusalSource(pub(crate) Refusals);
+
+impl Source for RefusalSource {
+    fn metrics(&self) -> Vec<Metric> {
+        let what = "Peers and calls that were not let in, by what they wanted and why; those that a limit turned away are counted there.";
+        vec![Metric::counter("refusals", what).by("wanted").by("reason")]
+    }
+
+    fn read(&self, record: &mut Record<'_>) {
+        for wanted in Wanted::ALL {
+            for why in Why::ALL {
+                let count = self.0.get(*wanted, *why);
+                record("refusals", &format!("{},{}", wanted.name(), why.name()), count as f64);
+            }
         }
     }
 }

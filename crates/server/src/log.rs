@@ -6,8 +6,11 @@ mod level;
 use std::{
     io::{self, Write},
     panic,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-    time::Instant,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
 };
 
 use headwater_media::limits;
@@ -24,19 +27,55 @@ pub(crate) use level::prepare;
 /// Sends all events of this process to standard error, as configured. Later calls change nothing.
 pub(crate) fn start(log: &Log) {
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let writer = LineWriter::new(io::stderr, log.format);
+    let writer = LineWriter::new(io::stderr as fn() -> io::Stderr, log.format);
+    let rest = writer.clone();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     match log.format {
         LogFormat::Text => {
             let builder = builder.with_ansi(false).with_filter_reloading();
             let handle = builder.reload_handle();
-            level::keep(builder.try_init().is_ok(), move |filter| handle.reload(filter).is_ok());
+            keep(builder.try_init().is_ok(), rest, move |filter| handle.reload(filter).is_ok());
         }
         LogFormat::Json => {
             let builder = builder.json().with_filter_reloading();
             let handle = builder.reload_handle();
-            level::keep(builder.try_init().is_ok(), move |filter| handle.reload(filter).is_ok());
+            keep(builder.try_init().is_ok(), rest, move |filter| handle.reload(filter).is_ok());
         }
+    }
+}
+
+/// Remembers how the level is changed and how the rest is told, if the log is ours.
+fn keep(
+    is_ours: bool,
+    rest: LineWriter<fn() -> io::Stderr>,
+    change: impl Fn(EnvFilter) -> bool + Send + Sync + 'static,
+) {
+    level::keep(is_ours, change);
+    if is_ours {
+        // There is one log in a process.
+        let _ = TELL_REST.set(Box::new(move |is_end| rest.tell_rest(Instant::now(), is_end)));
+    }
+}
+
+/// How the log tells what it has not told yet; empty where another program has a log of its own.
+static TELL_REST: OnceLock<Box<dyn Fn(bool) + Send + Sync>> = OnceLock::new();
+
+/// How often it is looked whether there is something to tell although no line comes.
+const REST_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Tells what the log has left out, at the end of the process.
+pub(crate) fn end() {
+    if let Some(tell) = TELL_REST.get() {
+        tell(true);
+    }
+}
+
+/// Has the log tell what it has left out although no line comes; runs until dropped.
+pub(crate) async fn tell_rest() {
+    let Some(tell) = TELL_REST.get() else { return };
+    loop {
+        tokio::time::sleep(REST_INTERVAL).await;
+        tell(false);
     }
 }
 
@@ -59,9 +98,17 @@ pub(crate) fn log_panics() {
 
 /// Writes each event as one line, folds warnings that repeat, and drops events beyond
 /// [`limits::LOG_LINES_PER_SECOND`].
+///
+/// Clones share all of that.
+#[derive(Clone)]
 pub(crate) struct LineWriter<W> {
     output: W,
     format: LogFormat,
+    kept: Arc<Kept>,
+}
+
+/// What is remembered from one line to the next.
+struct Kept {
     second: Mutex<Second>,
     folder: Mutex<Folder>,
 }
@@ -76,12 +123,12 @@ struct Second {
 impl<W> LineWriter<W> {
     pub(crate) fn new(output: W, format: LogFormat) -> LineWriter<W> {
         let second = Mutex::new(Second { begun: Instant::now(), lines: 0, dropped: 0 });
-        LineWriter { output, format, second, folder: Mutex::default() }
+        LineWriter { output, format, kept: Arc::new(Kept { second, folder: Mutex::default() }) }
     }
 
     /// Counts a line; says whether it may be written, and how many were dropped before it.
     fn admit(&self, now: Instant) -> Option<u64> {
-        let second = &mut *self.second.lock();
+        let second = &mut *self.kept.second.lock();
         let mut dropped = 0;
         if now.saturating_duration_since(second.begun).as_secs() >= 1 {
             dropped = second.dropped;
@@ -94,6 +141,28 @@ impl<W> LineWriter<W> {
             return None;
         }
         Some(dropped)
+    }
+}
+
+impl<W: for<'a> MakeWriter<'a>> LineWriter<W> {
+    /// Tells now what was left out and what was folded, if that is over, although no line comes; at the end of the
+    /// process all of it.
+    pub(crate) fn tell_rest(&self, now: Instant, is_end: bool) {
+        let dropped = {
+            let second = &mut *self.kept.second.lock();
+            let is_over = is_end || now.saturating_duration_since(second.begun).as_secs() >= 1;
+            if is_over { std::mem::take(&mut second.dropped) } else { 0 }
+        };
+        let folded = {
+            let folder = &mut *self.kept.folder.lock();
+            if is_end { folder.all() } else { folder.over(now) }
+        };
+        let mut notes = if dropped > 0 { left_out(self.format, dropped) } else { String::new() };
+        notes.extend(folded.iter().map(|folded| told(self.format, folded)));
+        if !notes.is_empty() {
+            // Nobody can be told that the log cannot be written.
+            let _ = self.output.make_writer().write_all(notes.as_bytes());
+        }
     }
 }
 
@@ -111,7 +180,7 @@ impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for LineWriter<W> {
     }
 
     fn make_writer_for(&'a self, event: &Metadata<'_>) -> Self::Writer {
-        let (is_folded, folded) = self.folder.lock().take(event, Instant::now());
+        let (is_folded, folded) = self.kept.folder.lock().take(event, Instant::now());
         if is_folded && folded.is_empty() {
             return Line { output: None, notes: String::new(), is_folded };
         }

@@ -12,7 +12,7 @@ use crate::{
     config::{Config, ConfigError},
     conversions, demo,
     error::StartError,
-    figures::{UdpSource, node},
+    figures::{RefusalSource, UdpSource, node},
     gates, http, log,
     protocols::{Context, Listening},
     reload::{self, Reloaded, Reloader},
@@ -46,6 +46,7 @@ impl Server {
         let Started { control, readiness, reloader } = started.inspect_err(|_| context.stopping.cancel())?;
         let running = control.clone();
         context.spawn(async move { running.run().await });
+        context.spawn(log::tell_rest());
         if config.process.watch_config && reloader.file().is_some() {
             context.spawn(reload::watch(reloader.clone()));
         }
@@ -149,9 +150,11 @@ fn start_all(config: &Config, context: &mut Context) -> Result<Started, StartErr
     let is_udp = |listening: &&Listening| listening.what == "WebRTC";
     let sockets = context.listening.iter().filter(is_udp).map(|listening| listening.address).collect();
     context.add_source(Arc::new(UdpSource(sockets)));
+    context.add_source(Arc::new(RefusalSource(context.gates.refusals().clone())));
     let node = node(&config.process.name);
     let mut control = Control::new(context.hub.clone(), readiness.clone(), node, context.sources());
     control = control.with_journal(context.journal.clone()).with_access(context.access.clone());
+    control = control.with_refusals(context.gates.refusals().clone());
     gates::begin_access(&context.access, &context.spawner());
     gates::take_up_access(context);
     if let Some(relays) = context.offered.get::<Relays>() {

@@ -76,4 +76,6 @@ async fn each_gate_sees_what_the_one_before_made_of_it() {
     drop(admission);
     assert_eq!(seats.load(Relaxed), 0, "the gates know that it is over");
     assert_eq!(visit.admit(asking("secret")).await.unwrap_err().why, Why::Forbidden);
+    let counts = Wanted::ALL.iter().flat_map(|wanted| Why::ALL.iter().map(|why| gates.refusals().get(*wanted, *why)));
+    assert_eq!((gates.refusals().get(Wanted::Play, Why::Forbidden), counts.sum::<u64>()), (1, 1));
 }

@@ -11,7 +11,9 @@ use axum::{
     extract::ConnectInfo,
     http::{HeaderMap, Request, StatusCode, header},
 };
-use headwater_access::{Access, AccessBuilder, Role, Surroundings, hash_password, make_token};
+use headwater_access::{
+    Access, AccessBuilder, Refusals, Role, Surroundings, Wanted, Why, hash_password, make_token,
+};
 use headwater_graph::BoxFuture;
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -44,6 +46,7 @@ impl Surroundings for Process {
 struct Guarded {
     server: Server,
     tokens: Vec<(Role, String)>,
+    refusals: Refusals,
 }
 
 const PASSWORD: &str = "correct horse: battery";
@@ -60,7 +63,9 @@ impl Guarded {
         builder.user(&format!("anna:operator:{}", hash_password(PASSWORD).unwrap())).unwrap();
         builder.stream_key("publish:**:key for streams").unwrap();
         let access: Access = builder.build(Arc::new(Process)).unwrap();
-        Guarded { server: Server::with_access(access), tokens }
+        let refusals = Refusals::default();
+        let server = Server::with(|control| control.with_access(access).with_refusals(refusals.clone()));
+        Guarded { server, tokens, refusals }
     }
 
     async fn call(
@@ -174,6 +179,8 @@ async fn refusals_say_what_is_needed_and_health_is_free() {
     let (_, head, _) = guarded.call("POST", find, Some("Bearer wrong")).await;
     let last = head.get_all(header::WWW_AUTHENTICATE).iter().next_back().unwrap();
     assert!(last.to_str().unwrap().contains("error=\"invalid_token\""), "{last:?}");
+    let counted = [Why::Unknown, Why::Forbidden].map(|why| guarded.refusals.get(Wanted::Rest, why));
+    assert_eq!(counted, [2, 1], "nobody, and one who is not known; one whose role is not enough");
 }
 
 #[tokio::test]

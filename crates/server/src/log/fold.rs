@@ -52,8 +52,14 @@ impl Folder {
         }
     }
 
+    /// Takes out all kinds, as at the end; those of which some were folded are to be told.
+    pub(super) fn all(&mut self) -> Vec<Folded> {
+        let all = self.0.drain().map(|(_, kind)| kind.folded);
+        all.filter(|folded| folded.lines > 0).collect()
+    }
+
     /// Takes out the kinds whose time is over; those of which some were folded are to be told.
-    fn over(&mut self, now: Instant) -> Vec<Folded> {
+    pub(super) fn over(&mut self, now: Instant) -> Vec<Folded> {
         let is_over = |kind: &Kind| now.saturating_duration_since(kind.written) >= QUIET;
         let over = self.0.extract_if(|_, kind| is_over(kind)).map(|(_, kind)| kind.folded);
         over.filter(|folded| folded.lines > 0).collect()

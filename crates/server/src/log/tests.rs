@@ -1,5 +1,4 @@
 use super::*;
-use std::sync::Arc;
 
 #[derive(Clone, Default)]
 struct Memory(Arc<Mutex<Vec<u8>>>);
@@ -20,7 +19,7 @@ impl Memory {
         String::from_utf8(self.0.lock().clone()).unwrap()
     }
 
-    fn make(&self) -> LineWriter<impl Fn() -> Memory + use<>> {
+    fn make(&self) -> LineWriter<impl Fn() -> Memory + Clone + use<>> {
         let memory = self.clone();
         LineWriter::new(move || memory.clone(), LogFormat::Json)
     }
@@ -92,6 +91,32 @@ fn a_warning_that_repeats_is_written_once_and_then_counted() {
     let lines: Vec<serde_json::Value> = memory.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |message: &str| lines.iter().filter(|line| line["fields"]["message"] == message).count();
     assert_eq!((of("a back end is gone"), of("somebody has come")), (1, 10), "{lines:?}");
+}
+
+#[test]
+fn what_was_folded_or_left_out_is_told_although_no_line_comes() {
+    let warn = |times: u32| {
+        for _ in 0..times {
+            tracing::warn!("a back end is gone");
+        }
+    };
+    let (memory, now) = (Memory::default(), Instant::now());
+    let writer = memory.make();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || warn(5));
+    writer.tell_rest(now, false);
+    assert_eq!(memory.text().lines().count(), 1, "it is not over yet");
+    writer.tell_rest(now + fold::QUIET * 2, false);
+    assert!(memory.text().contains("4 more lines") && memory.text().lines().count() == 2, "{}", memory.text());
+    writer.tell_rest(now + fold::QUIET * 3, false);
+    assert_eq!(memory.text().lines().count(), 2, "it is told once");
+
+    let subscriber = tracing_subscriber::fmt().json().with_writer(writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || warn(3));
+    while writer.admit(now).is_some() {}
+    writer.tell_rest(now, true);
+    let text = memory.text();
+    assert!(text.contains("2 more lines") && text.contains("1 log lines were left out"), "{text}");
 }
 
 #[test]
