@@ -41,7 +41,7 @@ impl Fragment {
     }
 
     /// All that is to be sent, in order.
-    pub fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+    pub fn pieces(&self) -> impl Iterator<Item = &Bytes> + Clone {
         std::iter::once(&self.head).chain(&self.payload)
     }
 

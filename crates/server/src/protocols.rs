@@ -1,5 +1,6 @@
 //! The one list of protocols, and what the server wants of each and gives to it.
 
+mod mse;
 mod relay;
 mod rtmp;
 mod wcs;
@@ -37,6 +38,7 @@ pub(crate) fn all() -> Vec<Box<dyn Protocol>> {
         Box::new(rtmp::Rtmp::default()),
         Box::new(relay::Relay::default()),
         Box::new(webrtc::WebRtc::default()),
+        Box::new(mse::MseOverWebSocket::default()),
         Box::new(wsplayer::OverWebSocket::default()),
         Box::new(wcs::Wcs::default()),
     ]
