@@ -1,7 +1,7 @@
 // Pages in headless Chromium that a test tells what to do, line by line, and that answer line by line.
 //
 // Argument: {"chromium": path, "base": address of the server, "width", "height", "dark"}.
-// Lines in: {"page": name, "open": path} | {"page", "run": body of an async function} | {"page", "click": selector}
+// Lines in: {"page": name, "open": path} | {"page", "before": script to run ahead of those of each page} | {"page", "run": body of an async function} | {"page", "click": selector}
 // | {"page", "fill": selector, "text"} | {"page", "script": file of this folder, or the npm package of the WCS Web SDK}
 // | {"page", "front": true} | {"page", "see": file}. Lines out: {"value"} or {"error"}, one for each, in order;
 // and between them {"complaint"} for what the console said.
@@ -94,9 +94,10 @@ async function pageOf(name) {
 const sdkOfWcs = "@flashphoner/websdk";
 const file = (script) => script === sdkOfWcs ? load.resolve(`${sdkOfWcs}/flashphoner.js`) : new URL(script, import.meta.url).pathname;
 
-async function act({ page: name, open, run, script, front, click, fill, text, see, leave }) {
+async function act({ page: name, open, before, run, script, front, click, fill, text, see, leave }) {
   const page = await pageOf(name);
   if (open) return void (await page.goto(new URL(open, request.base).href, { waitUntil: "load" }));
+  if (before) return void (await page.addInitScript(before));
   if (script) return void (await page.addScriptTag({ path: file(script) }));
   if (front) return void (await page.bringToFront());
   if (click) return void (await page.click(click));

@@ -96,7 +96,7 @@ function fromGray(bits) {
   return value;
 }
 
-/** Watches the pictures of a video element for the strip. */
+/** Watches the pictures of a video element, or of a canvas that shows one, for the strip. */
 export class ClockReader {
   #video;
   #canvas = document.createElement('canvas');
@@ -112,7 +112,7 @@ export class ClockReader {
   good = 0;
   bad = 0;
 
-  /** @param {HTMLVideoElement} video */
+  /** @param {HTMLVideoElement|HTMLCanvasElement} video */
   constructor(video) {
     this.#video = video;
     this.#canvas.width = BLOCKS * CELL;
@@ -123,14 +123,29 @@ export class ClockReader {
   /** Begins to look; where the browser cannot tell when pictures are shown, it never sees any. */
   start() {
     this.reset();
-    if (this.#running || !this.#context || !('requestVideoFrameCallback' in this.#video)) return;
+    const video = this.#video;
+    if (this.#running || !this.#context) return;
+    if (!('requestVideoFrameCallback' in video)) return this.#startCanvas(video);
     this.#running = true;
     const step = (/** @type {number} */ _, /** @type {VideoFrameCallbackMetadata} */ frame) => {
       if (!this.#running) return;
       this.#look(frame);
-      this.#video.requestVideoFrameCallback(step);
+      video.requestVideoFrameCallback(step);
     };
-    this.#video.requestVideoFrameCallback(step);
+    video.requestVideoFrameCallback(step);
+  }
+
+  /** A canvas does not say when it is painted: it is looked at each time that the screen is. @param {any} canvas */
+  #startCanvas(canvas) {
+    if (!('getContext' in canvas)) return;
+    this.#running = true;
+    const step = () => {
+      if (!this.#running) return;
+      const { width, height } = canvas;
+      this.#look({ width, height, expectedDisplayTime: performance.now() }, true);
+      requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
   }
 
   stop() {
@@ -169,8 +184,11 @@ export class ClockReader {
     };
   }
 
-  /** @param {VideoFrameCallbackMetadata} frame */
-  #look(frame) {
+  /**
+   * @param {{width: number, height: number, expectedDisplayTime: number}} frame
+   * @param {boolean} [mayBeOld]  it may be a picture that was looked at before
+   */
+  #look(frame, mayBeOld = false) {
     if (this.#blank > PATIENCE && this.#skipped++ % LAZY_STEP !== 0) return;
     const stamp = this.#read(frame.width, frame.height);
     if (stamp === null) {
@@ -179,6 +197,7 @@ export class ClockReader {
       if (this.#blank > MISSING_MAX) this.#marks = [];
       return;
     }
+    if (mayBeOld && stamp === this.#marks[this.#marks.length - 1]?.stamp) return;
     this.good += 1;
     this.#blank = 0;
     // A late callback may find a newer picture than it was called for: then it is shown now, not when the old one was.

@@ -20,7 +20,7 @@ export function notice(playback) {
   const { name } = playback;
   switch (playback.state) {
     case 'connecting':
-      return { title: 'Connecting…', text: '', busy: true };
+      return { title: 'Connecting…', text: playback.tried?.length ? playback.why : '', busy: true };
     case 'waiting':
       if (playback.error?.code === 'starting') return { title: 'About to start', text: 'The stream has begun, but its first picture is still to come.', busy: true };
       return playback.sessions
@@ -72,7 +72,7 @@ function failure({ error, stream }) {
     case 'refused':
       return { title: 'You may not watch this stream', text: said(error) };
     case 'unsupported':
-      return { title: 'This browser has no WebRTC', text: 'A current version of Chrome, Edge, Firefox or Safari plays it.' };
+      return { title: 'This browser cannot play live streams', text: `${said(error)} A current version of Chrome, Edge, Firefox or Safari plays them.`.trim() };
     default:
       return { title: 'Something went wrong', text: said(error) };
   }

@@ -19,8 +19,14 @@ export function facts(playback) {
     ['Sound', audio?.packetsReceived ? format.codec(audio.codec) : ''],
     ['Bitrate', format.bitrate(sum(video?.bitrate, audio?.bitrate))],
     [latency?.measured ? 'Delay, measured' : 'Delay, estimated', latency ? format.milliseconds(Math.round(latency.ms)) : ''],
-    ['Transport', stats?.connection?.transport ?? ''],
+    ['Plays by', playing(playback)],
   ];
+}
+
+/** `WebRTC over UDP`, `WSPlayer`. @param {import('./playback.js').Playback} playback */
+function playing({ way, wayName, stats }) {
+  const transport = stats?.connection?.transport;
+  return way === 'webrtc' && transport ? `${wayName} over ${transport}` : wayName;
 }
 
 /**
@@ -38,9 +44,11 @@ function groups(playback) {
       ['Server to screen, estimated', format.milliseconds(stats?.estimatedLatencyMs)],
       ['Round trip', format.milliseconds(stats?.connection?.rttMs)],
     ],
-    Picture: video(stats?.video),
-    Sound: audio(stats?.audio),
+    Picture: video(stats?.video, playback.way === 'webrtc'),
+    Sound: audio(stats?.audio, playback.way === 'webrtc'),
     Connection: [
+      ['Plays by', playback.wayName],
+      ['Why', playback.why],
       ['Transport', stats?.connection?.transport ?? ''],
       ['Server', stats?.connection?.remote ?? ''],
       ['Security', stats?.connection?.security ?? ''],
@@ -59,18 +67,19 @@ function groups(playback) {
 }
 
 /**
- * @param {import('./stats.js').VideoStats|null|undefined} video
+ * @param {import('./sdk/stats.js').VideoStats|null|undefined} video
+ * @param {boolean} isByPackets  of RTP, which may be lost
  * @returns {[string, string][]}
  */
-function video(video) {
+function video(video, isByPackets) {
   if (!video) return [];
   return [
     ['Codec', format.codec(video.codec)],
     ['Size', format.size(video.width, video.height)],
     ['Frame rate', format.frameRate(round(video.fps))],
     ['Bitrate', format.bitrate(video.bitrate)],
-    ['Packets lost', lost(video)],
-    ['NACK, PLI sent', `${format.number(video.nacks)}, ${format.number(video.plis)}`],
+    ['Packets lost', isByPackets ? lost(video) : ''],
+    ['NACK, PLI sent', isByPackets ? `${format.number(video.nacks)}, ${format.number(video.plis)}` : ''],
     ['Jitter buffer', format.milliseconds(video.jitterBufferMs)],
     ['Decoding', format.milliseconds(video.decodeMs)],
     ['Frames dropped', format.number(video.framesDropped)],
@@ -80,15 +89,16 @@ function video(video) {
 }
 
 /**
- * @param {import('./stats.js').AudioStats|null|undefined} audio
+ * @param {import('./sdk/stats.js').AudioStats|null|undefined} audio
+ * @param {boolean} isByPackets
  * @returns {[string, string][]}
  */
-function audio(audio) {
+function audio(audio, isByPackets) {
   if (!audio) return [];
   return [
     ['Codec', [format.codec(audio.codec), format.soundFormat(audio.codec)].filter(Boolean).join(', ')],
     ['Bitrate', format.bitrate(audio.bitrate)],
-    ['Packets lost', lost(audio)],
+    ['Packets lost', isByPackets ? lost(audio) : ''],
     ['Jitter buffer', format.milliseconds(audio.jitterBufferMs)],
     ['Made up', audio.concealedPercent === null ? '' : `${format.number(audio.concealedPercent, 1)} %`],
   ];

@@ -1,21 +1,26 @@
 /**
  * The player page: puts a `Playback` on the screen and under the viewer's hands.
  *
- * For tests: `window.headwater` has `{page, name, state, error, warning, stats, latency, latencyMs, muted, attempts,
+ * For tests: `window.headwater` has `{page, name, way, why, tried, state, error, warning, stats, latency, latencyMs, muted, attempts,
  * sessions, stream}`, read at the moment of asking; `body[data-state]` follows the state, `body[data-muted]` is
  * `true` or `false`, `body[data-error]` is the code of the last error or absent; every change of state is a
  * `headwater:state` event of the window.
  */
 import { nameFromAddress } from './api.js';
-import { byId, recall, remember, setIcon, setPairs, setText } from './dom.js';
+import { byId, element, recall, remember, setIcon, setPairs, setText } from './dom.js';
 import * as format from './format.js';
 import { notice } from './notice.js';
 import { facts, showStatistics } from './panel.js';
 import { Playback } from './playback.js';
 import { Quality } from './quality.js';
+import { NAMES, WAYS } from './sdk/player.js';
 
 const HIDE_CONTROLS_MS = 2800;
 const VOLUME_STEP = 0.05;
+const SEEK_STEP_S = 10;
+/** Behind the live edge by no more than this is live, in seconds; less to wind back than this is not offered. */
+const LIVE_S = 8;
+const WINDOW_MIN_S = 20;
 /** How often what the API says is asked anew, while someone looks at it. */
 const SOURCE_MS = 5000;
 
@@ -24,7 +29,13 @@ const video = /** @type {HTMLVideoElement} */ (byId('video'));
 const stage = byId('stage');
 const panel = byId('statistics');
 const volume = /** @type {HTMLInputElement} */ (byId('volume'));
-const playback = new Playback(video, name);
+/** Which ways are tried, as the address says (`?by=wsplayer,hls`); the one that the viewer likes best goes first. */
+const asked = new URLSearchParams(location.search).get('by');
+const named = asked?.split(',').filter(isWay) ?? [];
+const ways = named.length ? named : inOrder(recall('way') ?? '');
+const playback = new Playback(video, name, ways);
+const wayChoice = /** @type {HTMLSelectElement} */ (byId('way'));
+const seekBar = /** @type {HTMLInputElement} */ (byId('seek'));
 const select = /** @type {HTMLSelectElement} */ (byId('quality'));
 const quality = new Quality(select, select, video, (chosen) => playback.renditions(chosen));
 /** The session whose sizes are shown. */
@@ -35,6 +46,18 @@ Object.defineProperty(window, 'headwater', {
   value: {
     page: 'player',
     name,
+    get way() {
+      return playback.way;
+    },
+    get why() {
+      return playback.why;
+    },
+    get tried() {
+      return playback.tried;
+    },
+    get player() {
+      return playback;
+    },
     get state() {
       return playback.state;
     },
@@ -55,7 +78,7 @@ Object.defineProperty(window, 'headwater', {
       return playback.latency?.ms ?? null;
     },
     get muted() {
-      return video.muted;
+      return playback.muted;
     },
     get attempts() {
       return playback.attempts;
@@ -102,18 +125,19 @@ function showQuality() {
 }
 
 function showSound() {
-  const silent = video.muted || video.volume === 0;
+  const silent = playback.muted || playback.volume === 0;
   document.body.dataset.muted = String(silent);
   setIcon(byId('mute'), silent ? 'muted' : 'sound', silent ? 'Sound on' : 'Mute');
-  volume.value = String(Math.round((video.muted ? 0 : video.volume) * 100));
+  volume.value = String(Math.round((playback.muted ? 0 : playback.volume) * 100));
   volume.style.setProperty('--level', `${volume.value}%`);
-  byId('tap').hidden = !(soundBlocked && video.muted && playback.state === 'playing' && playback.kinds.includes('audio'));
+  byId('tap').hidden = !(soundBlocked && (playback.muted || playback.way === 'wsplayer') && playback.state === 'playing' && playback.kinds.includes('audio'));
 }
 
 function showStats() {
   const flowing = playback.state === 'playing' || playback.state === 'stalled';
   setPairs(byId('facts'), flowing ? facts(playback) : []);
   if (!panel.hidden) showStatistics(byId('statistics-groups'), playback);
+  showWindow();
   const { latency } = playback;
   const chip = byId('latency-chip');
   chip.hidden = latency === null;
@@ -123,22 +147,65 @@ function showStats() {
   }
 }
 
+/** All ways, the one that is liked best first. @param {string} liked */
+function inOrder(liked) {
+  return [...WAYS].sort((one, other) => Number(other === liked) - Number(one === liked));
+}
+
+/** @param {string} word @returns {word is import('./sdk/player.d.ts').Way} */
+function isWay(word) {
+  return word in NAMES;
+}
+
+/** The ways to choose from, the one that is tried first among them. */
+function showWays() {
+  for (const way of WAYS) {
+    const option = element('option', { value: way });
+    setText(option, NAMES[way]);
+    wayChoice.append(option);
+  }
+  wayChoice.value = ways[0];
+}
+
+/** The live mark, and the bar to wind back with where there is something to see again. */
+function showWindow() {
+  const range = playback.window;
+  const canWind = range !== null && range.length > WINDOW_MIN_S;
+  const isLive = !range || range.behind < LIVE_S;
+  document.body.dataset.live = String(isLive);
+  setText(byId('live'), isLive ? 'Live' : `−${format.duration(range.behind)}`);
+  byId('live').title = isLive ? '' : 'Back to live';
+  seekBar.hidden = !canWind;
+  if (!canWind || seekBar.matches(':active')) return;
+  seekBar.min = String(-Math.round(range.length));
+  seekBar.value = String(-Math.round(range.behind));
+  seekBar.style.setProperty('--level', `${100 - (100 * range.behind) / range.length}%`);
+  seekBar.setAttribute('aria-valuetext', isLive ? 'live' : `${format.duration(range.behind)} behind live`);
+}
+
+/** @param {number} seconds */
+function wind(seconds) {
+  const range = playback.window;
+  if (range) playback.seek(range.behind + seconds);
+  showWindow();
+}
+
 /** @param {number} level */
 function setVolume(level) {
-  video.volume = Math.min(1, Math.max(0, level));
-  video.muted = video.volume === 0;
-  remember('volume', String(video.volume));
+  playback.volume = level;
+  playback.muted = playback.volume === 0;
+  remember('volume', String(playback.volume));
 }
 
 function toggleSound() {
-  if (video.muted || video.volume === 0) {
-    if (video.volume === 0) setVolume(1);
-    video.muted = false;
+  if (playback.muted || playback.volume === 0 || soundBlocked) {
+    if (playback.volume === 0) setVolume(1);
     soundBlocked = false;
-    video.play().catch(() => {});
+    playback.muted = false;
   } else {
-    video.muted = true;
+    playback.muted = true;
   }
+  showSound();
 }
 
 function togglePlay() {
@@ -150,7 +217,7 @@ async function toggleFullScreen() {
   try {
     if (document.fullscreenElement) await document.exitFullscreen();
     else if (stage.requestFullscreen) await stage.requestFullscreen();
-    else /** @type {any} */ (video).webkitEnterFullscreen?.(); // an iPhone gives the screen to the video alone
+    else /** @type {any} */ (playback.element).webkitEnterFullscreen?.(); // an iPhone gives the screen to the video alone
   } catch {
     // the browser does not allow it here
   }
@@ -190,8 +257,11 @@ const KEYS = {
   m: toggleSound,
   f: toggleFullScreen,
   s: toggleStatistics,
-  ArrowUp: () => setVolume(video.volume + VOLUME_STEP),
-  ArrowDown: () => setVolume(video.volume - VOLUME_STEP),
+  ArrowUp: () => setVolume(playback.volume + VOLUME_STEP),
+  ArrowDown: () => setVolume(playback.volume - VOLUME_STEP),
+  ArrowLeft: () => wind(SEEK_STEP_S),
+  ArrowRight: () => wind(-SEEK_STEP_S),
+  l: () => playback.toLive(),
 };
 
 /** @param {KeyboardEvent} event */
@@ -215,9 +285,16 @@ function listen() {
     showSound();
   });
   video.addEventListener('volumechange', showSound);
-  video.addEventListener('resize', () => {
-    if (video.videoWidth) byId('watch').style.setProperty('--ratio', `${video.videoWidth} / ${video.videoHeight}`);
+  playback.addEventListener('volumechange', showSound);
+  playback.addEventListener('resize', () => {
+    if (playback.width) byId('watch').style.setProperty('--ratio', `${playback.width} / ${playback.height}`);
   });
+  wayChoice.addEventListener('change', () => {
+    remember('way', wayChoice.value);
+    playback.ways = inOrder(wayChoice.value);
+  });
+  seekBar.addEventListener('input', () => playback.seek(-Number(seekBar.value)));
+  byId('live').addEventListener('click', () => playback.toLive());
   byId('toggle').addEventListener('click', togglePlay);
   byId('again').addEventListener('click', () => playback.start());
   byId('mute').addEventListener('click', toggleSound);
@@ -232,17 +309,19 @@ function listen() {
   document.addEventListener('keydown', keyPressed);
   stage.addEventListener('pointermove', wake);
   stage.addEventListener('focusin', wake);
-  video.addEventListener('pointerup', ({ pointerType }) => {
+  stage.addEventListener('pointerup', ({ pointerType, target }) => {
+    if (target !== playback.element) return;
     if (pointerType !== 'mouse' && stage.dataset.controls === 'shown' && playback.state === 'playing') stage.dataset.controls = 'hidden';
     else wake();
   });
-  video.addEventListener('dblclick', toggleFullScreen);
+  stage.addEventListener('dblclick', ({ target }) => target === playback.element && toggleFullScreen());
 }
 
 setText(byId('name'), name);
 document.title = `${name} – Headwater`;
+showWays();
 const kept = Number(recall('volume') ?? 1);
-video.volume = kept > 0 && kept <= 1 ? kept : 1;
+playback.volume = kept > 0 && kept <= 1 ? kept : 1;
 listen();
 if (recall('statistics') === 'true') toggleStatistics();
 playback.start();

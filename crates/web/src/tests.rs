@@ -85,8 +85,13 @@ async fn what_the_pages_name_is_there() {
 
 /// The path of a module that another one imports.
 fn imported(from: &str, import: &str) -> String {
-    let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
-    format!("{folder}/{}", import.trim_start_matches("./"))
+    let mut folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut import = import.trim_start_matches("./");
+    while let Some(rest) = import.strip_prefix("../") {
+        folder = folder.rsplit_once('/').map_or("", |(folder, _)| folder);
+        import = rest;
+    }
+    format!("{folder}/{import}")
 }
 
 #[tokio::test]
@@ -98,8 +103,9 @@ async fn modules_import_only_modules_that_are_there() {
         let response = get(&file).await;
         assert_eq!(response.status(), StatusCode::OK, "{file}");
         let source = text(response).await;
-        let lines = source.lines().filter(|line| line.contains(" from '") || line.contains("await import('"));
-        let imports = lines.filter_map(|line| line.split('\'').nth(1)).filter(|path| path.starts_with("./"));
+        let lines = source.lines().filter(|line| line.contains(" from '") || line.contains("import('./"));
+        let quoted = lines.flat_map(|line| line.split('\''));
+        let imports = quoted.filter(|path| path.starts_with("./") || path.starts_with("../"));
         for import in imports.map(|import| imported(&file, import)) {
             if !seen.contains(&import) {
                 waiting.push(import.clone());
@@ -107,8 +113,10 @@ async fn modules_import_only_modules_that_are_there() {
             }
         }
     }
-    for module in ["/assets/whep.js", "/assets/sdk/stream.js", "/assets/sdk/meter.js"] {
-        assert!(seen.contains(&module.to_owned()), "{module} of {seen:?}");
+    for module in
+        ["whep.js", "stream.js", "meter.js", "wsplayer.js", "ways/hls.js"].map(|file| format!("/assets/sdk/{file}"))
+    {
+        assert!(seen.contains(&module), "{module} of {seen:?}");
     }
 }
 

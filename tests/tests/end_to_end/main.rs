@@ -14,6 +14,7 @@ mod observing;
 mod operation;
 mod pages;
 mod pairs;
+mod player;
 mod relay;
 mod reload;
 mod renditions;

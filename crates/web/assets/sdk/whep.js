@@ -7,12 +7,12 @@
  *     …
  *     await client.stop();
  *
- * One client is one session; after `lost` or `stop` make a new one. For a page of your own, `sdk/headwater.js` does more.
+ * One client is one session; after `lost` or `stop` make a new one. For a page of your own, `headwater.js` does more.
  *
  * Events: `connected` (media can flow), `lost` (`detail` is a `HeadwaterError`; the session is over).
  */
-import { HttpSignalling } from './sdk/http.js';
-import { Link, askForStereo } from './sdk/link.js';
+import { HttpSignalling } from './http.js';
+import { Link, askForStereo } from './link.js';
 
 export class WhepClient extends EventTarget {
   #address;

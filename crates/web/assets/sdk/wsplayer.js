@@ -225,7 +225,7 @@ export class WsPlayer extends EventTarget {
 
   /**
    * What is measured, in the shape of the statistics of a WebRTC session; rates since the last time it was asked.
-   * @returns {Promise<import('../stats.js').SessionStats|null>}
+   * @returns {Promise<import('./stats.js').SessionStats|null>}
    */
   async stats() {
     if (!this.#worker) return null;

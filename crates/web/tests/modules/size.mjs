@@ -22,10 +22,17 @@ test('the core, which publishes and plays, is small', () => {
   assert.ok(core.includes('stream.js') && core.includes('socket.js'));
 });
 
-test('the types name what the module exports, and no more', async () => {
-  const exported = Object.keys(await import(new URL('headwater.js', sdk))).sort();
-  const typed = [...read('headwater.d.ts').matchAll(/^export (?:class|function|const) (\w+)/gm)].map(([, name]) => name);
-  assert.deepEqual(typed.sort(), exported);
+test('the types name what the modules export, and no more', async () => {
+  for (const module of ['headwater', 'player']) {
+    const exported = Object.keys(await import(new URL(`${module}.js`, sdk))).sort();
+    const typed = [...read(`${module}.d.ts`).matchAll(/^export (?:class|function|const|\{) ?(\w+)/gm)].map(([, name]) => name);
+    assert.deepEqual(typed.sort(), exported);
+  }
+});
+
+test('the player brings a way along only when it is tried', () => {
+  const own = [...graph('player.js')];
+  assert.deepEqual(own.sort(), ['errors.js', 'player.js', 'ways.js']);
 });
 
 test('the package holds every module and its types', () => {

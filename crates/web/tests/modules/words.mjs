@@ -68,6 +68,7 @@ test('each state but playing is told in words', () => {
   const error = (code, message = '') => ({ code, message, status: 0 });
   const cases = [
     [{ state: 'connecting' }, /Connecting/],
+    [{ state: 'connecting', tried: [{}], why: 'By WSPlayer, since …' }, /Connecting.*By WSPlayer/],
     [{ state: 'waiting' }, /Not live yet.*“cam”/],
     [{ state: 'waiting', sessions: 1 }, /has ended/],
     [{ state: 'waiting', error: error('starting') }, /About to start/],
@@ -78,7 +79,7 @@ test('each state but playing is told in words', () => {
     [{ state: 'reconnecting', error: error('busy', 'too many viewers') }, /full.*Too many viewers\./],
     [{ state: 'error', error: error('refused', 'a token is needed') }, /may not watch.*A token is needed\./],
     [{ state: 'error', error: error('codec'), stream: { videoCodec: 'H265', audioCodec: 'opus/48000/2' } }, /cannot play.*H265 with Opus/],
-    [{ state: 'error', error: error('unsupported') }, /no WebRTC/],
+    [{ state: 'error', error: error('unsupported') }, /cannot play live streams/],
     [{ state: 'playing', kinds: ['audio'] }, /Sound only/],
     [{ state: 'stopped' }, /Stopped/],
   ];

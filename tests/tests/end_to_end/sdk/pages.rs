@@ -67,6 +67,11 @@ impl Pages {
         self.act(json!({ "page": page, "front": true })).map(drop)
     }
 
+    /// Has a script run ahead of those of each page that is opened from now on.
+    pub(crate) fn before(&mut self, page: &str, script: &str) -> Result<()> {
+        self.act(json!({ "page": page, "before": script })).map(drop)
+    }
+
     /// Runs the body of an async function in a page.
     pub(crate) fn run(&mut self, page: &str, script: &str) -> Result<Value> {
         self.act(json!({ "page": page, "run": script })).with_context(|| format!("in page {page}: {script}"))

@@ -1,0 +1,99 @@
+/**
+ * Plays by HLS, where the browser itself can: the most delay, and the one way that can be wound back.
+ */
+import { HeadwaterError } from '../errors.js';
+import { VideoWay } from './video.js';
+
+const TYPE = 'application/vnd.apple.mpegurl';
+/** Behind the live edge by no more than this is live, in seconds. */
+const LIVE_S = 4;
+
+export class HlsWay extends VideoWay {
+  #begun = { bytes: 0, frames: 0, at: 0 };
+
+  get kinds() {
+    const { video } = this.wish;
+    return video.videoWidth ? ['video', 'audio'] : ['audio'];
+  }
+
+  async start() {
+    const { video, base, name, token } = this.wish;
+    if (!video.canPlayType(TYPE)) throw new HeadwaterError('unsupported', 'this browser does not play HLS by itself');
+    const path = name.split('/').map(encodeURIComponent).join('/');
+    const address = new URL(`${path}/index.m3u8`, base);
+    if (token) address.searchParams.set('token', token);
+    await this.#ask(address);
+    if (this.leave.signal.aborted) throw new HeadwaterError('stopped');
+    const failed = () => this.lose(new HeadwaterError(video.error?.code === 2 ? 'network' : 'codec', video.error?.message || 'the browser cannot play its segments'));
+    video.addEventListener('error', failed, { signal: this.leave.signal });
+    video.addEventListener('ended', () => this.lose(new HeadwaterError('not-live', 'the stream has ended')), { signal: this.leave.signal });
+    video.srcObject = null;
+    video.src = address.href;
+    this.show();
+  }
+
+  /** Browsers do not say why a playlist cannot be had. @param {URL} address */
+  async #ask(address) {
+    const response = await fetch(address, { signal: this.leave.signal }).catch((cause) => {
+      throw new HeadwaterError('network', undefined, { cause });
+    });
+    const { status } = response;
+    const isPlaylist = response.headers.get('content-type')?.includes('mpegurl');
+    if (response.ok && isPlaylist) return;
+    const words = (await response.text().catch(() => '')).trim();
+    const isPage = words.startsWith('<');
+    if (status === 401 || status === 403) throw new HeadwaterError('refused', isPage ? undefined : words, { status });
+    if (isPage || response.ok) throw new HeadwaterError('unsupported', 'this server does not offer HLS', { status });
+    if (status === 404) throw new HeadwaterError('not-live', words, { status });
+    throw new HeadwaterError(status === 429 || status === 503 ? 'busy' : 'server', words, { status, retryAfter: Number(response.headers.get('retry-after')) || 0 });
+  }
+
+  /** The part that can be seen again, in seconds of the element's time. @returns {any} */
+  get seekable() {
+    const { seekable } = this.wish.video;
+    if (seekable.length === 0) return null;
+    return { start: seekable.start(0), end: seekable.end(seekable.length - 1) };
+  }
+
+  /** @param {number} time */
+  seek(time) {
+    this.wish.video.currentTime = time;
+  }
+
+  toLive() {
+    const range = this.seekable;
+    if (range) this.seek(Math.max(range.start, range.end - LIVE_S / 2));
+    this.wish.video.play().catch(() => {});
+  }
+
+  async stats() {
+    const { video } = this.wish;
+    const { totalVideoFrames = 0, droppedVideoFrames = 0 } = video.getVideoPlaybackQuality?.() ?? {};
+    const at = performance.now();
+    const seconds = (at - this.#begun.at) / 1000;
+    const fps = this.#begun.at && seconds > 0 ? (totalVideoFrames - this.#begun.frames) / seconds : null;
+    this.#begun = { bytes: 0, frames: totalVideoFrames, at };
+    const range = this.seekable;
+    const behind = range ? Math.max(0, range.end - video.currentTime) : null;
+    const played = Math.round(video.currentTime * 1000);
+    return {
+      at: Date.now(),
+      video: video.videoWidth ? {
+        codec: '', decoder: '', width: video.videoWidth, height: video.videoHeight, fps, bitrate: null, packetsReceived: played, packetsLost: 0,
+        lossPercent: null, nacks: 0, plis: 0, jitterMs: null, jitterBufferMs: null, decodeMs: null, processingMs: null, framesReceived: totalVideoFrames,
+        framesDecoded: totalVideoFrames, keyFramesDecoded: 0, framesDropped: droppedVideoFrames, freezes: 0, frozenMs: 0,
+      } : null,
+      audio: null,
+      connection: { transport: 'HTTP', remote: this.wish.base.host, rttMs: null, security: '' },
+      estimatedLatencyMs: behind === null ? null : behind * 1000,
+    };
+  }
+
+  async stop() {
+    super.stop();
+    const { video } = this.wish;
+    video.pause();
+    video.removeAttribute('src');
+    video.load();
+  }
+}

@@ -1,0 +1,93 @@
+//! The player page finds a way to play, says which and why, and goes on when one is lost.
+
+use anyhow::{Result, ensure};
+use headwater_tests::origin::Origin;
+use headwater_tests::source::Source;
+use headwater_tests::{report, scratch, turn};
+use serde_json::Value;
+
+use crate::sdk::pages::{Pages, Window};
+
+const DESKTOP: Window = Window { size: (1280, 800), dark: false };
+const PHONE: Window = Window { size: (390, 844), dark: true };
+
+/// What the page says of itself once it plays.
+const PLAYS: &str = "const { headwater } = window;
+    await until(() => `playing, not ${headwater.state} by ${headwater.way}: ${headwater.error?.message}; ${headwater.why}`, () => headwater.state === 'playing' && headwater.player.width, 30000);
+    await until('the delay', () => headwater.latency?.measured && headwater.latency.samples > 60, 20000);
+    const { way, why, tried, latency, stats } = headwater;
+    return { way, why, tried, latency, stats, words: document.body.innerText, width: headwater.player.width };";
+
+/// WebRTC as in a network that lets none of its media through: neither over UDP nor over TCP.
+const NO_MEDIA: &str = "const { RTCPeerConnection } = window;
+    const accept = RTCPeerConnection.prototype.setRemoteDescription;
+    RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+      return accept.call(this, { type, sdp: sdp.replaceAll(/^(a=candidate:.*) \\d+\\.\\d+\\.\\d+\\.\\d+ \\d+ typ/gm, '$1 127.0.0.1 9 typ') });
+    };";
+
+fn see(pages: &mut Pages, name: &str) -> Result<()> {
+    let file = scratch(&format!("player-{name}.png"))?;
+    pages.see("page", &file)?;
+    report(&format!("picture of the page: {}", file.display()));
+    Ok(())
+}
+
+fn tell(name: &str, seen: &Value) {
+    report(&format!("{name}: {}; {}; latency {}", seen["way"], seen["why"], seen["latency"]));
+}
+
+fn published(stream: &str) -> Result<(Origin, headwater_tests::program::Program)> {
+    let origin = Origin::start()?;
+    let publisher = Source::default().publish(&origin.rtmp(stream))?;
+    origin.wait_published(stream)?;
+    Ok((origin, publisher))
+}
+
+#[test]
+fn the_page_plays_by_webrtc_first_and_by_whatever_its_viewer_chooses() -> Result<()> {
+    let _turn = turn();
+    let (origin, publisher) = published("ways")?;
+    for (name, window) in [("desktop", DESKTOP), ("phone", PHONE)] {
+        let mut pages = Pages::strict(&origin.page("/"), window)?;
+        pages.open("page", "/play/ways")?;
+        let seen = pages.run("page", PLAYS)?;
+        tell(name, &seen);
+        ensure!(seen["way"] == "webrtc" && seen["tried"] == serde_json::json!([]), "{seen}");
+        pages.run("page", "document.querySelector('#statistics-button').click();")?;
+        see(&mut pages, &format!("webrtc-{name}"))?;
+        let choose = "const choice = document.querySelector('#way');
+            choice.value = 'wsplayer';
+            choice.dispatchEvent(new Event('change'));
+            await until('another way', () => window.headwater.way === 'wsplayer');";
+        let seen = pages.run("page", &format!("{choose}{PLAYS}"))?;
+        tell(name, &seen);
+        ensure!(seen["way"] == "wsplayer" && seen["width"] == 640, "{seen}");
+        ensure!(seen["words"].as_str().is_some_and(|words| words.contains("WSPlayer")), "{seen}");
+        ensure!(seen["latency"]["p50"].as_f64() < Some(400.0), "{seen}");
+        see(&mut pages, &format!("wsplayer-{name}"))?;
+        ensure!(pages.complaints().is_empty(), "{:?}", pages.complaints());
+    }
+    publisher.kill();
+    origin.stop()?;
+    Ok(())
+}
+
+#[test]
+fn a_viewer_whose_network_blocks_webrtc_sees_the_stream_all_the_same() -> Result<()> {
+    let _turn = turn();
+    let (origin, publisher) = published("blocked")?;
+    let mut pages = Pages::strict(&origin.page("/"), DESKTOP)?;
+    pages.open("page", "/healthz")?;
+    pages.before("page", NO_MEDIA)?;
+    pages.open("page", "/play/blocked")?;
+    let seen = pages.run("page", PLAYS)?;
+    tell("blocked", &seen);
+    ensure!(seen["way"] == "wsplayer", "{seen}");
+    ensure!(seen["tried"][0]["way"] == "webrtc" && seen["tried"][0]["code"] == "blocked", "{seen}");
+    ensure!(seen["why"].as_str().is_some_and(|why| why.starts_with("By WSPlayer, since WebRTC did not")), "{seen}");
+    see(&mut pages, "blocked")?;
+    ensure!(pages.complaints().is_empty(), "{:?}", pages.complaints());
+    publisher.kill();
+    origin.stop()?;
+    Ok(())
+}
