@@ -81,12 +81,23 @@ impl<W: AsyncWrite + Unpin> Mouth<W> {
     pub fn binary<'a>(&mut self, parts: impl Iterator<Item = &'a Bytes> + Clone) {
         self.frame_head(Opcode::Binary, parts.clone().map(Bytes::len).sum());
         for part in parts {
-            if part.len() < COPY_BELOW {
-                self.open.put_slice(part);
-            } else {
-                self.seal();
-                self.push(part.clone());
-            }
+            self.part(part);
+        }
+    }
+
+    /// A binary message that is a head of one's own before bytes that are shared.
+    pub fn binary_with_head(&mut self, head: &[u8], payload: &Bytes) {
+        self.frame_head(Opcode::Binary, head.len() + payload.len());
+        self.open.put_slice(head);
+        self.part(payload);
+    }
+
+    fn part(&mut self, part: &Bytes) {
+        if part.len() < COPY_BELOW {
+            self.open.put_slice(part);
+        } else {
+            self.seal();
+            self.push(part.clone());
         }
     }
 
@@ -209,6 +220,7 @@ mod tests {
                 mouth.binary([&HEAD, payload].into_iter());
                 mouth.text("and");
             }
+            mouth.binary_with_head(b"head", &sent[3]);
             mouth.close(4404, &"é".repeat(80));
             mouth.write().await.unwrap();
             mouth.count()
@@ -220,6 +232,8 @@ mod tests {
                 assert_eq!((&message[..20], &message[20..]), (&HEAD[..], &payload[..]));
                 assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("and"));
             }
+            let message = socket.next().await.unwrap().unwrap().into_data();
+            assert_eq!((&message[..4], &message[4..]), (&b"head"[..], &payloads[3][..]));
             let Some(Ok(Message::Close(Some(close)))) = socket.next().await else { panic!("no close frame") };
             assert_eq!((u16::from(close.code), close.reason.as_str()), (4404, &*"é".repeat(61)));
         };

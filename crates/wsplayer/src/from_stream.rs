@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use headwater_graph::{Bell, ConvertError, Join, Subscription, Track};
 use headwater_media::{TrackKind, limits::Limit};
+use headwater_websocket::Mouth;
 use tokio::io::AsyncWrite;
 
 use self::reading::{Ahead, Reading};
 use crate::{
     accept::Accept,
     error::Trouble,
-    mouth::Mouth,
     server::WsPlayer,
     wire::{Message, Missing, TrackObject, kind_name},
 };

@@ -14,14 +14,12 @@
 //!
 //! | specification | where |
 //! |---|---|
-//! | RFC 6455, WebSocket | [`upgrade`], [`mouth`]; what comes in is read by tungstenite |
+//! | RFC 6455, WebSocket | `headwater_websocket` |
 //! | WebCodecs and its codec registrations, RFC 6381 codec strings | [`wire`] |
 
 mod accept;
-mod ear;
 mod error;
 mod from_stream;
-mod mouth;
 mod server;
 mod session;
 mod upgrade;

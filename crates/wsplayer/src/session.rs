@@ -9,21 +9,14 @@ use std::{
 use headwater_access::{Action, Admitted, Asking, Client, Credentials};
 use headwater_graph::{Peer, StreamState, Subscription};
 use headwater_media::{StreamName, limits};
+use headwater_websocket::{Bounds, Ear, Heard, Mouth, Replies};
 use http::{HeaderMap, header};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf, split},
     time::timeout,
 };
 
-use crate::{
-    accept::Accept,
-    ear::{Ear, Heard},
-    error::Trouble,
-    from_stream::FromStream,
-    mouth::{Mouth, Replies},
-    server::WsPlayer,
-    wire::Message,
-};
+use crate::{accept::Accept, error::Trouble, from_stream::FromStream, server::WsPlayer, wire::Message};
 
 /// How long a viewer waits for the tracks of a stream that has just begun.
 const START_TIME: Duration = Duration::from_secs(10);
@@ -32,6 +25,10 @@ const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// Status codes of RFC 6455 §7.4.1.
 const NORMAL: u16 = 1000;
 const AWAY: u16 = 1001;
+const BOUNDS: Bounds = Bounds {
+    message_bytes: &limits::WSPLAYER_MESSAGE_BYTES,
+    messages_per_second: &limits::WSPLAYER_MESSAGES_PER_SECOND,
+};
 
 /// Who watches, and what it asked for.
 pub(crate) struct Viewer {
@@ -109,8 +106,8 @@ where
 {
     let (reader, writer) = split(socket);
     let replies = Replies::default();
-    let mut mouth = Mouth::new(writer, replies.clone());
-    let mut ear = Ear::new(reader, replies).await;
+    let mut mouth = Mouth::new(writer, replies.clone(), &limits::WSPLAYER_QUEUE_BYTES);
+    let mut ear = Ear::new(reader, replies, BOUNDS).await;
     let stopping = wsplayer.stopping().clone();
     let begin = async {
         let admitted = viewer.admit(&wsplayer).await?;

@@ -7,12 +7,10 @@ use headwater_media::{
     ClockRate, Codec, Frame, Ticks, TrackParameters,
     limits::{self, Limit},
 };
+use headwater_websocket::Mouth;
 use tokio::io::AsyncWrite;
 
-use crate::{
-    mouth::Mouth,
-    wire::{head, microseconds},
-};
+use crate::wire::{head, microseconds};
 
 /// What comes next in a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,7 +119,7 @@ impl Reading {
     pub(super) fn read_frame<W: AsyncWrite + Unpin>(&mut self, mouth: &mut Mouth<W>) -> bool {
         let Next::Item(frame) = self.cursor.next() else { return false };
         let has_break = std::mem::take(&mut self.has_break);
-        mouth.binary(&head(self.id, has_break, self.clock_rate, frame), &frame.data);
+        mouth.binary_with_head(&head(self.id, has_break, self.clock_rate, frame), &frame.data);
         true
     }
 
