@@ -1,7 +1,8 @@
 //! WebRTC to WebRTC: the time that the server adds to a packet on its way from a publisher to many viewers.
 //!
 //! The publisher writes into each payload when it hands it over; of some viewers the kernel says when it arrived, on
-//! the same machine and clock. The floor is the same packets sent straight to a socket, twice.
+//! the same machine and clock. The floor of a packet is the same sent straight to a socket, twice; that of a crowd is
+//! one thread that only copies, seals and sends.
 
 mod busy;
 mod floor;
@@ -86,11 +87,20 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     progress.say("the shortest way");
     for (is_busy, seen) in [false, true].into_iter().zip(seen) {
         let _busy = is_busy.then(Busy::start).transpose()?;
-        let hops = floor::measure(options.camera())?;
+        let floor =
+            Floor { hops: floor::measure(options.camera())?, turns: floor::turns(options.camera(), options.viewers)? };
         progress.step();
-        tell(options, report, is_busy, &seen, hops);
+        tell(options, report, is_busy, &seen, floor);
     }
     Ok(())
+}
+
+/// Milliseconds without a server.
+struct Floor {
+    /// Of one packet straight to one socket.
+    hops: Vec<f64>,
+    /// Of packets that wait for those of other viewers.
+    turns: Vec<f64>,
 }
 
 struct Watched {
@@ -111,17 +121,21 @@ fn watch(options: &Options, server: &Server, crowd: &mut Crowd, studio: &mut Stu
     Ok(Watched { time, delivered, timings })
 }
 
-fn tell(options: &Options, report: &mut Report, busy: bool, seen: &Watched, mut hops: Vec<f64>) {
+fn tell(options: &Options, report: &mut Report, busy: bool, seen: &Watched, mut floor: Floor) {
     let load = if busy { ", all cores busy" } else { "" };
     let spread =
         if options.spread_ms > 0 { format!(", pictures spread over {} ms", options.spread_ms) } else { String::new() };
     let label = format!("{} viewers{spread}{load}", options.viewers);
-    let hop = percentile(&mut hops, 0.5);
+    let hop = percentile(&mut floor.hops, 0.5);
     let figure = |report: &mut Report, what: &str, value, unit| {
         report.figure(PART, format!("{label}: {what}"), value, unit);
     };
     figure(report, "floor, two hops without a server, p50", 2.0 * hop, "ms");
-    figure(report, "floor, two hops without a server, p99", 2.0 * percentile(&mut hops, 0.99), "ms");
+    figure(report, "floor, two hops without a server, p99", 2.0 * percentile(&mut floor.hops, 0.99), "ms");
+    for (name, share) in [("p50", 0.5), ("p99", 0.99)] {
+        let age = percentile(&mut floor.turns, share);
+        figure(report, &format!("floor, one thread that only seals and sends, {name}"), age, "ms");
+    }
     for (what, wanted) in [
         ("first packet of a picture", Some(Position::First)),
         ("last packet of a picture", Some(Position::Last)),
@@ -142,6 +156,13 @@ fn tell(options: &Options, report: &mut Report, busy: bool, seen: &Watched, mut 
                 false => report.barred(PART, format!("{label}: {what}"), added, "ms", bar),
                 true => figure(report, &what, added, "ms"),
             }
+            let floor = percentile(&mut floor.turns, share);
+            figure(
+                report,
+                &format!("the same in turns of one thread that only seals and sends, {name}"),
+                added / floor,
+                "times",
+            );
         }
     }
     let each = seen.time.as_nanos() as f64 / seen.delivered;

@@ -34,6 +34,6 @@ pub use kernel_drops::kernel_drops;
 pub use listener::{Connection, Listener};
 pub use quota::{Permit, Quota, Refused};
 pub use reach::Reach;
-pub use shard::Shard;
+pub use shard::{Shard, take_precedence};
 pub use tls::{Identity, TlsAcceptor, TlsError, TlsStream};
 pub use udp::{Datagram, ReceiveBuffer, Sent, UdpSocket};

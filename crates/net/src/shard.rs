@@ -15,15 +15,21 @@ impl Shard {
     /// Starts the thread `shard-INDEX` and runs `main` on it, which may spawn local tasks. When `main` ends, those
     /// still running are dropped and the thread ends.
     ///
+    /// The thread goes before others by so many levels of `precedence` (see [`take_precedence`]), if the system lets
+    /// it; if not, it runs as the others do.
+    ///
     /// # Errors
     /// The thread or its runtime could not be made.
-    pub fn start<F>(index: usize, main: F) -> io::Result<Shard>
+    pub fn start<F>(index: usize, precedence: u8, main: F) -> io::Result<Shard>
     where
         F: AsyncFnOnce() + Send + 'static,
     {
         let name = format!("shard-{index}");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name(name.clone()).spawn(move || {
+            if let Err(error) = take_precedence(precedence) {
+                tracing::debug!(%error, "the system gives the thread {} no precedence over others", thread_name());
+            }
             tokio::task::LocalSet::new().block_on(&runtime, main());
         })?;
         Ok(Shard { name, thread })
@@ -45,6 +51,25 @@ impl Shard {
     }
 }
 
+fn thread_name() -> String {
+    thread::current().name().unwrap_or_default().to_owned()
+}
+
+/// Lowers the niceness of the calling thread by so many levels, so that it gets a core before threads that are nicer
+/// (`setpriority(2)`). Nothing is done for 0, nor on systems where a thread has no niceness of its own.
+///
+/// # Errors
+/// What the kernel says: `EACCES` or `EPERM` for a user who may not (`RLIMIT_NICE`, `CAP_SYS_NICE`).
+pub fn take_precedence(levels: u8) -> io::Result<()> {
+    if levels == 0 || !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    // Without an id it is the calling thread that is meant, on Linux.
+    let now = rustix::process::getpriority_process(None)?;
+    let wanted = now.saturating_sub(i32::from(levels)).max(-20);
+    Ok(rustix::process::setpriority_process(None, wanted)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,7 +78,7 @@ mod tests {
     #[test]
     fn local_tasks_of_a_shard_share_without_locks() {
         let (report, reports) = mpsc::channel();
-        let shard = Shard::start(7, async move || {
+        let shard = Shard::start(7, 0, async move || {
             let sum = Rc::new(RefCell::new(0));
             let tasks: Vec<_> = (1..=4)
                 .map(|n| {
@@ -71,5 +96,18 @@ mod tests {
         assert_eq!(shard.name(), "shard-7");
         assert!(shard.join());
         assert_eq!(reports.recv().unwrap(), (Some("shard-7".into()), 10));
+    }
+
+    #[test]
+    fn only_the_shards_own_thread_takes_precedence() {
+        let niceness = || rustix::process::getpriority_process(None).unwrap();
+        let before = niceness();
+        let allowed = thread::spawn(|| take_precedence(3).is_ok()).join().unwrap();
+        let (report, reports) = mpsc::channel();
+        let shard = Shard::start(8, 3, async move || report.send(niceness()).unwrap()).unwrap();
+        assert!(shard.join());
+        let levels = if allowed && cfg!(target_os = "linux") { 3 } else { 0 };
+        assert_eq!(reports.recv().unwrap(), (before - levels).max(-20));
+        assert_eq!(niceness(), before, "this thread stays as it is");
     }
 }

@@ -14,6 +14,8 @@ pub struct Config {
     pub port: u16,
     /// The number of shards, each a thread with its own port; 0 is one for each core.
     pub shards: usize,
+    /// Levels of niceness by which the shards' threads go before others, where the system lets them.
+    pub precedence: u8,
     /// Addresses that viewers are told besides those of the interfaces: the outside of a one-to-one translator.
     pub public_addresses: Vec<IpAddr>,
     /// Whether viewers whose network lets no UDP through may connect by TCP (RFC 6544).
@@ -29,6 +31,7 @@ impl Default for Config {
             listen: Ipv4Addr::LOCALHOST.into(),
             port: 8189,
             shards: 0,
+            precedence: 10,
             public_addresses: Vec::new(),
             tcp: true,
             coalescing_window: Duration::from_millis(2),

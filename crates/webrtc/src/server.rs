@@ -186,7 +186,7 @@ fn start_shard(
     };
     let (report, started) = std::sync::mpsc::channel();
     let run = async move || shard::run(plan, receiver, report).await;
-    let thread = Shard::start(index, run).map_err(StartError::Shard)?;
+    let thread = Shard::start(index, config.precedence, run).map_err(StartError::Shard)?;
     let address = match started.recv() {
         Ok(result) => result?,
         Err(_) => {

@@ -29,6 +29,8 @@ section! {
         port: u16 = 8189;
         /// How many threads carry media, each with its own port; 0 takes one per processor core.
         shards: usize = 1, in 0..=256;
+        /// By how many levels of niceness the threads that carry media go before others, on Linux and for users who may (root, `LimitNICE=` of systemd, CAP_SYS_NICE); 0 leaves them as they are.
+        precedence: u64 = 10, in 0..=20;
         /// The addresses under which viewers reach this machine, where they differ from its own, as behind NAT or in a container.
         public_addresses: Vec<IpAddr> = Vec::new();
         /// Whether media is also offered over TCP.
@@ -136,6 +138,7 @@ impl Protocol for WebRtc {
             listen: self.webrtc.address.unwrap_or(context.address),
             port: self.webrtc.port,
             shards: self.shards(),
+            precedence: u8::try_from(self.webrtc.precedence).unwrap_or(u8::MAX),
             public_addresses: self.webrtc.public_addresses.clone(),
             tcp: self.webrtc.tcp,
             coalescing_window: Duration::from_millis(self.webrtc.coalescing_window_ms),
