@@ -183,8 +183,11 @@ impl Rendition {
         };
     }
 
-    /// A reader of its frames, derived if need be.
-    pub(crate) fn frames(self: &Arc<Self>, bell: &Bell, join: Join) -> Result<Cursor<Frame>, ConvertError> {
+    /// A reader of its frames, derived if need be; for something that is no viewer.
+    ///
+    /// # Errors
+    /// No conversion leads to frames, or the rendition has not begun.
+    pub fn frames(self: &Arc<Self>, bell: &Bell, join: Join) -> Result<Cursor<Frame>, ConvertError> {
         let converters = self.services.converters.load_full();
         self.read(bell, join, |lanes| &mut lanes.frames, |lanes| &lanes.packets, move |p| converters.depacketizer(p))
     }

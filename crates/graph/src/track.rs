@@ -85,7 +85,12 @@ impl Track {
         });
     }
 
-    pub(crate) fn frames(
+    /// Reads it as frames for something that is no viewer, such as what packages it for many viewers; otherwise like
+    /// [`Subscription::frames`](crate::Subscription::frames).
+    ///
+    /// # Errors
+    /// No conversion leads to an accepted codec, or the track has not begun.
+    pub fn frames(
         self: &Arc<Self>,
         accept: &[Codec],
         bell: &Bell,

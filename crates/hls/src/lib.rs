@@ -5,10 +5,25 @@
 //!            one task per rendition, shared by all who watch
 //! ```
 
+mod broadcast;
+mod config;
+mod container;
+mod error;
+mod hls;
+mod http;
 mod names;
+mod packager;
 mod playlist;
+mod rendition;
+mod segmenter;
+mod viewers;
 mod window;
 
+pub use config::HlsConfig;
+pub use container::{Container, Format};
+pub use error::HlsError;
+pub use hls::Hls;
 pub use names::{Address, Item, Names, RenditionName, is_hls};
 pub use playlist::{AudioGroup, CONTENT_TYPE, MediaPlaylist, Multivariant, Report, Variant};
+pub use segmenter::Segmenter;
 pub use window::{Ahead, Begin, Init, Numbers, Part, Position, Segment, Window, WindowOptions};

@@ -28,6 +28,11 @@ impl RenditionName {
         (fits && good).then(|| RenditionName(text.into()))
     }
 
+    /// That of the only rendition of a stream.
+    pub fn main() -> RenditionName {
+        RenditionName("main".into())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,5 +1,6 @@
 //! The one list of protocols, and what the server wants of each and gives to it.
 
+mod hls;
 mod mse;
 mod relay;
 mod rtmp;
@@ -39,6 +40,7 @@ pub(crate) fn all() -> Vec<Box<dyn Protocol>> {
         Box::new(relay::Relay::default()),
         Box::new(webrtc::WebRtc::default()),
         Box::new(mse::MseOverWebSocket::default()),
+        Box::new(hls::OverHttp::default()),
         Box::new(wsplayer::OverWebSocket::default()),
         Box::new(wcs::Wcs::default()),
     ]

@@ -1,0 +1,238 @@
+//! One stream as it is packaged for all its players: its renditions, and the tasks that make them.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use headwater_codec::codec_string;
+use headwater_graph::{Environment, Stream, StreamState};
+use headwater_media::{Codec, TrackKind, limits};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::HlsConfig,
+    container::{Container, Format},
+    error::HlsError,
+    names::{Names, RenditionName},
+    packager::{Content, Packager, Plan},
+    playlist::{AudioGroup, Multivariant, Report, Variant},
+    rendition::Rendition,
+    window::{Numbers, Window},
+};
+
+/// What players can show, the first that a picture can be converted to first.
+const VIDEO: &[Codec] = &[Codec::H264, Codec::H265, Codec::Av1, Codec::Vp9];
+const VIDEO_TS: &[Codec] = &[Codec::H264, Codec::H265];
+/// The one codec that all players of HLS can play.
+const AUDIO: &[Codec] = &[Codec::Aac];
+
+/// A stream as it is packaged.
+#[derive(Debug)]
+pub(crate) struct Broadcast {
+    stream: Arc<Stream>,
+    format: Format,
+    renditions: Vec<Outlet>,
+    begun: Instant,
+    /// When somebody last asked for something, in milliseconds from the beginning.
+    used: AtomicU64,
+    stopping: CancellationToken,
+    over: AtomicBool,
+}
+
+/// A rendition, and what it is for.
+#[derive(Clone, Debug)]
+pub(crate) struct Outlet {
+    pub(crate) rendition: Arc<Rendition>,
+    content: Content,
+}
+
+impl Broadcast {
+    /// Begins to package a stream. Numbers go on where an earlier broadcast of the same name left off.
+    pub(crate) fn begin(
+        stream: Arc<Stream>,
+        format: Format,
+        config: &HlsConfig,
+        environment: &Arc<dyn Environment>,
+        numbers: impl Fn(&RenditionName) -> Numbers,
+    ) -> Result<Arc<Broadcast>, HlsError> {
+        let stopping = CancellationToken::new();
+        let epoch = wall_clock_at_zero(&stream, &**environment);
+        let options = config.window_options(format);
+        let video = if format == Format::Ts { VIDEO_TS } else { VIDEO };
+        let mut renditions = Vec::new();
+        let mut tasks = Vec::new();
+        for content in layout(&stream, video)? {
+            let name = rendition_name(&content, format, renditions.len());
+            let window = Window::new(options, numbers(&name));
+            let rendition = Arc::new(Rendition::new(name, format == Format::Ts, window));
+            let plan = Plan { stream: stream.clone(), content: content.clone(), video, audio: AUDIO, options, epoch };
+            let container = Container::new(format);
+            tasks.push(Packager::new(plan, rendition.clone(), container, environment.clone())?);
+            renditions.push(Outlet { rendition, content });
+        }
+        let broadcast = Arc::new(Broadcast {
+            stream,
+            format,
+            renditions,
+            begun: environment.now(),
+            used: AtomicU64::new(0),
+            stopping: stopping.clone(),
+            over: AtomicBool::new(false),
+        });
+        for task in tasks {
+            let (stopping, broadcast) = (stopping.clone(), broadcast.clone());
+            environment.spawn(Box::pin(async move {
+                stopping.run_until_cancelled(task.run()).await;
+                broadcast.over.store(true, Relaxed);
+            }));
+        }
+        tracing::info!(stream = %broadcast.stream.name(), ?format, renditions = broadcast.renditions.len(), "HLS of a stream begins");
+        Ok(broadcast)
+    }
+
+    pub(crate) fn stream(&self) -> &Arc<Stream> {
+        &self.stream
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    pub(crate) fn renditions(&self) -> impl Iterator<Item = &Arc<Rendition>> {
+        self.renditions.iter().map(|outlet| &outlet.rendition)
+    }
+
+    pub(crate) fn rendition(&self, name: &RenditionName) -> Option<&Arc<Rendition>> {
+        self.renditions().find(|rendition| rendition.name() == name)
+    }
+
+    /// Somebody has asked for something.
+    pub(crate) fn touch(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.begun).as_millis();
+        self.used.fetch_max(u64::try_from(since).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// How long nobody has asked for anything.
+    pub(crate) fn idle(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.begun).saturating_sub(Duration::from_millis(self.used.load(Relaxed)))
+    }
+
+    /// Makes no more segments.
+    pub(crate) fn stop(&self) {
+        self.stopping.cancel();
+        // Those who wait for more are told that there will be none.
+        self.renditions().for_each(|rendition| rendition.change(Window::end));
+        tracing::info!(stream = %self.stream.name(), format = ?self.format, "HLS of a stream ends");
+    }
+
+    /// Whether one of its tasks has come to its end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Relaxed) || self.stream.state() == StreamState::Ended
+    }
+
+    /// Waits until players have something to begin with.
+    pub(crate) async fn ready(&self, environment: &dyn Environment) -> Result<(), HlsError> {
+        let ready = async {
+            for rendition in self.renditions() {
+                rendition.until(|window| window.segments().len() > 0 || window.has_ended()).await;
+            }
+        };
+        tokio::select! {
+            () = ready => Ok(()),
+            () = environment.sleep(limits::HLS_START_MS.get_duration()) => {
+                let has_any = self.renditions().all(|rendition| rendition.read(|window| window.bytes() > 0));
+                if has_any { Ok(()) } else { Err(HlsError::Late(limits::HLS_START_MS.get())) }
+            }
+        }
+    }
+
+    /// Where the other renditions have come to.
+    pub(crate) fn reports(&self, but: &RenditionName) -> Vec<Report> {
+        self.renditions()
+            .filter(|rendition| rendition.name() != but)
+            .filter_map(|rendition| rendition.report())
+            .collect()
+    }
+
+    /// The playlist of its renditions. `base` goes before each address, `query` behind.
+    pub(crate) fn multivariant(&self, base: &str, query: &str) -> Multivariant {
+        let sound = self.renditions.iter().find(|outlet| outlet.content == Content::Sound);
+        let address = |rendition: &Rendition| {
+            let names = Names { rendition: rendition.name(), is_ts: rendition.is_ts(), query };
+            format!("{base}{}", names.playlist())
+        };
+        let pictures = self.renditions.iter().filter(|outlet| outlet.content != Content::Sound);
+        let mut variants: Vec<Variant> =
+            pictures.map(|outlet| variant(outlet, sound, address(&outlet.rendition))).collect();
+        // The best first, which is what most players begin with.
+        variants.sort_by_key(|variant| std::cmp::Reverse(variant.bandwidth));
+        let audio = sound.map(|sound| {
+            let formats = sound.rendition.parameters();
+            let channels = formats.iter().find_map(|parameters| parameters.audio()).map(|audio| audio.channels);
+            AudioGroup { address: address(&sound.rendition), channels }
+        });
+        let is_independent = self.renditions().all(|rendition| rendition.read(Window::is_independent));
+        Multivariant { variants, audio, is_independent }
+    }
+
+    /// Where broadcasts that follow this one have to begin.
+    pub(crate) fn numbers(&self) -> Vec<(RenditionName, Numbers)> {
+        self.renditions().map(|rendition| (rendition.name().clone(), rendition.read(Window::numbers))).collect()
+    }
+}
+
+/// One picture with the sound that goes with it.
+fn variant(outlet: &Outlet, sound: Option<&Outlet>, address: String) -> Variant {
+    let of_sound = sound.map(|sound| sound.rendition.parameters()).unwrap_or_default();
+    let parameters = outlet.rendition.parameters();
+    let (peak, average) = outlet.rendition.bandwidth().unwrap_or_default();
+    let (more_peak, more_average) = sound.and_then(|sound| sound.rendition.bandwidth()).unwrap_or_default();
+    let video = parameters.iter().find_map(|parameters| parameters.video());
+    Variant {
+        address,
+        bandwidth: peak + more_peak,
+        average_bandwidth: average + more_average,
+        codecs: parameters.iter().chain(&of_sound).filter_map(|parameters| codec_string(parameters)).collect(),
+        resolution: video.map(|video| (video.width, video.height)).filter(|(width, height)| width * height > 0),
+        frame_rate: video.and_then(|video| video.frame_rate),
+        has_audio_group: sound.is_some(),
+    }
+}
+
+/// Which renditions a stream is packaged as: one with sound and picture; or, where its source sends the picture in
+/// several sizes, each of these apart, and the sound apart.
+fn layout(stream: &Stream, video: &[Codec]) -> Result<Vec<Content>, HlsError> {
+    let (picture, sound) = (stream.track(TrackKind::Video), stream.track(TrackKind::Audio));
+    if picture.is_none() && sound.is_none() {
+        return Err(HlsError::Empty);
+    }
+    let layers: Vec<_> = picture.iter().flat_map(|track| track.named_renditions()).collect();
+    let playable = layers.iter().filter(|layer| layer.parameters().is_some_and(|found| video.contains(&found.codec)));
+    let layers: Vec<_> =
+        playable.filter_map(|layer| layer.label().map(|label| Content::Layer(label.to_owned()))).collect();
+    if layers.len() < 2 {
+        return Ok(vec![Content::Whole]);
+    }
+    Ok(layers.into_iter().chain(sound.map(|_| Content::Sound)).collect())
+}
+
+fn rendition_name(content: &Content, format: Format, index: usize) -> RenditionName {
+    let ending = if format == Format::Ts { ".ts" } else { "" };
+    let name = match content {
+        Content::Whole => format!("main{ending}"),
+        Content::Sound => format!("audio{ending}"),
+        Content::Layer(label) => format!("video.{label}{ending}"),
+    };
+    // Labels may hold what addresses may not; their number then stands for them.
+    let numbered = || RenditionName::new(&format!("video.{index}{ending}"));
+    RenditionName::new(&name).or_else(numbered).unwrap_or_else(RenditionName::main)
+}
+
+fn wall_clock_at_zero(stream: &Stream, environment: &dyn Environment) -> SystemTime {
+    let since = environment.now().saturating_duration_since(stream.epoch());
+    environment.wall_clock().checked_sub(since).unwrap_or(SystemTime::UNIX_EPOCH)
+}

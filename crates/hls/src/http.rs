@@ -1,0 +1,218 @@
+//! Requests -> playlists and media.
+
+mod body;
+mod query;
+mod reply;
+
+use std::{net::SocketAddr, sync::Arc, sync::atomic::Ordering::Relaxed, time::Duration};
+
+use axum::{
+    Router,
+    extract::{ConnectInfo, Path, RawQuery, State},
+    http::{HeaderMap, header},
+    response::Response,
+    routing::get,
+};
+use headwater_access::Credentials;
+use headwater_media::StreamName;
+
+use self::{
+    query::Query,
+    reply::{Reply, Trouble},
+};
+use crate::{
+    hls::{Hls, Visitor},
+    names::{Address, Item, RenditionName},
+    playlist::CONTENT_TYPE,
+    rendition::{Rendition, Style},
+    viewers::{Viewer, ViewerId},
+    window::{Ahead, Window},
+};
+
+/// A held request is answered after so many target durations at the latest (rfc8216bis §6.2.5.2).
+const HOLD_TARGETS: u32 = 3;
+/// A playlist that was waited for by number may be kept for so many target durations (rfc8216bis, appendix B).
+const CACHE_TARGETS: u64 = 6;
+
+impl Hls {
+    /// The routes; see [`is_hls`](crate::is_hls).
+    pub fn router(&self) -> Router {
+        Router::new().route("/{*path}", get(answer).options(preflight)).with_state(self.clone())
+    }
+}
+
+async fn preflight() -> Response {
+    reply::preflight()
+}
+
+async fn answer(
+    State(hls): State<Hls>,
+    Path(path): Path<String>,
+    RawQuery(query): RawQuery,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    let query = query.unwrap_or_default();
+    let request = Request { hls: &hls, remote, headers: &headers, raw_query: &query };
+    let result = match Address::parse(&path) {
+        Some(Address::Index(name)) => request.index(&name).await,
+        Some(Address::Of(name, rendition, Item::Playlist)) => request.playlist(&name, &rendition).await,
+        Some(Address::Of(name, rendition, item)) => request.media(&name, &rendition, item).await,
+        None => Err(Trouble::NotFound("there is no such playlist; a stream is at NAME/index.m3u8")),
+    };
+    result.map_or_else(Trouble::into_response, Reply::into_response)
+}
+
+struct Request<'a> {
+    hls: &'a Hls,
+    remote: SocketAddr,
+    headers: &'a HeaderMap,
+    raw_query: &'a str,
+}
+
+impl Request<'_> {
+    fn query(&self) -> Result<Query, Trouble> {
+        Query::parse(self.raw_query).map_err(Trouble::BadRequest)
+    }
+
+    fn agent(&self) -> &str {
+        self.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default()
+    }
+
+    fn visitor(&self) -> Visitor<'_> {
+        let credentials = Credentials::of_request(self.headers, Some(self.raw_query));
+        Visitor { remote: self.remote, agent: self.agent(), credentials }
+    }
+
+    fn takes_gzip(&self) -> bool {
+        let accepted = self.headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+        let mut codings = accepted.flat_map(|value| value.split(','));
+        codings.any(|coding| {
+            let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+            name.trim().eq_ignore_ascii_case("gzip") && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
+        })
+    }
+
+    /// The way in: who comes here is a viewer from now on.
+    async fn index(&self, name: &StreamName) -> Result<Reply, Trouble> {
+        let query = self.query()?;
+        let (id, viewer) = self.arrive(name).await?;
+        let format = query.format.unwrap_or(self.hls.config().format);
+        let broadcast = self.hls.broadcast(viewer.stream(), format)?;
+        broadcast.ready(&**self.hls.environment()).await?;
+        // A gate may have put another stream in the place of the one asked for.
+        let found = viewer.stream().name();
+        let base = if found == name { String::new() } else { format!("/{found}/") };
+        let text = broadcast.multivariant(&base, &query.carried_with_viewer(id)).write();
+        viewer.touch(self.hls.environment().now());
+        self.hls.counters().playlists.fetch_add(1, Relaxed);
+        Ok(Reply::new(CONTENT_TYPE, vec![text.into()]).uncached())
+    }
+
+    async fn arrive(&self, name: &StreamName) -> Result<(ViewerId, Arc<Viewer>), Trouble> {
+        let viewers = self.hls.viewers();
+        let authorization = self.headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
+        let mark = viewers.mark((self.remote.ip(), self.agent(), name, self.raw_query, authorization));
+        if let Some((id, viewer)) = viewers.find_arrived(mark) {
+            return Ok((id, viewer));
+        }
+        let id = ViewerId::random();
+        let viewer = self.hls.admit(id, name, self.visitor()).await?;
+        viewers.note_arrival(mark, id);
+        Ok((id, viewer))
+    }
+
+    async fn playlist(&self, name: &StreamName, rendition: &RenditionName) -> Result<Reply, Trouble> {
+        let query = self.query()?;
+        let viewer = self.viewer(name, &query).await?;
+        let broadcast = self.hls.find(name, rendition).ok_or(GONE)?;
+        let rendition = broadcast.rendition(rendition).ok_or(GONE)?;
+        let now = || self.hls.environment().now();
+        broadcast.touch(now());
+        viewer.touch(now());
+        if let Some(position) = query.position {
+            if rendition.ahead(position) == Ahead::Far {
+                return Err(Trouble::BadRequest("_HLS_msn or _HLS_part lies too far ahead of what there is"));
+            }
+            let here = |window: &Window| window.ahead(position) == Ahead::Here;
+            self.hold(&viewer, rendition, here).await?;
+            viewer.touch(now());
+            broadcast.touch(now());
+        } else {
+            broadcast.ready(&**self.hls.environment()).await?;
+        }
+        let gzip = self.takes_gzip();
+        let style = Style { skip: query.skip, gzip, query: &query.carried };
+        let text = rendition.playlist(style, || broadcast.reports(rendition.name()));
+        viewer.serve(text.len()).map_err(Trouble::Dismissed)?;
+        self.hls.counters().playlists.fetch_add(1, Relaxed);
+        let target = rendition.read(Window::target).as_secs();
+        let reply = Reply::new(CONTENT_TYPE, vec![text]).compressed(gzip);
+        Ok(if query.position.is_some() { reply.cached(CACHE_TARGETS * target) } else { reply.revalidated() })
+    }
+
+    /// Who asks for a media playlist: one who came by the way in, or one who must be let in now.
+    async fn viewer(&self, name: &StreamName, query: &Query) -> Result<Arc<Viewer>, Trouble> {
+        let viewers = self.hls.viewers();
+        let id = query.viewer.unwrap_or_else(|| viewers.id_of(self.remote.ip(), self.agent(), name));
+        if let Some(viewer) = viewers.find(id, name).filter(|viewer| self.hls.is_current(viewer.stream())) {
+            viewer.serve(0).map_err(Trouble::Dismissed)?;
+            return Ok(viewer);
+        }
+        let viewer = self.hls.admit(id, name, self.visitor()).await?;
+        let format = query.format.unwrap_or(self.hls.config().format);
+        self.hls.broadcast(viewer.stream(), format)?;
+        Ok(viewer)
+    }
+
+    /// Waits until there is what a player asks for, as long as it may.
+    async fn hold(
+        &self,
+        viewer: &Arc<Viewer>,
+        rendition: &Rendition,
+        here: impl Fn(&Window) -> bool,
+    ) -> Result<(), Trouble> {
+        if rendition.read(&here) {
+            return Ok(());
+        }
+        let _all = self.hls.holds().admit(self.remote.ip()).map_err(|full| Trouble::TooMany(full.to_string()))?;
+        let too_many = || Trouble::TooMany("this viewer has too many requests held".to_owned());
+        let _own = viewer.hold().ok_or_else(too_many)?;
+        self.wait(rendition, here).await
+    }
+
+    async fn wait(&self, rendition: &Rendition, here: impl Fn(&Window) -> bool) -> Result<(), Trouble> {
+        let longest: Duration = rendition.read(Window::target) * HOLD_TARGETS;
+        tokio::select! {
+            () = rendition.until(here) => Ok(()),
+            () = self.hls.environment().sleep(longest) => Err(Trouble::Late),
+        }
+    }
+
+    /// Media is for all who know its address, as that is told to none but viewers.
+    async fn media(&self, name: &StreamName, rendition: &RenditionName, item: Item) -> Result<Reply, Trouble> {
+        let broadcast = self.hls.find(name, rendition).ok_or(GONE)?;
+        let rendition = broadcast.rendition(rendition).ok_or(GONE)?;
+        broadcast.touch(self.hls.environment().now());
+        if let Item::Part { sequence, part, key } = item
+            && rendition.read(|window| window.is_announced(sequence, part, key))
+        {
+            let _all = self.hls.holds().admit(self.remote.ip()).map_err(|full| Trouble::TooMany(full.to_string()))?;
+            self.wait(rendition, |window| !window.is_announced(sequence, part, key)).await?;
+        }
+        let pieces = rendition.read(|window| match item {
+            Item::Init { key } => window.init(key).map(|bytes| vec![bytes]),
+            Item::Segment { sequence, key } => window.segment(sequence, key),
+            Item::Part { sequence, part, key } => window.part(sequence, part, key).map(|bytes| vec![bytes]),
+            Item::Playlist => None,
+        });
+        let pieces = pieces.ok_or(GONE)?;
+        let bytes: usize = pieces.iter().map(bytes::Bytes::len).sum();
+        self.hls.counters().media.fetch_add(1, Relaxed);
+        self.hls.counters().bytes.fetch_add(bytes as u64, Relaxed);
+        let content_type = if rendition.is_ts() { "video/mp2t" } else { "video/mp4" };
+        Reply::new(content_type, pieces).immutable().with_range(self.headers)
+    }
+}
+
+const GONE: Trouble = Trouble::NotFound("this is not, or no more, part of the stream; read its playlist again");

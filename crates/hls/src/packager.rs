@@ -1,0 +1,386 @@
+//! Lanes -> segments: the task that makes one rendition for all who watch it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use headwater_graph::{
+    Bell, ConvertError, Cursor, Environment, Join, Next, Rendition as Source, Stream, StreamState, Track,
+};
+use headwater_media::{ClockRate, Codec, Frame, Ticks, TrackKind, TrackParameters};
+
+use crate::{
+    container::{Container, ContainerError},
+    rendition::Rendition,
+    segmenter::Segmenter,
+    window::WindowOptions,
+};
+
+/// Sound is waited for so long in media time, so that parts have both; what is later goes into the next part.
+const SOUND_WAIT: Duration = Duration::from_millis(250);
+/// Frames read in a row before other tasks may run.
+const FRAMES_IN_A_ROW: u32 = 256;
+/// How often it is looked whether the stream still consists of what is read.
+const LOOK: Duration = Duration::from_millis(250);
+/// A rendition that a live stream has lacked for so long is over.
+const MISSING_MAX: Duration = Duration::from_secs(5);
+/// So many segments of what there is already are taken up at the beginning.
+const SEGMENTS_BACK: u32 = 3;
+
+/// What a rendition is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Sound and picture, or the one that there is.
+    Whole,
+    /// One of several renditions of the picture, by its label.
+    Layer(String),
+    /// The sound.
+    Sound,
+}
+
+impl Content {
+    /// What it is made of now. A track that has been announced and never began must not keep the other one back.
+    fn parts(&self, stream: &Stream) -> Vec<Part> {
+        let track = |kind| stream.track(kind).filter(|track| track.native().parameters().is_some()).map(Part::Track);
+        match self {
+            Content::Whole => track(TrackKind::Video).into_iter().chain(track(TrackKind::Audio)).collect(),
+            Content::Sound => track(TrackKind::Audio).into_iter().collect(),
+            Content::Layer(label) => {
+                let layers = stream.track(TrackKind::Video).map(|track| track.named_renditions()).unwrap_or_default();
+                let layer = layers.into_iter().find(|layer| layer.label() == Some(label.as_str()));
+                layer.filter(|layer| layer.parameters().is_some()).map(Part::Layer).into_iter().collect()
+            }
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Part {
+    /// A track as its best rendition has it.
+    Track(Arc<Track>),
+    Layer(Arc<Source>),
+}
+
+impl Part {
+    fn kind(&self) -> TrackKind {
+        match self {
+            Part::Track(track) => track.kind(),
+            Part::Layer(_) => TrackKind::Video,
+        }
+    }
+
+    fn native(&self) -> &Arc<Source> {
+        match self {
+            Part::Track(track) => track.native(),
+            Part::Layer(layer) => layer,
+        }
+    }
+
+    fn cursor(&self, accept: &[Codec], bell: &Bell, join: Join) -> Result<Cursor<Frame>, ConvertError> {
+        match self {
+            Part::Track(track) => track.frames(accept, bell, join),
+            Part::Layer(layer) => layer.frames(bell, join),
+        }
+    }
+
+    fn is(&self, other: &Part) -> bool {
+        Arc::ptr_eq(self.native(), other.native())
+    }
+}
+
+/// How a rendition is made.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) stream: Arc<Stream>,
+    pub(crate) content: Content,
+    pub(crate) video: &'static [Codec],
+    pub(crate) audio: &'static [Codec],
+    pub(crate) options: WindowOptions,
+    /// The wall clock at the beginning of the stream's time.
+    pub(crate) epoch: SystemTime,
+}
+
+/// Reads lanes and writes one rendition.
+pub(crate) struct Packager {
+    plan: Plan,
+    rendition: Arc<Rendition>,
+    bell: Bell,
+    environment: Arc<dyn Environment>,
+    /// The first one leads.
+    parts: Vec<Part>,
+    readings: Vec<Reading>,
+    container: Option<Container>,
+    segmenter: Option<Segmenter>,
+    /// What the segmenter has to be told before the next frame.
+    has_changed: bool,
+    has_asked: bool,
+}
+
+struct Reading {
+    cursor: Cursor<Frame>,
+    parameters: Option<Arc<TrackParameters>>,
+    /// Stream time of the last frame.
+    last: Option<Duration>,
+    has_ended: bool,
+}
+
+/// What stands next in a reading.
+enum Ahead {
+    Change,
+    Frame(Duration),
+    Nothing,
+}
+
+impl Reading {
+    fn ahead(&mut self) -> Ahead {
+        match (self.cursor.next_ticks(), &self.parameters) {
+            (None, _) => Ahead::Nothing,
+            (Some(Ticks::MIN), _) | (_, None) => Ahead::Change,
+            (Some(ticks), Some(parameters)) => Ahead::Frame(parameters.clock_rate.duration(ticks)),
+        }
+    }
+}
+
+impl Packager {
+    /// Joins the lanes.
+    ///
+    /// # Errors
+    /// A track has not begun, or cannot be had in a codec that players know.
+    pub(crate) fn new(
+        plan: Plan,
+        rendition: Arc<Rendition>,
+        container: Container,
+        environment: Arc<dyn Environment>,
+    ) -> Result<Packager, ConvertError> {
+        let mut packager = Packager {
+            plan,
+            rendition,
+            bell: Bell::new(),
+            environment,
+            parts: Vec::new(),
+            readings: Vec::new(),
+            container: Some(container),
+            segmenter: None,
+            has_changed: false,
+            has_asked: false,
+        };
+        packager.join()?;
+        Ok(packager)
+    }
+
+    /// Reads what the stream consists of now.
+    fn join(&mut self) -> Result<(), ConvertError> {
+        let plan = &self.plan;
+        let parts = plan.content.parts(&plan.stream);
+        if parts.is_empty() {
+            return Err(ConvertError::NotBegun { kind: TrackKind::Video });
+        }
+        let back = plan.options.segment * SEGMENTS_BACK;
+        // What is converted begins now; the picture then begins with it.
+        let is_converted = parts.iter().any(|part| {
+            let accept = accepted(plan, part.kind());
+            part.native().parameters().is_none_or(|parameters| !accept.contains(&parameters.codec))
+        });
+        let is_first = self.segmenter.is_none();
+        let mut readings = Vec::new();
+        for part in &parts {
+            let join = match (is_converted, part.kind()) {
+                (true, TrackKind::Video) if parts.len() > 1 => Join::Live,
+                (false, _) if is_first => at(part.native(), &parts, back),
+                _ => Join::NewestGroup,
+            };
+            let cursor = part.cursor(accepted(plan, part.kind()), &self.bell, join)?;
+            readings.push(Reading { cursor, parameters: None, last: None, has_ended: false });
+        }
+        self.readings = readings;
+        self.parts = parts;
+        Ok(())
+    }
+
+    /// Runs until the stream ends, or what this is made of is sent no more.
+    pub(crate) async fn run(mut self) {
+        let mut missing = Duration::ZERO;
+        loop {
+            while self.read() {
+                tokio::task::yield_now().await;
+            }
+            if self.plan.stream.state() == StreamState::Ended || missing > MISSING_MAX {
+                return self.end();
+            }
+            if self.is_out_of_date()
+                && let Err(error) = self.join_again()
+            {
+                tracing::debug!(stream = %self.plan.stream.name(), %error, "HLS waits for a track");
+                missing += LOOK;
+            } else {
+                missing = Duration::ZERO;
+            }
+            tokio::select! {
+                () = self.bell.rung() => {}
+                () = self.environment.sleep(LOOK) => {}
+            }
+        }
+    }
+
+    /// Whether the stream consists of other tracks than those that are read.
+    fn is_out_of_date(&self) -> bool {
+        if self.plan.stream.state() != StreamState::Live {
+            return false;
+        }
+        let parts = self.plan.content.parts(&self.plan.stream);
+        let same = parts.len() == self.parts.len() && parts.iter().zip(&self.parts).all(|(now, then)| now.is(then));
+        !same || self.readings.iter().any(|reading| reading.has_ended)
+    }
+
+    fn join_again(&mut self) -> Result<(), ConvertError> {
+        let segmenter = &mut self.segmenter;
+        if let Some(segmenter) = segmenter {
+            complain(self.rendition.change(|window| segmenter.flush(window)));
+        }
+        self.join()?;
+        self.has_changed = true;
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        let segmenter = &mut self.segmenter;
+        self.rendition.change(|window| {
+            if let Some(segmenter) = segmenter {
+                complain(segmenter.flush(window));
+            }
+            window.end();
+        });
+    }
+
+    /// Reads what there is; says whether there may be more.
+    fn read(&mut self) -> bool {
+        for _ in 0..FRAMES_IN_A_ROW {
+            let Some(index) = self.next_reading() else { return false };
+            self.read_one(index);
+        }
+        true
+    }
+
+    /// Which reading is to be read: changes first, then the earliest frame, the lead's not long before its sound.
+    fn next_reading(&mut self) -> Option<usize> {
+        let ahead: Vec<Ahead> = self.readings.iter_mut().map(Reading::ahead).collect();
+        if let Some(index) = ahead.iter().position(|ahead| matches!(ahead, Ahead::Change)) {
+            return Some(index);
+        }
+        let times = ahead.iter().enumerate();
+        let frames =
+            times.filter_map(|(index, ahead)| if let Ahead::Frame(time) = ahead { Some((*time, index)) } else { None });
+        let earliest = frames.min();
+        let Some((time, 0)) = earliest else {
+            if earliest.is_none() {
+                self.take_ends();
+            }
+            return earliest.map(|(_, index)| index);
+        };
+        let waits = ahead.iter().zip(&self.readings).skip(1).any(|(ahead, reading)| {
+            matches!(ahead, Ahead::Nothing) && !reading.has_ended && reading.last.is_some_and(|last| last < time)
+        });
+        if !waits {
+            return Some(0);
+        }
+        let lead = self.readings.first()?;
+        let rate = lead.parameters.as_ref()?.clock_rate;
+        (rate.duration(lead.cursor.lag().ticks) > SOUND_WAIT).then_some(0)
+    }
+
+    fn take_ends(&mut self) {
+        for reading in &mut self.readings {
+            if let Next::Ended = reading.cursor.next() {
+                reading.has_ended = true;
+            }
+        }
+    }
+
+    fn read_one(&mut self, index: usize) {
+        let Some(reading) = self.readings.get_mut(index) else { return };
+        match reading.cursor.next() {
+            Next::Parameters(parameters) => {
+                let is_new =
+                    reading.parameters.as_ref().is_none_or(|known| headwater_mp4::needs_new_init(known, parameters));
+                reading.parameters = Some(parameters.clone());
+                self.has_changed |= is_new;
+            }
+            Next::Item(frame) => {
+                let frame = frame.clone();
+                reading.last = reading.parameters.as_ref().map(|p| p.clock_rate.duration(frame.dts));
+                self.take(index, frame);
+            }
+            Next::Discontinuity | Next::Lost { .. } => {
+                if let Some(segmenter) = &mut self.segmenter {
+                    complain(self.rendition.change(|window| segmenter.interrupt(index, window)));
+                }
+            }
+            Next::Ended => reading.has_ended = true,
+            Next::Empty => {}
+        }
+    }
+
+    fn take(&mut self, index: usize, frame: Frame) {
+        if !self.take_changes() {
+            return;
+        }
+        let Some(segmenter) = &mut self.segmenter else { return };
+        complain(self.rendition.change(|window| segmenter.push(index, frame, window)));
+        let wants = segmenter.wants_key_frame();
+        if wants
+            && !self.has_asked
+            && let Some(lead) = self.readings.first()
+        {
+            lead.cursor.demand().request_key_frame();
+        }
+        self.has_asked = wants;
+    }
+
+    /// Says whether frames can be taken: all tracks are known, and can be written.
+    fn take_changes(&mut self) -> bool {
+        if !self.has_changed {
+            return self.segmenter.is_some();
+        }
+        let parameters: Vec<_> = self.readings.iter().filter_map(|reading| reading.parameters.clone()).collect();
+        if parameters.len() < self.readings.len() {
+            return false;
+        }
+        self.has_changed = false;
+        let (plan, container) = (&self.plan, &mut self.container);
+        let segmenter = &mut self.segmenter;
+        let made = match (segmenter.as_mut(), container.take()) {
+            (Some(segmenter), _) => self.rendition.change(|window| segmenter.change(parameters.clone(), window)),
+            (None, Some(container)) => Segmenter::new(plan.options, container, parameters.clone(), plan.epoch)
+                .map(|made| *segmenter = Some(made)),
+            (None, None) => return false,
+        };
+        if let Err(error) = made {
+            tracing::warn!(stream = %plan.stream.name(), %error, "no HLS can be made of a stream");
+            return false;
+        }
+        self.rendition.set_parameters(parameters);
+        true
+    }
+}
+
+fn accepted(plan: &Plan, kind: TrackKind) -> &'static [Codec] {
+    match kind {
+        TrackKind::Video => plan.video,
+        TrackKind::Audio => plan.audio,
+    }
+}
+
+/// Some way back from the newest that all have, so that the first player need not wait for segments.
+fn at(native: &Source, parts: &[Part], back: Duration) -> Join {
+    let newest = parts.iter().filter_map(|part| part.native().newest()).min();
+    let (Some(newest), Some(parameters)) = (newest, native.parameters()) else { return Join::NewestGroup };
+    let rate: ClockRate = parameters.clock_rate;
+    Join::At(rate.ticks(newest.saturating_sub(back)))
+}
+
+fn complain(written: Result<(), ContainerError>) {
+    if let Err(error) = written {
+        tracing::debug!(%error, "a part of HLS could not be written");
+    }
+}

@@ -1,0 +1,171 @@
+//! One rendition of a stream, as the one task that makes it and all who watch it share it.
+
+use std::{io::Write, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use headwater_media::TrackParameters;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::{
+    names::{Names, RenditionName},
+    playlist::{MediaPlaylist, Report},
+    window::{Ahead, Position, Window},
+};
+
+/// One rendition of a stream.
+#[derive(Debug)]
+pub(crate) struct Rendition {
+    name: RenditionName,
+    is_ts: bool,
+    window: Mutex<Window>,
+    parameters: Mutex<Vec<Arc<TrackParameters>>>,
+    /// Counts changes of the window; all who wait for one are woken together.
+    bell: watch::Sender<u64>,
+    written: Mutex<Written>,
+}
+
+/// Playlists as they were written last, for all who ask for the same.
+#[derive(Debug, Default)]
+struct Written {
+    version: u64,
+    texts: [Option<Bytes>; 4],
+}
+
+/// How a playlist is to be written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Style<'a> {
+    pub(crate) skip: bool,
+    pub(crate) gzip: bool,
+    /// What is carried into every address, with its question mark.
+    pub(crate) query: &'a str,
+}
+
+impl Rendition {
+    pub(crate) fn new(name: RenditionName, is_ts: bool, window: Window) -> Rendition {
+        Rendition {
+            name,
+            is_ts,
+            window: Mutex::new(window),
+            parameters: Mutex::default(),
+            bell: watch::Sender::new(0),
+            written: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &RenditionName {
+        &self.name
+    }
+
+    pub(crate) fn is_ts(&self) -> bool {
+        self.is_ts
+    }
+
+    /// What its tracks are coded in, as far as it is known.
+    pub(crate) fn parameters(&self) -> Vec<Arc<TrackParameters>> {
+        self.parameters.lock().clone()
+    }
+
+    pub(crate) fn set_parameters(&self, parameters: Vec<Arc<TrackParameters>>) {
+        *self.parameters.lock() = parameters;
+    }
+
+    /// Looks at what there is.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Window) -> T) -> T {
+        read(&self.window.lock())
+    }
+
+    /// Changes what there is, and wakes all who wait if that made a difference to them.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Window) -> T) -> T {
+        let mut window = self.window.lock();
+        let before = edge(&window);
+        let result = change(&mut window);
+        let has_changed = edge(&window) != before;
+        drop(window);
+        if has_changed {
+            self.bell.send_modify(|version| *version = version.wrapping_add(1));
+        }
+        result
+    }
+
+    /// Waits until a condition holds.
+    pub(crate) async fn until(&self, condition: impl Fn(&Window) -> bool) {
+        let mut bell = self.bell.subscribe();
+        loop {
+            bell.mark_unchanged();
+            if self.read(&condition) {
+                return;
+            }
+            if bell.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// How a place lies to what there is.
+    pub(crate) fn ahead(&self, position: Position) -> Ahead {
+        self.read(|window| window.ahead(position))
+    }
+
+    /// Where it has come to, for the playlists of the others.
+    pub(crate) fn report(&self) -> Option<Report> {
+        self.read(|window| {
+            let last = window.open().filter(|open| !open.parts.is_empty()).or(window.segments().next_back())?;
+            let part = window.part_target().map(|_| (last.parts.len() as u64).saturating_sub(1));
+            Some(Report { rendition: self.name.clone(), sequence: last.sequence, part })
+        })
+    }
+
+    /// Its playlist. Those that bring nothing to carry share one text, written once for each change.
+    pub(crate) fn playlist(&self, style: Style<'_>, reports: impl FnOnce() -> Vec<Report>) -> Bytes {
+        if !style.query.is_empty() {
+            return self.write(style, &reports());
+        }
+        let version = *self.bell.borrow();
+        let mut written = self.written.lock();
+        if written.version != version {
+            *written = Written { version, ..Written::default() };
+        }
+        let Some(text) = written.texts.get_mut(usize::from(style.skip) * 2 + usize::from(style.gzip)) else {
+            return Bytes::new();
+        };
+        text.get_or_insert_with(|| self.write(style, &reports())).clone()
+    }
+
+    fn write(&self, style: Style<'_>, reports: &[Report]) -> Bytes {
+        let names = Names { rendition: &self.name, is_ts: self.is_ts, query: style.query };
+        let text = self.read(|window| MediaPlaylist { window, names, skip: style.skip, reports }.write());
+        if style.gzip { gzip(text.as_bytes()) } else { text.into() }
+    }
+
+    /// The highest and the average bitrate of the segments that it lists, in bits per second.
+    pub(crate) fn bandwidth(&self) -> Option<(u64, u64)> {
+        self.read(|window| {
+            let mut sum = (0, Duration::ZERO);
+            let mut peak = 0;
+            for segment in window.segments().chain(window.open()) {
+                peak = peak.max(rate(segment.bytes(), segment.duration));
+                sum = (sum.0 + segment.bytes(), sum.1 + segment.duration);
+            }
+            (!sum.1.is_zero()).then(|| (peak, rate(sum.0, sum.1)))
+        })
+    }
+}
+
+/// What all that players are told depends on.
+fn edge(window: &Window) -> (u64, usize, usize, bool) {
+    (window.next().0, window.segments().len(), window.open().map_or(0, |open| open.parts.len()), window.has_ended())
+}
+
+fn rate(bytes: u64, time: Duration) -> u64 {
+    (bytes as f64 * 8.0 / time.as_secs_f64().max(0.1)) as u64
+}
+
+/// RFC 8216 §6.2.1: playlists should be compressed.
+pub(crate) fn gzip(text: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 4), Compression::fast());
+    // Writing to memory never fails.
+    let _ = encoder.write_all(text);
+    encoder.finish().unwrap_or_default().into()
+}

@@ -1,0 +1,300 @@
+//! Frames -> parts and segments: where they are cut. No clock, no I/O.
+//!
+//! The picture leads, or the sound where there is no picture:
+//!
+//! | a frame of it comes | what is cut before it |
+//! |---|---|
+//! | a decoder can start at it, and the segment is long enough | a segment |
+//! | the segment is as long, or as large, as one may be | a segment, at which no decoder can start |
+//! | the part is as long as one should be, to the nearest frame | a part |
+//!
+//! What changes, what is not continued and what the source leaves out for long makes a discontinuity: all that has
+//! come is given out, and nothing is taken until a decoder can start.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use headwater_media::{ClockRate, Frame, TrackParameters, limits};
+use headwater_mp4::{Sample, Timeline};
+
+use crate::{
+    container::{Container, ContainerError},
+    window::{Begin, Init, Part, Window, WindowOptions},
+};
+
+/// Without a frame of the track that leads for so long, the other one leads.
+const LEAD_WAIT: Duration = Duration::from_secs(1);
+
+/// Cuts the frames of one rendition.
+#[derive(Debug)]
+pub struct Segmenter {
+    options: WindowOptions,
+    container: Container,
+    /// The first one leads.
+    tracks: Vec<Track>,
+    /// The wall clock at the beginning of the stream's time.
+    epoch: SystemTime,
+    init: Option<Arc<Init>>,
+    begun: Option<Begun>,
+    /// What was written last does not go on.
+    is_broken: bool,
+}
+
+#[derive(Debug)]
+struct Track {
+    parameters: Arc<TrackParameters>,
+    rate: ClockRate,
+    timeline: Timeline,
+    /// Of the part that is being gathered.
+    samples: Vec<Sample>,
+    /// Nothing has come for long.
+    is_idle: bool,
+}
+
+/// In stream time.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    segment: Duration,
+    part: Duration,
+    /// Bytes in the segment.
+    bytes: u64,
+}
+
+impl Track {
+    fn new(parameters: Arc<TrackParameters>) -> Track {
+        let timeline = Timeline::new(&parameters, 0);
+        Track { rate: parameters.clock_rate, timeline, parameters, samples: Vec::new(), is_idle: false }
+    }
+
+    fn time(&self, ticks: u64) -> Duration {
+        self.rate.duration(i64::try_from(ticks).unwrap_or(i64::MAX))
+    }
+
+    /// When what is not yet a sample begins.
+    fn next(&self) -> Duration {
+        self.time(self.timeline.next_decode_time())
+    }
+
+    fn close(&mut self) {
+        self.samples.extend(self.timeline.interrupt().sample);
+    }
+}
+
+impl Segmenter {
+    /// Begins with these tracks, of which the first one leads.
+    ///
+    /// # Errors
+    /// The container does not carry one of their codecs.
+    pub fn new(
+        options: WindowOptions,
+        mut container: Container,
+        tracks: Vec<Arc<TrackParameters>>,
+        epoch: SystemTime,
+    ) -> Result<Segmenter, ContainerError> {
+        let init = make_init(&mut container, &tracks)?;
+        let tracks = tracks.into_iter().map(Track::new).collect();
+        Ok(Segmenter { options, container, tracks, epoch, init, begun: None, is_broken: false })
+    }
+
+    /// Takes the next frame of a track and gives out what it completes.
+    ///
+    /// # Errors
+    /// What had come could not be written; it is left out.
+    pub fn push(&mut self, track: usize, frame: Frame, window: &mut Window) -> Result<(), ContainerError> {
+        if track == 0 { self.push_lead(frame, window) } else { self.push_other(track, frame, window) }
+    }
+
+    fn push_lead(&mut self, frame: Frame, window: &mut Window) -> Result<(), ContainerError> {
+        let Some(lead) = self.tracks.first_mut() else { return Ok(()) };
+        if self.begun.is_none() && !frame.random_access {
+            return Ok(());
+        }
+        let can_start = frame.random_access;
+        let pushed = lead.timeline.push(frame);
+        let half_frame = pushed.sample.as_ref().map_or(Duration::ZERO, |sample| lead.time(sample.duration.into()) / 2);
+        lead.samples.extend(pushed.sample);
+        lead.is_idle = false;
+        let start = lead.next();
+        if pushed.discontinuity.is_some() && self.begun.is_some() {
+            return self.resume_after_break(can_start, start, window);
+        }
+        let Some(begun) = self.begun else {
+            self.begin(start, window);
+            return Ok(());
+        };
+        let segment = start.saturating_sub(begun.segment) + half_frame;
+        let is_whole = can_start && segment >= self.options.segment;
+        let is_too_much = segment >= limits::HLS_SEGMENT_MS.get_duration() || self.is_large(begun.bytes);
+        if is_whole || is_too_much {
+            let written = self.cut_part(start, window);
+            self.begin(start, window);
+            return written;
+        }
+        if start.saturating_sub(begun.part) + half_frame >= self.part_length() {
+            return self.cut_part(start, window);
+        }
+        Ok(())
+    }
+
+    /// The lead's time jumped with this frame, which begins what comes next if a decoder can start at it.
+    fn resume_after_break(
+        &mut self,
+        can_start: bool,
+        start: Duration,
+        window: &mut Window,
+    ) -> Result<(), ContainerError> {
+        let Some((lead, others)) = self.tracks.split_first_mut() else { return Ok(()) };
+        others.iter_mut().for_each(Track::close);
+        let end = lead.samples.last().map_or(start, |last| lead.time(last.end()));
+        let written = self.cut_part(end, window);
+        window.close();
+        self.is_broken = true;
+        self.begun = None;
+        for track in &mut self.tracks {
+            track.samples.clear();
+        }
+        if can_start {
+            self.begin(start, window);
+        } else if let Some(lead) = self.tracks.first_mut() {
+            lead.timeline.interrupt();
+        }
+        written
+    }
+
+    fn push_other(&mut self, track: usize, frame: Frame, window: &mut Window) -> Result<(), ContainerError> {
+        let Some(begun) = self.begun else { return Ok(()) };
+        let part_length = self.part_length();
+        let Some((lead, others)) = self.tracks.split_first_mut() else { return Ok(()) };
+        let Some(other) = track.checked_sub(1).and_then(|index| others.get_mut(index)) else { return Ok(()) };
+        if other.rate.duration(frame.dts) < begun.segment && other.samples.is_empty() {
+            // From before the picture begins.
+            return Ok(());
+        }
+        other.samples.extend(other.timeline.push(frame).sample);
+        let start = other.next();
+        let lead_end = lead.next();
+        if !lead.is_idle && start.saturating_sub(lead_end) < LEAD_WAIT {
+            return Ok(());
+        }
+        if !lead.is_idle {
+            lead.close();
+            lead.is_idle = true;
+        }
+        if start.saturating_sub(begun.segment) >= self.options.segment {
+            let written = self.cut_part(start, window);
+            self.begin(start, window);
+            return written;
+        }
+        if start.saturating_sub(begun.part) >= part_length { self.cut_part(start, window) } else { Ok(()) }
+    }
+
+    /// What follows on a track does not continue what came before.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn interrupt(&mut self, track: usize, window: &mut Window) -> Result<(), ContainerError> {
+        if track == 0 {
+            return self.flush(window);
+        }
+        if let Some(track) = self.tracks.get_mut(track) {
+            track.close();
+        }
+        Ok(())
+    }
+
+    /// Goes on with another set of tracks, or with other parameters.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); nothing more is taken then.
+    pub fn change(&mut self, tracks: Vec<Arc<TrackParameters>>, window: &mut Window) -> Result<(), ContainerError> {
+        let flushed = self.flush(window);
+        self.init = make_init(&mut self.container, &tracks)?;
+        self.tracks = tracks.into_iter().map(Track::new).collect();
+        flushed
+    }
+
+    /// Gives out all that has come, and ends the segment.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn flush(&mut self, window: &mut Window) -> Result<(), ContainerError> {
+        if self.begun.is_none() {
+            return Ok(());
+        }
+        self.tracks.iter_mut().for_each(Track::close);
+        let end = self.tracks.first().map_or(Duration::ZERO, Track::next);
+        let written = self.cut_part(end, window);
+        window.close();
+        for track in &mut self.tracks {
+            track.samples.clear();
+        }
+        self.begun = None;
+        self.is_broken = true;
+        written
+    }
+
+    /// Whether the segment is long enough to be ended, so that a source that makes key frames when asked should.
+    pub fn wants_key_frame(&self) -> bool {
+        let (Some(begun), Some(lead)) = (self.begun, self.tracks.first()) else { return false };
+        lead.next().saturating_sub(begun.segment) + self.part_length() >= self.options.segment
+    }
+
+    /// The parameters of its tracks.
+    pub fn parameters(&self) -> impl Iterator<Item = &Arc<TrackParameters>> {
+        self.tracks.iter().map(|track| &track.parameters)
+    }
+
+    fn begin(&mut self, start: Duration, window: &mut Window) {
+        let is_discontinuous = std::mem::take(&mut self.is_broken);
+        window.begin(Begin { init: self.init.clone(), is_discontinuous, time: self.epoch + start });
+        self.begun = Some(Begun { segment: start, part: start, bytes: 0 });
+    }
+
+    /// Gives out what has come up to this time.
+    fn cut_part(&mut self, end: Duration, window: &mut Window) -> Result<(), ContainerError> {
+        let Some(begun) = &mut self.begun else { return Ok(()) };
+        let duration = end.saturating_sub(begun.part);
+        if duration.is_zero() {
+            return Ok(());
+        }
+        begun.part = end;
+        let is_independent = self.tracks.first().and_then(|lead| lead.samples.first()).is_none_or(|first| first.sync);
+        let samples: Vec<Vec<Sample>> = self.tracks.iter_mut().map(|track| take_until(track, end)).collect();
+        if samples.iter().all(Vec::is_empty) {
+            return Ok(());
+        }
+        let data = self.container.part(&samples, begun.bytes == 0)?;
+        begun.bytes += data.len() as u64;
+        window.push(Part { duration, is_independent, data });
+        Ok(())
+    }
+
+    fn part_length(&self) -> Duration {
+        // Without parts, the media of a segment is written in pieces all the same, so that it is not gathered at once.
+        self.options.part.unwrap_or(Duration::from_millis(500))
+    }
+
+    fn is_large(&self, bytes: u64) -> bool {
+        let is_large = bytes >= limits::HLS_SEGMENT_BYTES.get();
+        if is_large {
+            limits::HLS_SEGMENT_BYTES.hit();
+        }
+        is_large
+    }
+}
+
+/// Samples that begin before this time; what is later goes into the next part.
+fn take_until(track: &mut Track, end: Duration) -> Vec<Sample> {
+    let rest = track.samples.partition_point(|sample| track.time(sample.decode_time) < end);
+    let later = track.samples.split_off(rest);
+    std::mem::replace(&mut track.samples, later)
+}
+
+fn make_init(container: &mut Container, tracks: &[Arc<TrackParameters>]) -> Result<Option<Arc<Init>>, ContainerError> {
+    Ok(container.begin(tracks)?.map(|data| Arc::new(Init { key: rand::random(), data })))
+}
+
+#[cfg(test)]
+mod tests;
