@@ -12,7 +12,7 @@ use axum::{
 };
 use headwater_access::{Access, Caller, Credentials, Refusals, Refused, Role, Wanted, Why};
 
-use crate::error::ApiError;
+use crate::{error::ApiError, sight::Sight};
 
 /// What a call takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub(crate) struct Door {
 }
 
 /// Lets through whoever has the role that the call takes, and notes who changed what.
-pub(crate) async fn authorise(State(door): State<Door>, request: Request, next: Next) -> Response {
+pub(crate) async fn authorise(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let rule = rule(request.uri().path());
     let remote = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(remote)| remote.ip());
     // The query is left out: addresses end in logs and histories, and a token with a role opens much.
@@ -95,6 +95,9 @@ pub(crate) async fn authorise(State(door): State<Door>, request: Request, next: 
         },
         None => None,
     };
+    if let Some(caller) = &caller {
+        request.extensions_mut().insert(Sight::of(caller));
+    }
     let response = next.run(request).await;
     note(rule, caller.as_ref(), remote, response.status());
     response

@@ -123,6 +123,20 @@ pub struct Passage {
 }
 
 impl ServerEvent {
+    /// The same without the address of whom it is about, if it has one.
+    fn without_address(&self) -> Option<ServerEvent> {
+        let mut event = self.clone();
+        let party = match &mut event {
+            ServerEvent::Published(used)
+            | ServerEvent::Resumed(used)
+            | ServerEvent::ViewerJoined(used)
+            | ServerEvent::ViewerLeft(used) => &mut used.peer,
+            ServerEvent::ClientConnected(party) | ServerEvent::ClientGone(party) => party,
+            _ => return None,
+        };
+        party.remote.take().map(|_| event)
+    }
+
     /// Its stable name, the same as `type` in JSON.
     pub fn name(&self) -> &'static str {
         match self {

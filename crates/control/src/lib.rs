@@ -22,6 +22,7 @@ mod metrics;
 mod reference;
 mod rest;
 mod settings;
+mod sight;
 mod statistics;
 mod stream_object;
 

@@ -43,6 +43,8 @@ pub(crate) struct Entry {
     pub(crate) id: String,
     pub(crate) name: &'static str,
     pub(crate) json: Arc<str>,
+    /// The same without addresses.
+    pub(crate) anonymous: Arc<str>,
 }
 
 #[derive(Serialize)]
@@ -114,9 +116,11 @@ impl Journal {
     }
 
     fn entry(&self, number: u64, event: &ServerEvent) -> Entry {
-        let dated = Dated { time: milliseconds(), event };
-        let json = serde_json::to_string(&dated).unwrap_or_default();
-        Entry { id: format!("{}-{number}", self.0.run), name: event.name(), json: json.into() }
+        let time = milliseconds();
+        let write = |event: &ServerEvent| Arc::from(serde_json::to_string(&Dated { time, event }).unwrap_or_default());
+        let json: Arc<str> = write(event);
+        let anonymous = event.without_address().map_or_else(|| json.clone(), |event| write(&event));
+        Entry { id: format!("{}-{number}", self.0.run), name: event.name(), json, anonymous }
     }
 }
 

@@ -18,7 +18,7 @@ use super::{
     ServerEvent,
     journal::{Entry, Reader},
 };
-use crate::{error::ApiError, rest::Api};
+use crate::{error::ApiError, rest::Api, sight::Sight};
 
 /// How often a comment is sent where nothing happens, so that proxies and readers know that the connection lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -44,6 +44,7 @@ pub(crate) struct Wanted {
 ))]
 pub(crate) async fn events(
     State(api): State<Api>,
+    sight: Sight,
     wanted: Result<Query<Wanted>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -53,9 +54,10 @@ pub(crate) async fn events(
         let message = "There are as many readers of events as `events_readers` in [limits] allows.";
         return Err(ApiError::with_status(StatusCode::SERVICE_UNAVAILABLE, "too_many", message));
     };
-    let stream = unfold((reader, wanted), |(mut reader, wanted)| async move {
+    let stream = unfold((reader, wanted), move |(mut reader, wanted)| async move {
         let entry = next(&mut reader, &wanted).await?;
-        let event = Event::default().id(entry.id).data(entry.json);
+        let json = if sight == Sight::Full { entry.json } else { entry.anonymous };
+        let event = Event::default().id(entry.id).data(json);
         Some((Ok::<_, std::convert::Infallible>(event), (reader, wanted)))
     });
     // Proxies of the nginx family would hold events back otherwise.

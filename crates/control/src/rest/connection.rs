@@ -12,6 +12,7 @@ use super::{
 use crate::{
     clients::{ClientObject, Untold},
     error::ApiError,
+    sight::Sight,
 };
 
 /// Which clients are meant: those whose fields have these values. Without any field it means all.
@@ -72,8 +73,8 @@ pub(super) struct Data {
     (status = 200, description = "All clients.", body = Vec<ClientObject>),
     (status = 404, description = "Nobody is connected."),
 ))]
-pub(super) async fn find_all(State(api): State<Api>) -> Result<Json<Vec<ClientObject>>, ApiError> {
-    select(&api, &Which::default())
+pub(super) async fn find_all(State(api): State<Api>, sight: Sight) -> Result<Json<Vec<ClientObject>>, ApiError> {
+    select(&api, sight, &Which::default())
 }
 
 /// All connected clients of the session protocol.
@@ -81,8 +82,8 @@ pub(super) async fn find_all(State(api): State<Api>) -> Result<Json<Vec<ClientOb
     (status = 200, description = "All clients.", body = Vec<ClientObject>),
     (status = 404, description = "Nobody is connected."),
 ))]
-pub(super) async fn get_all(State(api): State<Api>) -> Result<Json<Vec<ClientObject>>, ApiError> {
-    select(&api, &Which::default())
+pub(super) async fn get_all(State(api): State<Api>, sight: Sight) -> Result<Json<Vec<ClientObject>>, ApiError> {
+    select(&api, sight, &Which::default())
 }
 
 /// Connected clients that fit a description.
@@ -92,9 +93,10 @@ pub(super) async fn get_all(State(api): State<Api>) -> Result<Json<Vec<ClientObj
 ))]
 pub(super) async fn find(
     State(api): State<Api>,
+    sight: Sight,
     Input(which): Input<Which>,
 ) -> Result<Json<Vec<ClientObject>>, ApiError> {
-    select(&api, &which)
+    select(&api, sight, &which)
 }
 
 /// Ends a client's session and its streams.
@@ -161,7 +163,7 @@ pub(super) async fn send_data(State(api): State<Api>, Input(data): Input<Data>) 
     problem.map_or(Ok(StatusCode::OK), Err)
 }
 
-fn select(api: &Api, which: &Which) -> Result<Json<Vec<ClientObject>>, ApiError> {
+fn select(api: &Api, sight: Sight, which: &Which) -> Result<Json<Vec<ClientObject>>, ApiError> {
     let is =
         |wanted: &Option<String>, value: Option<&str>| wanted.as_deref().is_none_or(|wanted| Some(wanted) == value);
     let mut found = api.clients.list();
@@ -173,6 +175,10 @@ fn select(api: &Api, which: &Which) -> Result<Json<Vec<ClientObject>>, ApiError>
     });
     if found.is_empty() {
         return Err(ApiError::not_found("There is no such connection."));
+    }
+    for client in &mut found {
+        client.remote_address = sight.show(client.remote_address.take());
+        client.custom = sight.show(client.custom.take());
     }
     Ok(Json(found))
 }

@@ -15,6 +15,7 @@ use super::{Api, input::Input};
 use crate::{
     error::ApiError,
     filter::Filter,
+    sight::Sight,
     stream_object::{StreamObject, Subject, describe, metrics},
 };
 
@@ -26,8 +27,8 @@ const REASON: &str = "Stopped by rest /terminate";
     (status = 200, description = "All stream objects.", body = Vec<StreamObject>),
     (status = 404, description = "There is no stream."),
 ))]
-pub(super) async fn find_all(State(api): State<Api>) -> Result<Response, ApiError> {
-    Ok(list(select(&api, &Filter::default())?, false))
+pub(super) async fn find_all(State(api): State<Api>, sight: Sight) -> Result<Response, ApiError> {
+    Ok(list(select(&api, sight, &Filter::default())?, false))
 }
 
 /// All publishers and viewers.
@@ -35,8 +36,8 @@ pub(super) async fn find_all(State(api): State<Api>) -> Result<Response, ApiErro
     (status = 200, description = "All stream objects.", body = Vec<StreamObject>),
     (status = 404, description = "There is no stream."),
 ))]
-pub(super) async fn get_all(state: State<Api>) -> Result<Response, ApiError> {
-    find_all(state).await
+pub(super) async fn get_all(state: State<Api>, sight: Sight) -> Result<Response, ApiError> {
+    find_all(state, sight).await
 }
 
 /// Publishers and viewers that fit a description.
@@ -44,8 +45,12 @@ pub(super) async fn get_all(state: State<Api>) -> Result<Response, ApiError> {
     (status = 200, description = "The stream objects that fit.", body = Vec<StreamObject>),
     (status = 404, description = "Nothing fits."),
 ))]
-pub(super) async fn find(State(api): State<Api>, Input(filter): Input<Filter>) -> Result<Response, ApiError> {
-    Ok(list(select(&api, &filter)?, filter.with_metrics()))
+pub(super) async fn find(
+    State(api): State<Api>,
+    sight: Sight,
+    Input(filter): Input<Filter>,
+) -> Result<Response, ApiError> {
+    Ok(list(select(&api, sight, &filter)?, filter.with_metrics()))
 }
 
 /// Ends publishers and viewers that fit a description; an empty one means all.
@@ -54,7 +59,7 @@ pub(super) async fn find(State(api): State<Api>, Input(filter): Input<Filter>) -
     (status = 404, description = "Nothing fits."),
 ))]
 pub(super) async fn terminate(State(api): State<Api>, Input(filter): Input<Filter>) -> Result<StatusCode, ApiError> {
-    for (object, subject) in select(&api, &filter)? {
+    for (object, subject) in select(&api, Sight::Full, &filter)? {
         tracing::info!(
             stream = object.name,
             session = object.session_id,
@@ -104,10 +109,14 @@ pub(super) fn stream_name(field: &'static str, text: &str) -> Result<StreamName,
     })
 }
 
-fn select(api: &Api, filter: &Filter) -> Result<Vec<(StreamObject, Subject)>, ApiError> {
+fn select(api: &Api, sight: Sight, filter: &Filter) -> Result<Vec<(StreamObject, Subject)>, ApiError> {
     let mut streams = api.hub.streams();
     streams.sort_by(|a, b| a.name().cmp(b.name()));
-    let all = streams.iter().flat_map(|stream| describe(stream, &api.accounts)).collect();
+    let mut all: Vec<_> = streams.iter().flat_map(|stream| describe(stream, &api.accounts)).collect();
+    // Before the filter, which would tell of addresses by what it finds.
+    for (object, _) in &mut all {
+        object.remote_address = sight.show(object.remote_address.take());
+    }
     let found = filter.select(all)?;
     if found.is_empty() {
         return Err(ApiError::not_found(format!("There is no stream and no viewer with {}.", filter.words())));

@@ -1,5 +1,7 @@
 //! Every call by everybody.
 
+mod sight;
+
 use std::{
     net::SocketAddr,
     sync::Arc,
@@ -11,9 +13,7 @@ use axum::{
     extract::ConnectInfo,
     http::{HeaderMap, Request, StatusCode, header},
 };
-use headwater_access::{
-    Access, AccessBuilder, Refusals, Role, Surroundings, Wanted, Why, hash_password, make_token,
-};
+use headwater_access::{Access, AccessBuilder, Refusals, Role, Surroundings, Wanted, Why, hash_password, make_token};
 use headwater_graph::BoxFuture;
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -84,6 +84,12 @@ impl Guarded {
         let (head, body) = self.server.router.clone().oneshot(request).await.unwrap().into_parts();
         let body = async { serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap_or_default() };
         (head.status, head.headers, body)
+    }
+
+    async fn post(&self, path: &str, authorization: &str, body: &'static str) -> u16 {
+        let request = Request::post(path).header("authorization", authorization);
+        let request = request.header("content-type", "application/json").body(Body::from(body)).unwrap();
+        self.server.router.clone().oneshot(request).await.unwrap().status().as_u16()
     }
 
     async fn status(&self, method: &str, path: &str, authorization: Option<&str>) -> u16 {

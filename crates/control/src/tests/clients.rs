@@ -39,6 +39,8 @@ impl Clients for Noting {
             app_key: app.into(),
             status: "ESTABLISHED",
             client_version: Some("2.0".into()),
+            remote_address: Some("192.0.2.8:6000".into()),
+            custom: Some(serde_json::json!({ "visitor": "anna" })),
             ..ClientObject::default()
         };
         vec![client("s1", "defaultApp"), client("s2", "shop")]
