@@ -1,0 +1,132 @@
+/**
+ * Feeds a `SourceBuffer` with what comes, one thing after the other as browsers want it, and takes away what has been
+ * seen.
+ */
+
+/** Seconds that stay behind what is seen, and beyond which they are taken away. */
+const KEPT_S = 5;
+const KEPT_MAX_S = 15;
+/** Bytes that wait to be taken by the browser; beyond it, it is given up. */
+const WAITING_MAX = 16 * 2 ** 20;
+
+export class Feeder {
+  #source;
+  #video;
+  /** @type {SourceBuffer|null} */
+  #buffer = null;
+  /** What waits: media, or another type for what follows it. @type {(ArrayBuffer|{mime: string})[]} */
+  #queue = [];
+  #waiting = 0;
+  #url;
+  #mime;
+  #leave = new AbortController();
+  /** Told when the browser cannot take it. @type {(problem: string) => void} */
+  onproblem = () => {};
+
+  /**
+   * @param {MediaSource} source
+   * @param {HTMLVideoElement} video
+   * @param {{mime: string, segment: ArrayBuffer}} init
+   */
+  constructor(source, video, { mime, segment }) {
+    this.#source = source;
+    this.#video = video;
+    this.#mime = mime;
+    this.push(segment);
+    source.addEventListener('sourceopen', () => this.#open(), { once: true, signal: this.#leave.signal });
+    this.#url = URL.createObjectURL(source);
+    // A managed source plays only where nothing else can take the element over.
+    if (!('MediaSource' in globalThis)) /** @type {any} */ (video).disableRemotePlayback = true;
+    video.srcObject = null;
+    video.src = this.#url;
+  }
+
+  #open() {
+    try {
+      this.#source.duration = Infinity;
+      const buffer = (this.#buffer = this.#source.addSourceBuffer(this.#mime));
+      const { signal } = this.#leave;
+      buffer.addEventListener('updateend', () => this.#go(), { signal });
+      buffer.addEventListener('error', () => this.onproblem(this.#video.error?.message ?? 'the browser cannot read what was sent'), { signal });
+      this.#go();
+    } catch (error) {
+      this.onproblem(String(error));
+    }
+  }
+
+  /** What can be played: the last stretch of it. @returns {{start: number, end: number}|null} */
+  get range() {
+    const ranges = this.#buffer && this.#source.readyState === 'open' ? this.#buffer.buffered : null;
+    if (!ranges?.length) return null;
+    return { start: ranges.start(ranges.length - 1), end: ranges.end(ranges.length - 1) };
+  }
+
+  /** Whether the browser has taken all that came. */
+  get isEmpty() {
+    return this.#queue.length === 0 && this.#buffer !== null && !this.#buffer.updating;
+  }
+
+  /** @param {ArrayBuffer} data */
+  push(data) {
+    this.#queue.push(data);
+    this.#waiting += data.byteLength;
+    if (this.#waiting > WAITING_MAX) return this.onproblem('the browser is too slow to take it');
+    this.#go();
+  }
+
+  /** Goes on with another init segment of the same tracks. @param {{mime: string, segment: ArrayBuffer}} init */
+  change({ mime, segment }) {
+    if (mime !== this.#mime) this.#queue.push({ mime });
+    this.#mime = mime;
+    this.push(segment);
+  }
+
+  #go() {
+    const buffer = this.#buffer;
+    if (!buffer || buffer.updating || this.#leave.signal.aborted) return;
+    try {
+      if (this.#trim(buffer)) return;
+      const [next] = this.#queue;
+      if (next && 'mime' in next) {
+        this.#queue.shift();
+        buffer.changeType(next.mime);
+        return this.#go();
+      }
+      const data = this.#together();
+      if (data) buffer.appendBuffer(data);
+    } catch (error) {
+      this.onproblem(String(error));
+    }
+  }
+
+  /** Takes away what has been seen; says whether the browser is busy with that. @param {SourceBuffer} buffer */
+  #trim(buffer) {
+    const { buffered } = buffer;
+    const now = this.#video.currentTime;
+    if (!buffered.length || now - buffered.start(0) < KEPT_MAX_S) return false;
+    buffer.remove(buffered.start(0), now - KEPT_S);
+    return true;
+  }
+
+  /** All media that waits, in one piece. */
+  #together() {
+    const other = this.#queue.findIndex((item) => 'mime' in item);
+    const items = /** @type {ArrayBuffer[]} */ (this.#queue.splice(0, other < 0 ? this.#queue.length : other));
+    const bytes = items.reduce((sum, item) => sum + item.byteLength, 0);
+    this.#waiting -= bytes;
+    if (items.length < 2) return items[0];
+    const whole = new Uint8Array(bytes);
+    let at = 0;
+    for (const item of items) {
+      whole.set(new Uint8Array(item), at);
+      at += item.byteLength;
+    }
+    return whole;
+  }
+
+  stop() {
+    this.#leave.abort();
+    this.#queue = [];
+    URL.revokeObjectURL(this.#url);
+  }
+}
