@@ -1,5 +1,8 @@
 //! One viewer, from its request to its end.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::pin,
