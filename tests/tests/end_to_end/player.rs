@@ -36,6 +36,17 @@ fn tell(name: &str, seen: &Value) {
     report(&format!("{name}: {}; {}; latency {}", seen["way"], seen["why"], seen["latency"]));
 }
 
+/// Has the page play first in that way, as its viewer does.
+fn choose(pages: &mut Pages, way: &str) -> Result<Value> {
+    let choose = format!(
+        "const choice = document.querySelector('#way');
+         choice.value = '{way}';
+         choice.dispatchEvent(new Event('change'));
+         await until('another way', () => window.headwater.way === '{way}');"
+    );
+    pages.run("page", &format!("{choose}{PLAYS}"))
+}
+
 fn published(stream: &str) -> Result<(Origin, headwater_tests::program::Program)> {
     let origin = Origin::start()?;
     let publisher = Source::default().publish(&origin.rtmp(stream))?;
@@ -55,16 +66,14 @@ fn the_page_plays_by_webrtc_first_and_by_whatever_its_viewer_chooses() -> Result
         ensure!(seen["way"] == "webrtc" && seen["tried"] == serde_json::json!([]), "{seen}");
         pages.run("page", "document.querySelector('#statistics-button').click();")?;
         see(&mut pages, &format!("webrtc-{name}"))?;
-        let choose = "const choice = document.querySelector('#way');
-            choice.value = 'wsplayer';
-            choice.dispatchEvent(new Event('change'));
-            await until('another way', () => window.headwater.way === 'wsplayer');";
-        let seen = pages.run("page", &format!("{choose}{PLAYS}"))?;
-        tell(name, &seen);
-        ensure!(seen["way"] == "wsplayer" && seen["width"] == 640, "{seen}");
-        ensure!(seen["words"].as_str().is_some_and(|words| words.contains("WSPlayer")), "{seen}");
-        ensure!(seen["latency"]["p50"].as_f64() < Some(400.0), "{seen}");
-        see(&mut pages, &format!("wsplayer-{name}"))?;
+        for (way, words) in [("wsplayer", "WSPlayer"), ("mse", "MSE"), ("webrtc", "WebRTC over UDP")] {
+            let seen = choose(&mut pages, way)?;
+            tell(name, &seen);
+            ensure!(seen["way"] == way && seen["width"] == 640, "{seen}");
+            ensure!(seen["words"].as_str().is_some_and(|found| found.contains(words)), "{seen}");
+            ensure!(seen["latency"]["p50"].as_f64() < Some(400.0), "{seen}");
+            see(&mut pages, &format!("{way}-{name}"))?;
+        }
         ensure!(pages.complaints().is_empty(), "{:?}", pages.complaints());
     }
     publisher.kill();
@@ -82,9 +91,9 @@ fn a_viewer_whose_network_blocks_webrtc_sees_the_stream_all_the_same() -> Result
     pages.open("page", "/play/blocked")?;
     let seen = pages.run("page", PLAYS)?;
     tell("blocked", &seen);
-    ensure!(seen["way"] == "wsplayer", "{seen}");
+    ensure!(seen["way"] == "mse", "{seen}");
     ensure!(seen["tried"][0]["way"] == "webrtc" && seen["tried"][0]["code"] == "blocked", "{seen}");
-    ensure!(seen["why"].as_str().is_some_and(|why| why.starts_with("By WSPlayer, since WebRTC did not")), "{seen}");
+    ensure!(seen["why"].as_str().is_some_and(|why| why.starts_with("By MSE, since WebRTC did not")), "{seen}");
     see(&mut pages, "blocked")?;
     ensure!(pages.complaints().is_empty(), "{:?}", pages.complaints());
     publisher.kill();

@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Plays `clock` in a page named `eve`, and watches it for so many seconds.
 fn play(pages: &mut Pages, seconds: u32) -> Result<Value> {
     pages.open("eve", "/healthz")?;
+    pages.front("eve")?;
     pages.script("eve", "canvas.js")?;
     pages.run(
         "eve",
@@ -80,6 +81,35 @@ fn check(name: &str, source: &Source, latency: f64) -> Result<()> {
 fn a_page_decodes_what_an_encoder_sends_by_rtmp() -> Result<()> {
     let _turn = turn();
     check("WSPlayer, RTMP", &Source::default(), 300.0)
+}
+
+#[test]
+fn a_page_decodes_what_another_page_sends_by_webrtc() -> Result<()> {
+    let _turn = turn();
+    let origin = Origin::start()?;
+    let mut pages = Pages::of(&origin.page("/"))?;
+    pages.empty("anna")?;
+    for codec in ["H264", "VP8", "VP9"] {
+        let publish = format!(
+            "window.session = sdk.createSession({{ transport: 'whip' }});
+             window.stream = session.createStream({{ name: 'clock', display: '#video', codecs: ['{codec}'] }});
+             await stream.publish();"
+        );
+        pages.run("anna", &publish)?;
+        origin.wait_published("clock")?;
+        let seen = play(&mut pages, 5)?;
+        tell(&format!("WSPlayer, WebRTC {codec}"), &seen);
+        ensure!(seen["tracks"][0]["format"] == codec && seen["tracks"][1]["format"] == "opus", "{seen}");
+        ensure!(number(&seen, "frames")? > 60.0, "{seen}");
+        ensure!(number(&seen, "soundBlocks")? > 300.0, "{seen}");
+        pages.run("eve", "await player.stop();")?;
+        pages.front("anna")?;
+        pages.run("anna", "await stream.stop();")?;
+        origin.wait_empty()?;
+    }
+    ensure!(pages.complaints().is_empty(), "{:?}", pages.complaints());
+    origin.stop()?;
+    Ok(())
 }
 
 #[test]

@@ -87,7 +87,7 @@ export class LiveEdge {
 
   /** A little faster or slower. @param {number} tooMuch seconds @param {number} now */
   #pace(tooMuch, now) {
-    const rate = tooMuch > 0.3 ? 1.1 : tooMuch > 0.05 ? 1.05 : tooMuch > 0.015 ? 1.02 : tooMuch < -0.04 ? 0.97 : 1;
+    const rate = tooMuch > 0.25 ? 1.15 : tooMuch > 0.1 ? 1.1 : tooMuch > 0.05 ? 1.05 : tooMuch > 0.015 ? 1.02 : tooMuch < -0.04 ? 0.97 : 1;
     if (rate === this.#video.playbackRate || now - this.#changed < 200) return;
     this.#changed = now;
     this.#video.playbackRate = rate;

@@ -10,7 +10,7 @@ export { HeadwaterError } from './headwater.d.ts';
 export function createPlayer(options: PlayerOptions): Player;
 
 /** A way to play a stream. */
-export type Way = 'webrtc' | 'wsplayer' | 'hls';
+export type Way = 'webrtc' | 'mse' | 'wsplayer' | 'hls';
 
 /** All ways, in the order in which they are tried unless told otherwise. */
 export const WAYS: readonly Way[];
@@ -29,7 +29,7 @@ export interface PlayerOptions {
   token?: string;
   /** The ways to try, the one that is liked best first; all of `WAYS` if absent. */
   ways?: readonly Way[];
-  /** How long a way may take until something is seen, in ms, before the next is tried: 6000 for WebRTC, 5000 for WSPlayer and 12000 for HLS if absent. */
+  /** How long a way may take until something is seen, in ms, before the next is tried: 6000 for WebRTC, 5000 for MSE and WSPlayer and 12000 for HLS if absent. */
   deadlinesMs?: Partial<Record<Way, number>>;
   /** STUN and TURN servers for WebRTC; Headwater on a public address needs none. */
   iceServers?: RTCIceServer[];

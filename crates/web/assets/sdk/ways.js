@@ -6,11 +6,11 @@
 import { HeadwaterError, loaded } from './errors.js';
 
 /** What people call them; in the order in which they are tried. */
-export const NAMES = { webrtc: 'WebRTC', wsplayer: 'WSPlayer', hls: 'HLS' };
+export const NAMES = { webrtc: 'WebRTC', mse: 'MSE', wsplayer: 'WSPlayer', hls: 'HLS' };
 export const WAYS = /** @type {Way[]} */ (Object.keys(NAMES));
 
 /** How long each may take from the server's word to the first picture, in ms; a way that has not begun then is given up. */
-export const DEADLINE_MS = { webrtc: 6000, wsplayer: 5000, hls: 12_000 };
+export const DEADLINE_MS = { webrtc: 6000, mse: 5000, wsplayer: 5000, hls: 12_000 };
 
 /** What another way would not meet as well: it is said of the stream or of the viewer. */
 const FOR_ALL = ['refused', 'not-live', 'starting', 'busy', 'stopped', 'invalid'];
@@ -20,6 +20,7 @@ const HOPELESS = ['codec', 'unsupported'];
 /** Loads what plays in a way. @param {Way} way */
 export async function load(way) {
   if (way === 'webrtc') return (await loaded(import('./ways/webrtc.js'))).WebRtcWay;
+  if (way === 'mse') return (await loaded(import('./ways/mse.js'))).MseWay;
   if (way === 'wsplayer') return (await loaded(import('./ways/wsplayer.js'))).WsPlayerWay;
   return (await loaded(import('./ways/hls.js'))).HlsWay;
 }
