@@ -1,4 +1,4 @@
-// Watches a canvas and listens to an audio node as a viewer would: what `observe.js` is for video elements.
+// Watches a canvas or a video element and listens to an audio node as a viewer would: what `observe.js` is for video elements.
 // `window.watchCanvas(canvas, node)` gives an object that goes on being filled.
 (() => {
   const BLOCKS = 20; // white, black, sixteen of Gray code, black, white
@@ -56,7 +56,7 @@
     let lastSum = null, lastClock = null, lastLit = true, lastAt = null;
     const step = () => {
       requestAnimationFrame(step);
-      const w = canvas.width, h = canvas.height, block = Math.floor(w / BLOCKS), strip = Math.floor(h / 18);
+      const w = canvas.videoWidth ?? canvas.width, h = canvas.videoHeight ?? canvas.height, block = Math.floor(w / BLOCKS), strip = Math.floor(h / 18);
       brush.drawImage(canvas, 0, strip * 0.25, block * BLOCKS, strip * 0.5, 0, 0, BLOCKS, 1);
       brush.drawImage(canvas, w * 0.8, h * 0.8, w * 0.15, h * 0.15, 0, 1, 1, 1);
       brush.drawImage(canvas, 0, strip * 2, w, h - strip * 2, 0, 2, BLOCKS, 15);

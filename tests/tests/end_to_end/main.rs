@@ -10,6 +10,7 @@ mod hooks;
 mod hostile_peers;
 mod leaving;
 mod long_play;
+mod mse;
 mod observing;
 mod operation;
 mod pages;
