@@ -21,6 +21,9 @@ pub struct Credentials {
 }
 
 impl Credentials {
+    /// The parameters that are nobody's business who may look at what a client says of itself.
+    pub const SECRET_PARAMETERS: [&str; 4] = ["token", "key", "pass", "password"];
+
     /// The first parameter of this name.
     pub fn parameter(&self, name: &str) -> Option<&Secret> {
         self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value)

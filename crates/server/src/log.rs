@@ -26,7 +26,7 @@ pub(crate) use level::prepare;
 
 /// Sends all events of this process to standard error, as configured. Later calls change nothing.
 pub(crate) fn start(log: &Log) {
-    let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = level::filter(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let writer = LineWriter::new(io::stderr as fn() -> io::Stderr, log.format);
     let rest = writer.clone();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);

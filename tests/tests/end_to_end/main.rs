@@ -24,6 +24,7 @@ mod rest;
 mod returning;
 mod rtmp_players;
 mod sdk;
+mod secrets;
 mod turned;
 mod wcs;
 mod wcs_publishing;

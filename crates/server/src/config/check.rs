@@ -118,11 +118,15 @@ impl Config {
         }
         let open = self.listeners().into_iter().find(|listener| !listener.address.ip().is_loopback())?;
         let own = self.place(open.section, "address");
+        let undecided = match self.hooks.applications.is_empty() {
+            true => "publish, watch and stop streams",
+            false => "stop streams and change this configuration, about which the applications in [hooks] are not asked",
+        };
         let place = if own == Place::Default { self.place("listen", "address") } else { own };
         Some(Problem {
             place,
             message: format!(
-                "{} would listen on {}, where everybody who reaches it may publish, watch and stop streams",
+                "{} would listen on {}, where everybody who reaches it may {undecided}",
                 open.what,
                 open.address.ip()
             ),

@@ -141,6 +141,9 @@ fn an_address_beyond_loopback_needs_credentials_or_the_word_insecure() {
         assert!(found.starts_with("test.toml:2: ") && found.contains("`insecure = true` below [listen]"), "{found}");
     }
     assert_eq!(problems("[listen]\naddress = \"0.0.0.0\"\ninsecure = true"), "");
+    let hooks = "[hooks]\napplications = [\"defaultApp=https://example.org\"]\n";
+    let found = problems(&format!("[listen]\naddress = \"0.0.0.0\"\n{hooks}"));
+    assert!(found.contains("the applications in [hooks] are not asked"), "nobody is asked about REST: {found}");
     assert_eq!(problems("[listen]\naddress = \"::1\""), "");
     let keys = "[access]\nstream_keys = [\"publish:**:correct horse\"]\n";
     assert_eq!(problems(&format!("[listen]\naddress = \"0.0.0.0\"\n{keys}")), "");

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::ParseError};
 
 use crate::{
     config::{Config, Place, Problem},
@@ -22,9 +22,18 @@ pub(super) fn keep(is_ours: bool, change: impl Fn(EnvFilter) -> bool + Send + Sy
     }
 }
 
+/// Libraries that write whole messages of peers, with their tokens and passwords, at the level `trace`.
+const TALKATIVE: [&str; 2] = ["tungstenite=error", "tokio_tungstenite=error"];
+
+/// What is written at a level of the configuration: never what peers show to be let in, whatever the level.
+pub(super) fn filter(level: &str) -> Result<EnvFilter, ParseError> {
+    let quiet = TALKATIVE.iter().map(|directive| directive.parse());
+    quiet.into_iter().try_fold(EnvFilter::try_new(level)?, |filter, directive| Ok(filter.add_directive(directive?)))
+}
+
 /// Takes up `[log] level`.
 pub(crate) fn prepare(config: &Config) -> Result<Switch, Problem> {
-    let filter = EnvFilter::try_new(&config.log.level).map_err(|error| Problem {
+    let filter = filter(&config.log.level).map_err(|error| Problem {
         place: Place::Default,
         message: format!("level in [log] is no log level: {error}"),
         remedy: "Write \"error\", \"warn\", \"info\", \"debug\" or \"trace\".".into(),

@@ -3,6 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::UNIX_EPOCH};
 
 use axum::http::Extensions;
+use headwater_access::Credentials;
 use headwater_control::{ClientObject, Clients, Metric, Record, Source, Untold};
 use headwater_media::StreamName;
 use headwater_signalling::{
@@ -108,12 +109,20 @@ fn client_object(client: wcs::Connected) -> ClientObject {
         status: "ESTABLISHED",
         client_version: client.client_version,
         media_providers: client.media_providers,
-        custom: client.custom,
+        custom: client.custom.map(without_secrets),
         user_agent: client.user_agent,
         remote_address: client.remote.map(|remote| remote.to_string()),
         create_date: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
         log_level: if client.is_watched { "DEBUG" } else { "INFO" },
     }
+}
+
+/// What a page said of itself, without what it showed to be let in.
+fn without_secrets(mut custom: Value) -> Value {
+    if let Value::Object(members) = &mut custom {
+        members.retain(|name, _| !Credentials::SECRET_PARAMETERS.contains(&name.as_str()));
+    }
+    custom
 }
 
 /// What the session protocol counts.
