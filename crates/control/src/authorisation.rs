@@ -65,6 +65,11 @@ pub(crate) const RULES: &[Rule] = &[
     administers("/rest-api/config/set", true),
 ];
 
+/// Whether there is a call at a path.
+pub fn is_call(path: &str) -> bool {
+    RULES.iter().any(|rule| rule.path == path)
+}
+
 /// What the call at a path takes.
 pub(crate) fn rule(path: &str) -> Rule {
     let found = RULES.iter().find(|rule| rule.path == path);

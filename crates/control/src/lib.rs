@@ -36,6 +36,7 @@ use headwater_access::{Access, Refusals};
 use headwater_graph::Hub;
 use headwater_relay::Relays;
 
+pub use authorisation::is_call;
 pub use clients::{ClientObject, Clients, Untold};
 pub use events::{Journal, Party, Passage, ServerEvent, Use};
 pub use guard::{Hosts, LocalAddress, guard_host};

@@ -89,12 +89,18 @@ impl Application {
     }
 
     /// Asks for a decision that somebody waits for. `turns` are those of the session.
-    pub(crate) async fn decide(&self, turns: &Semaphore, method: Method, body: Vec<u8>) -> Result<Facts, HookError> {
+    pub(crate) async fn decide(
+        &self,
+        session: &str,
+        turns: &Semaphore,
+        method: Method,
+        body: Vec<u8>,
+    ) -> Result<Facts, HookError> {
         let terms = self.terms.load_full();
         let deadline = tokio::time::Instant::now() + terms.timeout;
         let places = async { (turns.acquire().await, terms.decisions.acquire().await) };
         let result = match timeout_at(deadline, places).await {
-            Ok(_places) => self.ask(&terms, deadline, method, body).await,
+            Ok(_places) => self.ask(&terms, deadline, (session, method), body).await,
             Err(_) => {
                 limits::HOOK_DECISIONS.hit();
                 Err(HookError::Crowded)
@@ -105,14 +111,19 @@ impl Application {
     }
 
     /// Asks whether a stream may go on; `None` if there was no place for the question within `patience`.
-    pub(crate) async fn keep_alive(&self, body: Vec<u8>, patience: Duration) -> Option<Result<Facts, HookError>> {
+    pub(crate) async fn keep_alive(
+        &self,
+        session: &str,
+        body: Vec<u8>,
+        patience: Duration,
+    ) -> Option<Result<Facts, HookError>> {
         let terms = self.terms.load_full();
         let Ok(_place) = timeout(patience, terms.keep_alives.acquire()).await else {
             limits::HOOK_KEEP_ALIVES.hit();
             return None;
         };
         let deadline = tokio::time::Instant::now() + terms.timeout;
-        let result = self.ask(&terms, deadline, Method::StreamKeepAliveEvent, body).await;
+        let result = self.ask(&terms, deadline, (session, Method::StreamKeepAliveEvent), body).await;
         self.figures.count(Method::StreamKeepAliveEvent, Outcome::of(&result));
         Some(result)
     }
@@ -121,13 +132,18 @@ impl Application {
         &self,
         terms: &Terms,
         deadline: tokio::time::Instant,
-        method: Method,
+        (session, method): (&str, Method),
         body: Vec<u8>,
     ) -> Result<Facts, HookError> {
         let begun = Instant::now();
-        let asked = timeout_at(deadline, terms.backend.ask(method, Bytes::from(body))).await;
+        let mut observed = self.figures.begin(session, method);
+        let asked = timeout_at(deadline, terms.backend.ask(method, Bytes::from(body), observed.as_deref())).await;
         self.figures.time(method, begun.elapsed());
-        asked.unwrap_or(Err(HookError::TimedOut(terms.timeout)))
+        let asked = asked.unwrap_or(Err(HookError::TimedOut(terms.timeout)));
+        if let Some(observed) = &mut observed {
+            observed.end(asked.as_ref().err());
+        }
+        asked
     }
 }
 

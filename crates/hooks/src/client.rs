@@ -28,6 +28,7 @@ use url::Url;
 use crate::{
     error::HookError,
     method::Method,
+    observer::Observation,
     signature::{SIGNATURE, Signer},
 };
 
@@ -70,8 +71,13 @@ impl Backend {
     }
 
     /// Asks; gives back what a 200 answers, which may be nothing.
-    pub(crate) async fn ask(&self, method: Method, body: Bytes) -> Result<Facts, HookError> {
-        let response = self.client.request(self.request(method, body)?).await.map_err(unreachable)?;
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        body: Bytes,
+        observed: Option<&dyn Observation>,
+    ) -> Result<Facts, HookError> {
+        let response = self.client.request(self.request(method, body, observed)?).await.map_err(unreachable)?;
         if response.status() != StatusCode::OK {
             return Err(HookError::Status(response.status().as_u16()));
         }
@@ -92,9 +98,15 @@ impl Backend {
     }
 
     /// Tells; any status of success will do, and what else it answers is not read.
-    pub(crate) async fn tell(&self, method: Method, body: Bytes, time: Duration) -> Result<(), HookError> {
+    pub(crate) async fn tell(
+        &self,
+        method: Method,
+        body: Bytes,
+        time: Duration,
+        observed: Option<&dyn Observation>,
+    ) -> Result<(), HookError> {
         let told = async {
-            let response = self.client.request(self.request(method, body)?).await.map_err(unreachable)?;
+            let response = self.client.request(self.request(method, body, observed)?).await.map_err(unreachable)?;
             let status = response.status();
             // A connection is kept only when its answer has been read.
             let max = limits::HOOK_ANSWER_BYTES.get_usize();
@@ -104,11 +116,19 @@ impl Backend {
         timeout(time, told).await.unwrap_or(Err(HookError::TimedOut(time)))
     }
 
-    fn request(&self, method: Method, body: Bytes) -> Result<Request<Full<Bytes>>, HookError> {
+    fn request(
+        &self,
+        method: Method,
+        body: Bytes,
+        observed: Option<&dyn Observation>,
+    ) -> Result<Request<Full<Bytes>>, HookError> {
         let mut request = Request::post(format!("{}/{}", self.base, method.name()))
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "application/json")
             .header(header::USER_AGENT, concat!("headwater/", env!("CARGO_PKG_VERSION")));
+        if let Some(observed) = observed {
+            request = request.header("traceparent", observed.parent());
+        }
         if let Some(signer) = &self.signer {
             request = request.header(SIGNATURE, signer.sign(SystemTime::now(), &body));
             if self.with_wcs_hash {

@@ -1,13 +1,21 @@
 //! What is counted of hooks.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    fmt,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 use headwater_media::{Times, TimesRead};
 
-use crate::{error::HookError, method::Method};
+use crate::{
+    error::HookError,
+    method::Method,
+    observer::{Observation, Observer},
+};
 
 /// What a hook has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,13 +59,29 @@ impl Outcome {
 }
 
 /// What is counted of hooks since the start.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Figures {
     counts: [[AtomicU64; Outcome::ALL.len()]; Method::ALL.len()],
     times: [Times; Method::ALL.len()],
+    observer: OnceLock<Arc<dyn Observer>>,
+}
+
+impl fmt::Debug for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Figures").field("counts", &self.counts).finish_non_exhaustive()
+    }
 }
 
 impl Figures {
+    /// Has each request observed from now on. Later calls change nothing.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        let _ = self.observer.set(observer);
+    }
+
+    pub(crate) fn begin(&self, session: &str, method: Method) -> Option<Box<dyn Observation>> {
+        self.observer.get()?.begin(session, method)
+    }
+
     pub(crate) fn count(&self, method: Method, outcome: Outcome) {
         if let Some(count) = self.find(method, outcome) {
             count.fetch_add(1, Relaxed);

@@ -73,7 +73,7 @@ async fn ask(session: &Session, policies: &Policies, stream: &Mutex<Facts>, inte
     loop {
         ticks.tick().await;
         let body = payload::body(&stream.lock(), &policy.excluded);
-        let answer = session.application.keep_alive(body, interval).await;
+        let answer = session.application.keep_alive(&session.id, body, interval).await;
         let (session, app) = (&*session.id, &session.application.key);
         match answer {
             Some(Err(HookError::Status(403))) if policy.on_error == OnError::Fail => {

@@ -62,7 +62,7 @@ impl Session {
             return Ok(Facts::new());
         }
         let body = payload::body(facts, &policy.excluded);
-        match self.application.decide(&self.turns, method, body).await {
+        match self.application.decide(&self.id, &self.turns, method, body).await {
             Ok(answer) => Ok(answer),
             Err(error) => self.judge(method, policy, &error).map(|()| Facts::new()),
         }

@@ -193,6 +193,11 @@ limits! {
     EVENTS_KEPT = 4_096, "events", "Events kept for readers of `/rest-api/events` that come back or are slow.";
     EVENTS_READERS = 64, "readers", "Readers of `/rest-api/events` at once.";
     EVENTS_QUEUED = 1_024, "events", "Stream events kept for one slow subscriber before the oldest are dropped.";
+    TRACE_SPANS = 4_096, "spans", "Spans of traces that wait for the collector to take them.";
+    TRACE_SPANS_AT_ONCE = 512, "spans", "Spans in one request to the collector.";
+    TRACE_TEXT_BYTES = 256, "bytes", "One text in a span; the rest is left out.";
+    TRACE_SEND_MS = 5_000, "milliseconds", "Time that the collector of traces has to take a request.";
+    TRACE_FLUSH_MS = 2_000, "milliseconds", "Time that the collector of traces has to take what is left when the server stops.";
     LOG_LINES_PER_SECOND = 1_000, "lines", "Log lines written in a second; more are dropped and their number is told.";
 }
 

@@ -20,6 +20,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use crate::{
     gates::{AccessSection, HooksSection},
     protocols::{self, Protocol},
+    traces::TracesSection,
 };
 
 pub(crate) use check::{Complaint, Listener, Transport, half_identity};
@@ -55,6 +56,7 @@ pub struct Config {
     pub limits: Limits,
     pub(crate) access: AccessSection,
     pub(crate) hooks: HooksSection,
+    pub(crate) traces: TracesSection,
     pub(crate) protocols: Protocols,
     pub(crate) places: Places,
     /// What it was loaded from, if from something that can be read again.
@@ -92,7 +94,7 @@ impl Config {
         let mut sections: Vec<&dyn Section> =
             vec![&self.listen, &self.http, &self.https, &self.tls, &self.access, &self.hooks];
         sections.extend(self.protocols.0.iter().flat_map(|protocol| protocol.sections()));
-        sections.extend([&self.streams, &self.demo, &self.process, &self.log] as [&dyn Section; 4]);
+        sections.extend([&self.streams, &self.demo, &self.process, &self.log, &self.traces] as [&dyn Section; 5]);
         sections.push(&self.limits);
         sections
     }
@@ -121,6 +123,7 @@ impl Config {
             &mut self.demo,
             &mut self.process,
             &mut self.log,
+            &mut self.traces,
             &mut self.limits,
         ]);
         sections

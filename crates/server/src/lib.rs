@@ -19,6 +19,7 @@ mod reference;
 mod reload;
 mod routes;
 mod server;
+mod traces;
 
 pub use cli::main;
 pub use config::{

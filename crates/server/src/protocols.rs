@@ -31,6 +31,7 @@ use crate::{
     reload::{Prepare, Switch},
     routes::Routes,
     server::ServerSource,
+    traces::{self, Exporter, Traces},
 };
 
 /// Every protocol that this server speaks. Adding one is a line here and a file beside.
@@ -93,6 +94,10 @@ pub(crate) struct Context {
     pub(crate) hooks: Hooks,
     /// What operators are told of.
     pub(crate) journal: Journal,
+    /// What sessions and calls did when.
+    pub(crate) traces: Traces,
+    /// What sends it away, until it is started.
+    pub(crate) exporter: Option<Exporter>,
     /// The address of listeners whose section names none.
     pub(crate) address: IpAddr,
     /// Cancelled when the server stops.
@@ -117,12 +122,15 @@ impl Context {
     pub(crate) fn new(hub: Hub, config: &Config) -> Result<Context, StartError> {
         let (quota, journal) = (Quota::connections(), Journal::new());
         let (access, hooks) = (gates::open_access(config)?, gates::open_hooks(config)?);
+        let (traces, exporter) = traces::open(config)?;
         Ok(Context {
             hub,
-            gates: gates::open(&access, &hooks, &journal),
+            gates: gates::open(&traces, &access, &hooks, &journal),
             access,
             hooks,
             journal,
+            traces,
+            exporter,
             address: config.listen.address,
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),

@@ -16,6 +16,7 @@ use crate::{
     gates, http, log,
     protocols::{Context, Listening},
     reload::{self, Reloaded, Reloader},
+    traces,
 };
 
 /// A server that runs.
@@ -146,6 +147,7 @@ fn start_all(config: &Config, context: &mut Context) -> Result<Started, StartErr
         demo::start(&config.demo, context)?;
     }
     gates::start_hooks(config, context);
+    traces::start(context);
     let readiness = Readiness::new();
     let is_udp = |listening: &&Listening| listening.what == "WebRTC";
     let sockets = context.listening.iter().filter(is_udp).map(|listening| listening.address).collect();
@@ -213,7 +215,8 @@ fn listen_http(config: &Config, context: &mut Context) -> Result<Vec<(Listener, 
 fn router(context: &mut Context, control: &Control, hosts: Hosts) -> Router {
     let mut routes = std::mem::take(&mut context.routes);
     let router = routes.clone().into_router().merge(control.router()).merge(headwater_web::router());
-    guard_host(control.put_statistics_ahead(routes.put_ahead(router)), hosts)
+    let router = guard_host(control.put_statistics_ahead(routes.put_ahead(router)), hosts);
+    traces::trace_calls(&context.traces, router)
 }
 
 /// The figures of the process that only the server knows.

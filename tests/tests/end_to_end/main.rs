@@ -25,6 +25,7 @@ mod returning;
 mod rtmp_players;
 mod sdk;
 mod secrets;
+mod traces;
 mod turned;
 mod wcs;
 mod wcs_publishing;

@@ -178,7 +178,12 @@ impl Delivery {
         let (terms, figures) = (self.terms.load_full(), self.figures.clone());
         self.under_way.push(Box::pin(async move {
             let begun = Instant::now();
-            let result = terms.backend.tell(event.method, event.body.clone(), terms.timeout).await;
+            let mut observed = figures.begin(&event.session, event.method);
+            let told = terms.backend.tell(event.method, event.body.clone(), terms.timeout, observed.as_deref());
+            let result = told.await;
+            if let Some(observed) = &mut observed {
+                observed.end(result.as_ref().err());
+            }
             figures.time(event.method, begun.elapsed());
             figures.count(event.method, Outcome::of(&result));
             (event, result)

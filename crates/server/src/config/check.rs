@@ -99,6 +99,7 @@ impl Config {
         }
         complaints.extend(self.access.complaints());
         complaints.extend(self.hooks.complaints());
+        complaints.extend(self.traces.complaints());
         complaints.extend(half_identity("tls", &self.tls.certificate, &self.tls.key));
         for host in self.http.hosts.iter().filter(|host| !is_host_name(host)) {
             complaints.push(Complaint {
