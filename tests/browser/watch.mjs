@@ -1,7 +1,7 @@
 // Watches one page in headless Chromium and tells what it sees, one JSON object a line, until its input ends.
 //
 // Argument: {"url": page to open, "whep": WHEP address to play with our own client, or absent to watch the page's own
-// video element, "onlyTcp": as if UDP were blocked, "via": host:port to reach the server's media at instead of its own, "screenshot": file to write at the end, "width", "height", "dark": how the window looks}.
+// video element, "onlyTcp": as if UDP were blocked, "via": host:port to reach the server's media at instead of its own, "screenshot": file to write at the end, "width", "height", "dark": how the window looks, "visitor": {"username", "password": what the visitor tells the browser when a server asks, "press": the button to press, "shows": what the page is to show then}}.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,6 +26,7 @@ const context = await browser.newContext({
   bypassCSP: true,
   viewport: { width: request.width ?? 960, height: request.height ?? 640 },
   colorScheme: request.dark ? "dark" : "light",
+  httpCredentials: request.visitor && { username: request.visitor.username, password: request.visitor.password },
 });
 // The page that our own client runs in is none of the server's, so it has no icon to fetch.
 if (request.whep) await context.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
@@ -39,6 +40,10 @@ page.on("request", (sent) => {
 
 try {
   await page.goto(request.url, { waitUntil: "load" });
+  if (request.visitor) {
+    await page.getByRole("button", { name: request.visitor.press }).click({ timeout: 15_000 });
+    await page.getByText(request.visitor.shows).first().waitFor({ timeout: 15_000 });
+  }
   await page.addScriptTag({ content: readFileSync(new URL("observe.js", import.meta.url), "utf8") });
   await page.evaluate(({ whep, way }) => window.observe(whep, way), {
     whep: request.whep ?? null,

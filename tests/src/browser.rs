@@ -70,6 +70,16 @@ impl Browser {
         }))
     }
 
+    /// Opens a page, signs in by its button as somebody whose name and password the browser is told, and waits until the
+    /// page shows something; a complaint says that it does not.
+    ///
+    /// # Errors
+    /// When a tool is missing.
+    pub fn sign_in(url: &str, (name, password): (&str, &str), shows: &str) -> Result<Browser> {
+        let visitor = json!({ "username": name, "password": password, "press": "Sign in", "shows": shows });
+        Browser::launch(json!({ "url": url, "visitor": visitor }))
+    }
+
     fn launch(mut request: Value) -> Result<Browser> {
         request["chromium"] = json!(tools::on_path("chromium")?);
         let mut command = Command::new(tools::on_path("node")?);

@@ -157,6 +157,24 @@ fn who_has_no_credentials_plays_on_the_page_and_is_told_that_the_list_takes_a_ro
     Ok(())
 }
 
+#[test]
+fn who_signs_in_on_the_page_with_name_and_password_sees_the_list() -> Result<()> {
+    let _turn = turn();
+    let (origin, token) = guarded()?;
+    let _source = Source::default().publish(&origin.rtmp("cam-17?key=in-key-4711"))?;
+    let bearer = format!("Authorization: Bearer {token}");
+    let find = origin.page("/rest-api/stream/find_all");
+    until("the stream is there", SOON, || call(&["-H", &bearer], &find).is_ok_and(|(status, _)| status == 200))?;
+    for (password, is_let_in) in [(PASSWORD, true), ("guess", false)] {
+        let shown = Browser::sign_in(&origin.page("/"), ("anna", password), "cam-17")?.finish()?;
+        let is_shown = shown.text.contains("cam-17") && !shown.text.contains("only to those who have a role");
+        let waits = shown.complaints.iter().any(|complaint| complaint.starts_with("error: "));
+        ensure!((is_shown, waits) == (is_let_in, !is_let_in), "{password}: {} {:?}", shown.text, shown.complaints);
+    }
+    origin.stop()?;
+    Ok(())
+}
+
 /// Serves the sets of keys that it is told, and makes keys and tokens: one JSON request a line, one answer a line.
 const ISSUER: &str = r#"
 const crypto = require('crypto'), fs = require('fs'), https = require('https');

@@ -139,7 +139,7 @@ pub(super) async fn startup(
 }
 
 /// Why no sound file is played.
-pub(super) const SOUND: &str = "This server cannot play sound files into a push yet.";
+pub(super) const SOUND: &str = "This server has nothing that reads sound files, so that it cannot play one into a push. A push without sound, or with silence in its place, is there: /push/mute, and \"action\": \"mute\" at its start.";
 
 /// All pushes.
 #[utoipa::path(post, path = "/rest-api/push/find_all", tag = "push", responses(
