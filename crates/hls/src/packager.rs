@@ -40,19 +40,23 @@ pub(crate) enum Content {
 }
 
 impl Content {
-    /// What it is made of now. A track that has been announced and never began must not keep the other one back.
+    /// What it is made of now. A track that has been announced and sends nothing must not keep the other one back.
     fn parts(&self, stream: &Stream) -> Vec<Part> {
-        let track = |kind| stream.track(kind).filter(|track| track.native().parameters().is_some()).map(Part::Track);
+        let track = |kind| stream.track(kind).filter(|track| has_begun(track.native())).map(Part::Track);
         match self {
             Content::Whole => track(TrackKind::Video).into_iter().chain(track(TrackKind::Audio)).collect(),
             Content::Sound => track(TrackKind::Audio).into_iter().collect(),
             Content::Layer(label) => {
                 let layers = stream.track(TrackKind::Video).map(|track| track.named_renditions()).unwrap_or_default();
                 let layer = layers.into_iter().find(|layer| layer.label() == Some(label.as_str()));
-                layer.filter(|layer| layer.parameters().is_some()).map(Part::Layer).into_iter().collect()
+                layer.filter(|layer| has_begun(layer)).map(Part::Layer).into_iter().collect()
             }
         }
     }
+}
+
+fn has_begun(source: &Source) -> bool {
+    source.parameters().is_some() && source.newest().is_some()
 }
 
 #[derive(Clone, Debug)]
@@ -186,11 +190,13 @@ impl Packager {
         let mut readings = Vec::new();
         for part in &parts {
             let join = match (is_converted, part.kind()) {
-                (true, TrackKind::Video) if parts.len() > 1 => Join::Live,
+                (true, TrackKind::Video) if parts.len() > 1 => at(part.native(), &parts, Duration::ZERO),
                 (false, _) if is_first => at(part.native(), &parts, back),
                 _ => Join::NewestGroup,
             };
             let cursor = part.cursor(accepted(plan, part.kind()), &self.bell, join)?;
+            // Its group may have begun before that, and the next one come late.
+            cursor.demand().request_key_frame();
             readings.push(Reading { cursor, parameters: None, last: None, has_ended: false });
         }
         self.readings = readings;
@@ -268,6 +274,13 @@ impl Packager {
         if let Some(index) = ahead.iter().position(|ahead| matches!(ahead, Ahead::Change)) {
             return Some(index);
         }
+        let is_unknown = |reading: &Reading| reading.parameters.is_none() && !reading.has_ended;
+        if let Some(index) = self.readings.iter().position(is_unknown) {
+            // A frame of one track that is read before the others are known would be lost, and it may be the only one
+            // for long that a decoder can start at. What this one yields first is its parameters.
+            self.read_one(index);
+            return None;
+        }
         let times = ahead.iter().enumerate();
         let frames =
             times.filter_map(|(index, ahead)| if let Ahead::Frame(time) = ahead { Some((*time, index)) } else { None });
@@ -289,12 +302,9 @@ impl Packager {
         (rate.duration(lead.cursor.lag().ticks) > SOUND_WAIT).then_some(0)
     }
 
+    /// Learns which tracks have ended; something may have come in the meantime.
     fn take_ends(&mut self) {
-        for reading in &mut self.readings {
-            if let Next::Ended = reading.cursor.next() {
-                reading.has_ended = true;
-            }
-        }
+        (0..self.readings.len()).for_each(|index| self.read_one(index));
     }
 
     fn read_one(&mut self, index: usize) {

@@ -235,9 +235,10 @@ impl Segmenter {
         written
     }
 
-    /// Whether the segment is long enough to be ended, so that a source that makes key frames when asked should.
+    /// Whether the segment is long enough to be ended, or none has begun, so that a source that makes key frames when
+    /// asked should.
     pub fn wants_key_frame(&self) -> bool {
-        let (Some(begun), Some(lead)) = (self.begun, self.tracks.first()) else { return false };
+        let (Some(begun), Some(lead)) = (self.begun, self.tracks.first()) else { return true };
         lead.next().saturating_sub(begun.segment) + self.part_length() >= self.options.segment
     }
 
