@@ -7,6 +7,7 @@ mod browser_playback;
 mod enhanced_rtmp;
 mod gstreamer;
 mod hooks;
+mod hooks_whip;
 mod hostile_peers;
 mod leaving;
 mod long_play;

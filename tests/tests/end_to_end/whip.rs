@@ -117,7 +117,7 @@ fn sound_and_picture_of_a_browser_are_together_for_rtmp_and_http_players() -> Re
 }
 
 /// ffmpeg 9 asks for nothing but retransmission, answers one ICE check, and wants a length of each answer.
-fn publish_by_ffmpeg(url: &str, seconds: u32) -> Result<Program> {
+pub(crate) fn publish_by_ffmpeg(url: &str, seconds: u32) -> Result<Program> {
     let mut command = quiet(&tools::newest_ffmpeg()?);
     command.args(words("-re -f lavfi -i testsrc2=size=640x360:rate=30"));
     command.args(words("-f lavfi -i sine=frequency=500:sample_rate=48000 -ac 2 -pix_fmt yuv420p -g 60"));
