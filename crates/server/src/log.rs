@@ -70,13 +70,16 @@ pub(crate) fn end() {
     }
 }
 
-/// Has the log tell what it has left out although no line comes; runs until dropped.
-pub(crate) async fn tell_rest() {
-    let Some(tell) = TELL_REST.get() else { return };
-    loop {
-        tokio::time::sleep(REST_INTERVAL).await;
-        tell(false);
-    }
+/// What has the log tell what it has left out although no line comes, until it is dropped; nothing where another
+/// program has a log of its own.
+pub(crate) fn tell_rest() -> Option<impl Future<Output = ()>> {
+    let tell = TELL_REST.get()?;
+    Some(async move {
+        loop {
+            tokio::time::sleep(REST_INTERVAL).await;
+            tell(false);
+        }
+    })
 }
 
 static PANICS: AtomicU64 = AtomicU64::new(0);

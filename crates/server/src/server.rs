@@ -47,7 +47,9 @@ impl Server {
         let Started { control, readiness, reloader } = started.inspect_err(|_| context.stopping.cancel())?;
         let running = control.clone();
         context.spawn(async move { running.run().await });
-        context.spawn(log::tell_rest());
+        if let Some(telling) = log::tell_rest() {
+            context.spawn(telling);
+        }
         if config.process.watch_config && reloader.file().is_some() {
             context.spawn(reload::watch(reloader.clone()));
         }

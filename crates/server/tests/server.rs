@@ -1,5 +1,7 @@
 //! The server as its peers see it, over real sockets.
 
+#[path = "server/attacks.rs"]
+mod attacks;
 #[path = "server/dashboard.rs"]
 mod dashboard;
 #[path = "server/docs.rs"]

@@ -99,6 +99,12 @@ async fn too_much_or_too_slow_is_cut_off() {
     }
     assert_eq!(limits::HTTP_HEADER_MS.hits(), hits + 3);
 
+    let mut resting = TcpStream::connect(address).await.unwrap();
+    resting.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut answers = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_secs(5), resting.read_to_end(&mut answers)).await;
+    assert!(closed.is_ok() && answers.starts_with(b"HTTP/1.1 200"), "a connection that rests is held");
+
     let head = "POST /rest-api/stream/find HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
     let answer = send(address, &format!("{head}Connection: close\r\nContent-Length: 100\r\n\r\n{{")).await;
     assert_eq!(answer.status, 400, "{}", answer.text);
