@@ -5,9 +5,17 @@ use std::{path::Path, process::Command};
 #[test]
 fn es_modules_do_what_they_say() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/modules");
-    for file in
-        ["clock.mjs", "words.mjs", "link.mjs", "stream.mjs", "meter.mjs", "size.mjs", "wsplayer.mjs", "ways.mjs"]
-    {
+    for file in [
+        "clock.mjs",
+        "words.mjs",
+        "link.mjs",
+        "stream.mjs",
+        "meter.mjs",
+        "size.mjs",
+        "wsplayer.mjs",
+        "ways.mjs",
+        "hls.mjs",
+    ] {
         let run = Command::new("node").arg(tests.join(file)).output();
         let output = run.expect("Node.js 18 or newer runs these tests; install it (Debian: apt-get install nodejs)");
         let said = String::from_utf8_lossy(&output.stdout);

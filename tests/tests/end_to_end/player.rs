@@ -82,6 +82,48 @@ fn the_page_plays_by_webrtc_first_and_by_whatever_its_viewer_chooses() -> Result
 }
 
 #[test]
+fn by_hls_a_viewer_winds_back_and_comes_back_to_the_live_edge() -> Result<()> {
+    let _turn = turn();
+    let (origin, publisher) = published("wound")?;
+    let mut pages = Pages::strict(&origin.page("/"), DESKTOP)?;
+    pages.open("page", "/play/wound?by=hls")?;
+    let seen = pages.run("page", PLAYS)?;
+    tell("hls", &seen);
+    ensure!(seen["way"] == "hls" && seen["latency"]["p50"].as_f64() < Some(4_000.0), "{seen}");
+    pages
+        .run("page", "await until('a bar to wind back with', () => !document.querySelector('#seek').hidden, 35000);")?;
+    let wound = pages.run(
+        "page",
+        "const bar = document.querySelector('#seek');
+         bar.value = -15;
+         bar.dispatchEvent(new Event('input'));
+         const { player } = window.headwater;
+         await until('what was before', () => player.window.behind > 12 && !player.element.seeking && player.element.readyState > 2);
+         const at = player.element.currentTime;
+         await until('it goes on there', () => player.element.currentTime > at + 1);
+         return [player.window, document.querySelector('#live').innerText];",
+    )?;
+    ensure!(wound[1].as_str().is_some_and(|text| text.starts_with('\u{2212}')), "{wound}");
+    see(&mut pages, "wound")?;
+    // The controls leave a picture that plays to itself.
+    pages.run("page", "document.querySelector('#stage').dispatchEvent(new Event('pointermove'));")?;
+    pages.click("page", "#live")?;
+    let live = pages.run(
+        "page",
+        "const { player } = window.headwater;
+         await until('the live edge', () => player.window.behind < 8 && player.element.readyState > 2);
+         const at = player.element.currentTime;
+         await until('it goes on there', () => player.element.currentTime > at + 1);
+         return player.window;",
+    )?;
+    report(&format!("wound back to {}, then live: {live}", wound[0]));
+    ensure!(pages.complaints().is_empty(), "{:?}", pages.complaints());
+    publisher.kill();
+    origin.stop()?;
+    Ok(())
+}
+
+#[test]
 fn a_viewer_whose_network_blocks_webrtc_sees_the_stream_all_the_same() -> Result<()> {
     let _turn = turn();
     let (origin, publisher) = published("blocked")?;

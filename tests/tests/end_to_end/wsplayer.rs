@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use headwater_tests::origin::Origin;
+use headwater_tests::publisher::{Kind, Publisher};
 use headwater_tests::source::{Profile, Source};
 use headwater_tests::{program::until, report, turn};
 use serde_json::Value;
@@ -108,6 +109,57 @@ fn a_page_decodes_what_another_page_sends_by_webrtc() -> Result<()> {
         origin.wait_empty()?;
     }
     ensure!(pages.complaints().is_empty(), "{:?}", pages.complaints());
+    origin.stop()?;
+    Ok(())
+}
+
+#[test]
+fn what_a_page_sends_by_webrtc_is_seen_soon_and_heard_in_step() -> Result<()> {
+    let _turn = turn();
+    let origin = Origin::start()?;
+    let mut publisher = Publisher::start(&origin.whip("clock"), &Kind::Clock { codec: "video/H264" })?;
+    origin.wait_published("clock")?;
+    let mut pages = Pages::of(&origin.page("/"))?;
+    let seen = play(&mut pages, 15)?;
+    tell("WSPlayer, WebRTC with a clock", &seen);
+    publisher.check()?;
+    ensure!(number(&seen, "backwards")? == 0.0, "{seen}");
+    ensure!(number(&seen, "p50")? < 300.0, "{seen}");
+    ensure!(number(&seen, "tone")? > 0.7 && number(&seen, "sync")?.abs() < 100.0, "{seen}");
+    ensure!(pages.complaints().is_empty(), "{:?}", pages.complaints());
+    origin.stop()?;
+    Ok(())
+}
+
+#[test]
+fn a_page_that_was_hidden_goes_on_at_the_live_edge() -> Result<()> {
+    let _turn = turn();
+    let origin = Origin::start()?;
+    let publisher = Source::default().publish(&origin.rtmp("clock"))?;
+    origin.wait_published("clock")?;
+    let mut pages = Pages::of(&origin.page("/"))?;
+    play(&mut pages, 3)?;
+    // Pages of a headless browser are never hidden; this one is told that it is.
+    let hide = "Object.defineProperty(document, 'hidden', { value: true, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+        await new Promise((done) => setTimeout(done, 500));
+        const at = seen.frames;
+        await new Promise((done) => setTimeout(done, 6000));
+        return { ...(await player.stats()).video, drawn: seen.frames - at };";
+    let before = pages.run("eve", hide)?;
+    ensure!(before["drawn"] == 0, "{before}");
+    let after = pages.run(
+        "eve",
+        "delete document.hidden;
+         document.dispatchEvent(new Event('visibilitychange'));
+         const at = seen.frames; await until('pictures again', () => seen.frames > at + 60);
+         return { video: (await player.stats()).video, late: sumUp({ ...seen, latencies: seen.latencies.slice(-30) }), events };",
+    )?;
+    report(&format!("hidden for six seconds: {before} {after}"));
+    ensure!(after["events"] == serde_json::json!([]), "{after}");
+    ensure!(number(&after["late"], "p50")? < 400.0, "{after}");
+    ensure!(number(&before, "framesDecoded")? > 240.0, "{before} {after}");
+    publisher.kill();
     origin.stop()?;
     Ok(())
 }
