@@ -20,8 +20,10 @@ mod feed;
 mod feeds;
 mod server;
 mod session;
+mod tags;
 mod viewing;
 mod wire;
 
 pub use server::{Mse, Statistics};
 pub use session::is_mse;
+pub use tags::Tags;

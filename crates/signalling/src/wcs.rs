@@ -23,6 +23,7 @@ mod decision;
 mod directory;
 pub mod fuzzing;
 mod job;
+mod media_socket;
 mod origin;
 mod play;
 mod publish;
@@ -45,6 +46,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::entrance::Entrance;
 use audience::Audiences;
 use directory::Directory;
+use media_socket::Berths;
 use statistics::Counters;
 use wire::Event;
 
@@ -68,6 +70,7 @@ struct Inner {
     audiences: Audiences,
     directory: Directory,
     claims: Claims,
+    berths: Berths,
     counters: Arc<Counters>,
     stopping: CancellationToken,
     tasks: TaskTracker,
@@ -89,6 +92,7 @@ impl Wcs {
             audiences: Audiences::default(),
             directory: Directory::default(),
             claims: Claims::default(),
+            berths: Berths::default(),
             counters: Arc::default(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),

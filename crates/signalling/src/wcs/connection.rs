@@ -29,7 +29,7 @@ use super::{
     wire::{Reply, Request},
 };
 
-type Socket = WebSocketStream<TokioIo<Upgraded>>;
+pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// How long a peer may take to close a connection that this side has ended.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
@@ -46,6 +46,8 @@ enum End {
     Broke(CloseCode, &'static str),
     /// It may not connect.
     Refused,
+    /// It carries the media of a stream of a client that has this token.
+    Media(String),
     /// The server stops.
     Stopping,
     /// An operator has sent it away.
@@ -60,6 +62,7 @@ pub(super) async fn converse(wcs: Wcs, mut socket: Socket, client: Arc<Client>) 
     tracing::debug!(session = %client.id, remote = client.remote(), "a session begins");
     let end = talk(&wcs, &mut session, &mut socket, &mut waiting).await;
     let (code, reason) = match end {
+        End::Media(token) => return wcs.0.berths.hand_over(&token, client.address(), socket).await,
         End::Left | End::Gone => (CloseCode::Normal, "closed by the client"),
         End::Silent => (CloseCode::Policy, "nothing was heard for too long, not even an answer to a ping"),
         End::Broke(code, reason) => (code, reason),
@@ -188,6 +191,7 @@ fn hear(
     };
     note(session.line(), session.client(), "hears", text);
     match Request::read(text) {
+        Ok(Request::MediaTransport(token)) if !session.is_established() => return Err(End::Media(token)),
         Ok(request) => session.take(request),
         Err(error) => {
             wcs.0.counters.malformed.fetch_add(1, Relaxed);
@@ -210,17 +214,17 @@ fn closed(frame: Option<&CloseFrame>) -> End {
 }
 
 /// Counts the messages of a second.
-struct Pace {
+pub(super) struct Pace {
     since: Instant,
     count: u64,
 }
 
 impl Pace {
-    fn new(now: Instant) -> Pace {
+    pub(super) fn new(now: Instant) -> Pace {
         Pace { since: now, count: 0 }
     }
 
-    fn take(&mut self, now: Instant) -> bool {
+    pub(super) fn take(&mut self, now: Instant) -> bool {
         if now.saturating_duration_since(self.since) >= Duration::from_secs(1) {
             (self.since, self.count) = (now, 0);
         }

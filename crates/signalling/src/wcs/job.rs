@@ -16,6 +16,7 @@ use super::{
     Claim, Wcs,
     audience::Place,
     decision,
+    media_socket::MSE,
     session::Client,
     wire::{Connection, Event, Info, Reply, Status, StreamRequest, StreamStatus, Transport},
 };
@@ -101,7 +102,8 @@ impl Job {
 
     /// The peer as operators see it: by the id that its client knows it by.
     pub(super) fn peer(&self) -> Peer {
-        let peer = Peer::new("WebRTC", &*self.claim.id);
+        let by_socket = self.request.media_provider == MSE;
+        let peer = Peer::new(if by_socket { MSE } else { "WebRTC" }, &*self.claim.id);
         let peer = match self.client.remote {
             Some(remote) => peer.with_remote(remote),
             None => peer,

@@ -61,7 +61,7 @@ async fn begin(job: &Job, seat: &Seat) -> Result<Playing, Outcome> {
     Ok(Playing { held, stream, size })
 }
 
-async fn subscribe(job: &Job, seat: &Seat) -> Result<Subscription, Outcome> {
+pub(super) async fn subscribe(job: &Job, seat: &Seat) -> Result<Subscription, Outcome> {
     let subscribed = timeout(START_TIME, job.wcs.0.hub.subscribe(&seat.name, job.peer())).await;
     let Ok(subscribed) = subscribed else {
         return Err(Outcome::failed(Info::NotReady, "the stream is being published, but its tracks are not known yet"));
@@ -72,7 +72,7 @@ async fn subscribe(job: &Job, seat: &Seat) -> Result<Subscription, Outcome> {
     })
 }
 
-fn picture_size(subscription: &Subscription) -> Option<(u32, u32)> {
+pub(super) fn picture_size(subscription: &Subscription) -> Option<(u32, u32)> {
     let parameters = subscription.stream().track(TrackKind::Video)?.native().parameters()?;
     let format = parameters.video()?;
     (format.width > 0 && format.height > 0).then_some((format.width, format.height))
@@ -111,7 +111,7 @@ impl Playing {
                     has_begun = true;
                     if flows {
                         seat.admitted.flow(&self.stream);
-                        self.tell_begun(job, muted).await;
+                        tell_begun(job, muted, self.size).await;
                     }
                 }
             }
@@ -123,20 +123,21 @@ impl Playing {
         self.held.session().end().await;
         self.held.session().ended().await;
     }
+}
 
-    async fn tell_begun(&self, job: &Job, muted: Muted) {
-        let mut status = job.status(Status::Playing);
-        status.audio_state = Some(Mute { muted: muted.audio });
-        status.video_state = Some(Mute { muted: muted.video });
-        job.tell(Reply::Status(Box::new(status))).await;
-        let Some((width, height)) = self.size else {
-            return;
-        };
-        // Older pages wait for the one, newer for the other.
-        let media_session_id = job.claim.id.to_string();
-        job.tell(Reply::VideoFormat { media_session_id: media_session_id.clone(), width, height }).await;
-        let payload = serde_json::json!({ "streamerVideoWidth": width, "streamerVideoHeight": height });
-        let event = Event { kind: "resize".to_owned(), payload: Some(payload) };
-        job.tell(Reply::Event { media_session_id, event }).await;
-    }
+/// Says that the stream comes, and of which size its pictures are.
+pub(super) async fn tell_begun(job: &Job, muted: Muted, size: Option<(u32, u32)>) {
+    let mut status = job.status(Status::Playing);
+    status.audio_state = Some(Mute { muted: muted.audio });
+    status.video_state = Some(Mute { muted: muted.video });
+    job.tell(Reply::Status(Box::new(status))).await;
+    let Some((width, height)) = size else {
+        return;
+    };
+    // Older pages wait for the one, newer for the other.
+    let media_session_id = job.claim.id.to_string();
+    job.tell(Reply::VideoFormat { media_session_id: media_session_id.clone(), width, height }).await;
+    let payload = serde_json::json!({ "streamerVideoWidth": width, "streamerVideoHeight": height });
+    let event = Event { kind: "resize".to_owned(), payload: Some(payload) };
+    job.tell(Reply::Event { media_session_id, event }).await;
 }

@@ -22,6 +22,7 @@ use super::{
     data::Post,
     directory::{Line, Present},
     job::{Job, Spot, Stop},
+    media_socket::{self, MSE},
     play, publish,
     rendition::Picks,
     wire::{
@@ -65,6 +66,8 @@ pub(super) struct Session {
     connection: Option<Arc<Connection>>,
     /// Given by those who decide, together with the connection.
     visit: Option<Arc<Visit>>,
+    /// What the client shows on a connection for media.
+    token: Arc<str>,
     deciding: Option<Deciding>,
     post: Option<Post>,
     streams: HashMap<Arc<str>, OpenStream>,
@@ -101,6 +104,7 @@ impl Session {
             client,
             connection: None,
             visit: None,
+            token: Arc::from(""),
             deciding: None,
             post: None,
             streams,
@@ -170,6 +174,9 @@ impl Session {
             Request::Publish(request) => self.open(*request, true),
             Request::Play(request) => self.open(*request, false),
             _ if self.connection.is_none() => self.complain("", "the first message has to be connection"),
+            Request::MediaTransport(_) => {
+                self.complain("connectMediaTransport", "media goes over a connection of its own")
+            }
             Request::Stop(reference) => self.stop(&reference),
             Request::Snapshot(reference) => self.refuse_snapshot(reference),
             Request::Available(reference) => self.tell_available(&reference),
@@ -219,8 +226,16 @@ impl Session {
             limits::WCS_STREAMS.hit();
             return Err(refused(Info::NotAdded, "this connection has as many streams as it may"));
         }
-        if request.media_provider != "WebRTC" {
-            return Err(refused(Info::NotAdded, "this server carries streams of this protocol by WebRTC only"));
+        let by_socket = request.media_provider == MSE && !published;
+        if request.media_provider != "WebRTC" && !by_socket {
+            let sentence = match request.media_provider.as_str() {
+                "WSPlayer" => {
+                    "this WSPlayer needs MPEG-1 video and G.711 sound, which this server does not make of others yet; \
+                     allow WebRTC or MSE in preferredMediaProviders"
+                }
+                _ => "this server carries streams of this protocol by WebRTC, and to players by MSE as well",
+            };
+            return Err(refused(Info::NotAdded, sentence));
         }
         let asked = self.check_name(&request.name, published)?;
         let claim = self.wcs.0.claims.claim(id);
@@ -246,6 +261,7 @@ impl Session {
         };
         let task = match published {
             true => self.tasks.spawn(publish::publish(job)).id(),
+            false if by_socket => self.tasks.spawn(media_socket::play(job, self.token.clone())).id(),
             false => self.tasks.spawn(play::play(job, picked)).id(),
         };
         let picks = (!published).then_some(picks);

@@ -4,6 +4,7 @@ mod access;
 mod bounds;
 mod client;
 mod leaving;
+mod media;
 mod messages;
 mod operators;
 mod streams;

@@ -78,6 +78,7 @@ impl Session {
         let (client, replies, line) = (self.client.clone(), self.replies.clone(), self.line.clone());
         self.present = Some(self.wcs.0.directory.enter(client, known.clone(), replies, line));
         self.connection = Some(known);
+        self.token = auth_token.as_str().into();
         self.say(Reply::UserData { connection: Box::new(connection), auth_token, session: self.client.id.clone() });
         if wants_registration {
             self.complain("registration", "this server does no telephony yet");

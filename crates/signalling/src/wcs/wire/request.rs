@@ -17,6 +17,8 @@ pub(crate) enum Request {
     Publish(Box<StreamRequest>),
     /// It wants to receive a stream.
     Play(Box<StreamRequest>),
+    /// The first message of a connection that carries the media of a stream: the token of the client's session.
+    MediaTransport(String),
     /// It sends or receives a stream no more.
     Stop(Reference),
     /// It wants a picture of a stream.
@@ -147,6 +149,7 @@ impl Request {
             "connection" => Request::Connection(Box::new(read_connection(data)?)),
             "publishStream" => Request::Publish(Box::new(read_stream(data)?)),
             "playStream" => Request::Play(Box::new(read_stream(data)?)),
+            "connectMediaTransport" => Request::MediaTransport(data.text("authToken").unwrap_or_default()),
             "unPublishStream" => Request::Stop(Reference { published: true, ..read_reference(&data) }),
             "stopStream" => Request::Stop(read_reference(&data)),
             "snapshot" => Request::Snapshot(read_reference(&data)),
