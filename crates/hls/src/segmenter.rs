@@ -125,7 +125,7 @@ impl Segmenter {
             return Ok(());
         };
         let segment = start.saturating_sub(begun.segment) + half_frame;
-        let is_whole = can_start && segment >= self.options.segment;
+        let is_whole = can_start && segment >= self.long_enough();
         let is_too_much = segment >= limits::HLS_SEGMENT_MS.get_duration() || self.is_large(begun.bytes);
         if is_whole || is_too_much {
             let written = self.cut_part(start, window);
@@ -239,7 +239,7 @@ impl Segmenter {
     /// asked should.
     pub fn wants_key_frame(&self) -> bool {
         let (Some(begun), Some(lead)) = (self.begun, self.tracks.first()) else { return true };
-        lead.next().saturating_sub(begun.segment) + self.part_length() >= self.options.segment
+        lead.next().saturating_sub(begun.segment) >= self.long_enough()
     }
 
     /// The parameters of its tracks.
@@ -270,6 +270,11 @@ impl Segmenter {
         begun.bytes += data.len() as u64;
         window.push(Part { duration, is_independent, data });
         Ok(())
+    }
+
+    /// A key frame that is asked for comes when it comes, and encoders round: a segment may be a tenth shorter.
+    fn long_enough(&self) -> Duration {
+        self.options.segment.mul_f64(0.9)
     }
 
     fn part_length(&self) -> Duration {

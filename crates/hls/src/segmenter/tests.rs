@@ -1,1 +1,198 @@
+use bytes::Bytes;
+use headwater_codec::{aac::AudioSpecificConfig, h264::AvcConfig, parameters::from_config};
+use headwater_media::Codec;
 
+use super::*;
+use crate::{container::Format, window::Numbers};
+
+fn video() -> Arc<TrackParameters> {
+    let sps = Bytes::from_static(&[
+        0x67, 0x42, 0xc0, 0x1e, 0xda, 0x02, 0x80, 0xbf, 0xe5, 0xc0, 0x44, 0x00, 0x00, 0x03, 0x00, 0x04, 0x00, 0x00,
+        0x03, 0x00, 0xc8, 0x3c, 0x58, 0xba, 0x80,
+    ]);
+    let pps = Bytes::from_static(&[0x68, 0xce, 0x0f, 0xc8]);
+    let record = AvcConfig::from_parameter_sets(vec![sps], vec![pps]).unwrap().write();
+    Arc::new(TrackParameters { config: record, ..from_config(Codec::H264, Bytes::new()).unwrap() })
+}
+
+fn audio() -> Arc<TrackParameters> {
+    Arc::new(from_config(Codec::Aac, AudioSpecificConfig::low_complexity(48_000, 2).write()).unwrap())
+}
+
+fn options() -> WindowOptions {
+    WindowOptions {
+        segment: Duration::from_secs(2),
+        part: Some(Duration::from_millis(200)),
+        keep: Duration::from_secs(3_600),
+        bytes_max: 1 << 30,
+    }
+}
+
+/// A segmenter of picture and sound, and what comes of it.
+struct Scene {
+    segmenter: Segmenter,
+    window: Window,
+}
+
+impl Scene {
+    fn new(tracks: Vec<Arc<TrackParameters>>) -> Scene {
+        Scene::of(Format::Fmp4, tracks)
+    }
+
+    fn of(format: Format, tracks: Vec<Arc<TrackParameters>>) -> Scene {
+        let window = Window::new(options(), Numbers { sequence: 0, discontinuity: 0 });
+        let segmenter = Segmenter::new(options(), Container::new(format), tracks, SystemTime::UNIX_EPOCH).unwrap();
+        Scene { segmenter, window }
+    }
+
+    fn frame(&mut self, track: usize, ticks: i64, random_access: bool) {
+        let data = Bytes::from_static(&[0, 0, 0, 2, 0x41, 0x9a]);
+        let frame = Frame { dts: ticks, pts: ticks, random_access, data };
+        self.segmenter.push(track, frame, &mut self.window).unwrap();
+    }
+
+    /// Picture at 25 Hz and sound, from one millisecond to before another, with a key frame every so many.
+    fn play(&mut self, from: i64, to: i64, group: i64) {
+        self.pictures(from, to, group, true);
+    }
+
+    fn pictures(&mut self, from: i64, to: i64, group: i64, sound: bool) {
+        let mut sounds = (from * 48 / 1_024..).map(|at| at * 1_024).filter(|ticks| *ticks >= from * 48).peekable();
+        for ms in (from..to).step_by(40) {
+            while let Some(ticks) = sounds.next_if(|ticks| *ticks < ms * 48) {
+                if sound {
+                    self.frame(1, ticks, true);
+                }
+            }
+            self.frame(0, ms * 90, (ms - from) % group == 0);
+        }
+    }
+
+    /// Each segment, the open one included: its length in milliseconds, its parts, and whether it is a discontinuity.
+    fn segments(&self) -> Vec<(u128, usize, bool)> {
+        let all = self.window.segments().chain(self.window.open());
+        all.map(|segment| (segment.duration.as_millis(), segment.parts.len(), segment.is_discontinuous)).collect()
+    }
+}
+
+#[test]
+fn segments_begin_with_the_first_key_frame_after_their_time_and_parts_are_even() {
+    for format in [Format::Fmp4, Format::Ts] {
+        let mut scene = Scene::of(format, vec![video(), audio()]);
+        scene.play(0, 6_120, 1_000);
+        assert_eq!(scene.segments(), [(2_000, 10, false), (2_000, 10, false), (2_000, 10, false), (0, 0, false)]);
+        for segment in scene.window.segments() {
+            assert!(segment.parts.iter().all(|part| part.duration.as_millis() == 200));
+            let independent = segment.parts.iter().map(|part| part.is_independent);
+            assert_eq!(independent.filter(|independent| *independent).count(), 2, "a key frame each second");
+        }
+        assert!(scene.window.is_independent());
+    }
+}
+
+#[test]
+fn a_group_longer_than_the_longest_segment_is_cut_where_no_decoder_can_start() {
+    let mut scene = Scene::new(vec![video(), audio()]);
+    scene.play(0, 21_000, 60_000);
+    let lengths: Vec<_> = scene.segments().iter().map(|(length, ..)| *length).collect();
+    assert_eq!(lengths[..2], [10_000, 10_000]);
+    assert!(!scene.window.is_independent());
+    assert!(scene.segmenter.wants_key_frame());
+    assert_eq!(scene.window.target(), Duration::from_secs(10));
+}
+
+#[test]
+fn nothing_is_lost_or_twice_in_the_order_of_time() {
+    let mut scene = Scene::new(vec![video(), audio()]);
+    scene.play(0, 10_000, 2_000);
+    scene.segmenter.flush(&mut scene.window).unwrap();
+    let total: Duration = scene.window.segments().map(|segment| segment.duration).sum();
+    assert_eq!(total.as_millis(), 10_000);
+    // Each frame has six bytes, and each picture and sound is in the media of one part.
+    let media: usize = scene.window.segments().flat_map(|segment| &segment.parts).map(|part| mdat(&part.data)).sum();
+    assert_eq!(media, 6 * (250 + sounds(10_000 - 40)));
+}
+
+/// Packets of sound that begin before a time.
+fn sounds(ms: usize) -> usize {
+    (ms * 48).div_ceil(1_024)
+}
+
+/// Bytes of media in a fragment.
+fn mdat(data: &[u8]) -> usize {
+    let at = data.windows(4).position(|window| window == b"mdat").unwrap();
+    let length: [u8; 4] = data[at - 4..at].try_into().unwrap();
+    u32::from_be_bytes(length) as usize - 8
+}
+
+#[test]
+fn nothing_is_taken_before_a_key_frame_nor_sound_from_before_it() {
+    let mut scene = Scene::new(vec![video(), audio()]);
+    scene.frame(1, 0, true);
+    scene.frame(0, 0, false);
+    assert!(scene.segmenter.wants_key_frame(), "none has come");
+    assert_eq!(scene.segments(), []);
+    scene.frame(0, 90_000, true);
+    scene.frame(1, 47_000, true);
+    scene.segmenter.flush(&mut scene.window).unwrap();
+    let [segment] = &scene.window.segments().collect::<Vec<_>>()[..] else { panic!() };
+    assert_eq!(mdat(&segment.parts[0].data), 6);
+    assert_eq!(segment.time, SystemTime::UNIX_EPOCH + Duration::from_secs(1));
+}
+
+#[test]
+fn what_is_not_continued_begins_a_discontinuity_with_a_key_frame() {
+    let mut scene = Scene::new(vec![video(), audio()]);
+    scene.play(0, 1_000, 2_000);
+    scene.segmenter.interrupt(0, &mut scene.window).unwrap();
+    scene.frame(0, 1_100 * 90, false);
+    scene.play(1_200, 3_400, 2_000);
+    assert_eq!(scene.segments(), [(1_000, 5, false), (2_000, 10, true), (0, 0, false)]);
+}
+
+#[test]
+fn an_hour_without_media_and_time_that_runs_back_are_discontinuities() {
+    let mut scene = Scene::new(vec![video(), audio()]);
+    scene.play(0, 1_000, 500);
+    scene.play(3_600_000, 3_601_000, 500);
+    scene.play(1_000_000, 1_001_000, 500);
+    scene.segmenter.flush(&mut scene.window).unwrap();
+    assert_eq!(scene.segments(), [(1_000, 5, false), (1_000, 5, true), (1_000, 5, true)]);
+}
+
+#[test]
+fn other_parameters_need_another_init_segment_and_a_discontinuity() {
+    let mut scene = Scene::new(vec![video(), audio()]);
+    scene.play(0, 1_000, 500);
+    scene.segmenter.change(vec![video()], &mut scene.window).unwrap();
+    scene.pictures(1_000, 2_000, 500, false);
+    scene.segmenter.flush(&mut scene.window).unwrap();
+    assert_eq!(scene.segments(), [(1_000, 5, false), (1_000, 5, true)]);
+    let keys: Vec<_> = scene.window.segments().map(|segment| segment.init.as_ref().unwrap().key).collect();
+    assert_ne!(keys[0], keys[1]);
+}
+
+#[test]
+fn the_sound_goes_on_alone_when_no_pictures_come() {
+    let mut scene = Scene::new(vec![video(), audio()]);
+    scene.play(0, 1_000, 1_000);
+    for at in (1_000 * 48 / 1_024)..(6_000 * 48 / 1_024) {
+        scene.frame(1, at * 1_024, true);
+    }
+    let alone: u128 = scene.segments().iter().map(|(length, ..)| length).sum();
+    assert!(alone > 5_000, "{:?}", scene.segments());
+    scene.play(6_000, 9_000, 1_000);
+    let all: u128 = scene.segments().iter().map(|(length, ..)| length).sum();
+    assert!((8_700..9_000).contains(&all), "{:?}", scene.segments());
+}
+
+#[test]
+fn sound_alone_is_cut_in_time() {
+    let mut scene = Scene::new(vec![audio()]);
+    for at in 0..(5_000 * 48 / 1_024) {
+        scene.frame(0, at * 1_024, true);
+    }
+    let segments = scene.segments();
+    assert!(segments[..2].iter().all(|(length, ..)| (1_780..2_020).contains(length)), "{segments:?}");
+    assert!(scene.window.is_independent());
+}
