@@ -93,7 +93,7 @@ fn segments_begin_with_the_first_key_frame_after_their_time_and_parts_are_even()
 #[test]
 fn a_group_longer_than_the_longest_segment_is_cut_where_no_decoder_can_start() {
     let mut scene = Scene::new(vec![video(), audio()]);
-    scene.play(0, 21_000, 60_000);
+    scene.play(0, 22_500, 60_000);
     let lengths: Vec<_> = scene.segments().iter().map(|(length, ..)| *length).collect();
     assert_eq!(lengths[..2], [10_000, 10_000]);
     assert!(!scene.window.is_independent());
