@@ -23,7 +23,7 @@ test('the core, which publishes and plays, is small', () => {
 });
 
 test('the types name what the modules export, and no more', async () => {
-  for (const module of ['headwater', 'player']) {
+  for (const module of ['headwater', 'player', 'wsplayer']) {
     const exported = Object.keys(await import(new URL(`${module}.js`, sdk))).sort();
     const typed = [...read(`${module}.d.ts`).matchAll(/^export (?:class|function|const|\{) ?(\w+)/gm)].map(([, name]) => name);
     assert.deepEqual(typed.sort(), exported);
@@ -39,5 +39,5 @@ test('the package holds every module and its types', () => {
   const { exports, files, type } = JSON.parse(read('package.json'));
   assert.equal(type, 'module');
   assert.deepEqual(exports['.'], { types: './headwater.d.ts', default: './headwater.js' });
-  assert.ok(files.includes('*.js') && files.includes('*.d.ts') && files.includes('wsplayer/*.js'));
+  assert.ok(files.includes('*.js') && files.includes('*.d.ts') && files.includes('ways/*.js') && files.includes('wsplayer/*.js'));
 });

@@ -33,7 +33,7 @@ fn the_examples_of_the_guide_work() -> Result<()> {
         let server = origin.page("");
         let script =
             example.replace(SERVER, &server).replace("import {", "const {").replace("} from '", "} = await import('");
-        let script = script.replace("headwater.js';", "headwater.js');");
+        let script = script.replace(".js';", ".js');");
         let begin = format!(
             "const {{ createSession, devices }} = await import('{server}/assets/sdk/headwater.js');\nconst session = createSession();"
         );
