@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::sdk::pages::Pages;
 
 mod fragments;
+mod mishaps;
 mod web_sdk;
 
 const PATIENCE: Duration = Duration::from_secs(10);
