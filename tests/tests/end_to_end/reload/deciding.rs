@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
+use headwater_tests::origin::Origin;
 use headwater_tests::players::Recorder;
 use headwater_tests::program::until;
 use headwater_tests::source::Source;
@@ -119,5 +120,24 @@ fn who_calls_rest_may_be_others_after_a_call() -> Result<()> {
     std::fs::write(&server.file, "[streams]\ngrace_ms = 1500\n")?;
     until("the file is read", PATIENCE, || server.origin.log().contains("streams.grace_ms"))?;
     ensure!(find(None)? == 401, "what a call has set stays");
+    Ok(())
+}
+
+#[test]
+fn attack_h4_what_was_set_for_good_is_asked_for_after_a_restart_as_well() -> Result<()> {
+    let _turn = turn();
+    let server = Reloading::start("# mine\n")?;
+    let file = Source::default().file(5)?;
+    ensure!(send(&file, &server.origin.rtmp("cam"))?.is_none(), "nobody is asked");
+    let value = ["publish:**:lasting-4711"];
+    let body = json!({ "section": "access", "key": "stream_keys", "value": value, "persist": true });
+    let (status, said) = server.set(&body.to_string())?;
+    ensure!(status == 200, "{said}");
+    ensure!(send(&file, &server.origin.rtmp("cam"))?.is_some(), "it is in force");
+    let Reloading { origin, file: configuration } = server;
+    let origin = Origin::at(origin.kill(), &[], &["--config", &configuration.to_string_lossy()])?;
+    ensure!(send(&file, &origin.rtmp("cam"))?.is_some(), "the restart has forgotten whom to ask");
+    let said = send(&file, &origin.rtmp("cam?key=lasting-4711"))?;
+    ensure!(said.is_none(), "{said:?}");
     Ok(())
 }
