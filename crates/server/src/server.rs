@@ -141,6 +141,11 @@ struct Started {
 }
 
 fn start_all(config: &Config, context: &mut Context) -> Result<Started, StartError> {
+    // First of all, since what others put in force takes its share of them.
+    context.take_up(|config| {
+        let limits = config.limits.clone();
+        Ok(Box::new(move || limits.apply()))
+    });
     let web = listen_http(config, context)?;
     for protocol in &config.protocols.0 {
         protocol.start(context)?;
@@ -185,11 +190,10 @@ fn take_up(context: &mut Context, hosts: Hosts) {
     let (hub, running) = (context.hub.clone(), context.offered.clone());
     context.take_up(move |config| {
         let (hub, grace) = (hub.clone(), Duration::from_millis(config.streams.grace_ms));
-        let (limits, hosts, names) = (config.limits.clone(), hosts.clone(), config.http.hosts.clone());
+        let (hosts, names) = (hosts.clone(), config.http.hosts.clone());
         let protocols: Vec<_> = config.protocols.0.iter().filter_map(|protocol| protocol.switch(&running)).collect();
         Ok(Box::new(move || {
             hub.set_grace(grace);
-            limits.apply();
             hosts.replace(&names);
             protocols.into_iter().for_each(|switch| switch());
         }))
