@@ -43,6 +43,8 @@ pub struct RenditionStatistics {
     pub group_frames: u64,
     /// Packets that never came, where the source says so.
     pub lost: u64,
+    /// Requests for packets that did not come (NACK), as the source was sent them.
+    pub nacks: u64,
     /// Key frames that the source was asked for.
     pub key_frames_requested: u64,
 }
@@ -134,6 +136,7 @@ impl Rendition {
             b_frames: self.facts.b_frames.load(Ordering::Relaxed),
             group_frames: self.facts.group_frames.load(Ordering::Relaxed),
             lost: self.facts.lost.load(Ordering::Relaxed),
+            nacks: self.facts.nacks.load(Ordering::Relaxed),
             key_frames_requested: self.facts.key_frames_requested.load(Ordering::Relaxed),
         }
     }

@@ -220,6 +220,7 @@ impl Publisher {
                     Notice::Connected => self.connect(around),
                     Notice::Closed => closed = true,
                     Notice::Packet(packet) => self.take(&packet, around),
+                    Notice::Nacks { section, rid, requests } => self.take_nacks(section, rid.as_deref(), requests),
                     Notice::Report { ssrc, timestamp, captured } => self.take_report(ssrc, timestamp, captured),
                 }
             }
@@ -231,6 +232,13 @@ impl Publisher {
                 return Ok(self.deadline(next));
             }
             self.ingress.advance(around.now).map_err(failed)?;
+        }
+    }
+
+    fn take_nacks(&mut self, section: usize, rid: Option<&str>, requests: u64) {
+        let mut sources = self.sources.iter_mut();
+        if let Some(source) = sources.find(|source| source.section == section && source.rid.as_deref() == rid) {
+            source.set_nacks(requests);
         }
     }
 

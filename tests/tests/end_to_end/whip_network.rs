@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use headwater_tests::browser::{Browser, Seen};
 use headwater_tests::network::Relay;
 use headwater_tests::origin::Origin;
 use headwater_tests::publisher::{Kind, Publisher};
-use headwater_tests::{report, turn};
+use headwater_tests::{http, report, turn};
+use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const CLOCK: Kind<'_> = Kind::Clock { codec: "video/H264" };
@@ -43,21 +44,34 @@ fn publish_with_loss(per_mille: u64, decoded_at_least: f64) -> Result<()> {
     browser.settle(time);
     let (sent, asked) = (sum("framesSent")? - sent_before, sum("pliCount")? - asked_before);
     let again = sum("retransmittedPacketsSent")?;
+    let heard = sum("nackCount")?;
+    let said = nacks(&origin, "lossy")?;
     let watched = browser.finish()?;
     let part = (decoded(&watched.seen()) - decoded_before) as f64 / sent as f64;
     report(&format!(
         "a publisher with {per_mille} of 1,000 datagrams lost: {:.0} % of {sent} pictures were decoded by a viewer, \
-         {again} packets sent again, {asked} key frames asked for in 15 s, longest pause {:.0} ms, {} backwards",
+         {again} packets sent again ({said} requests, {heard} of them heard), {asked} key frames asked for in 15 s, longest pause {:.0} ms, {} backwards",
         100.0 * part,
         watched.seen().longest_pause(),
         watched.seen().backwards(),
     ));
     ensure!(again > 10, "only {again} packets were sent again, so this shows nothing");
+    // Some requests are lost on their way, and both count now and then.
+    let share = heard as f64 / said as f64;
+    ensure!((0.6..1.2).contains(&share), "the server tells of {said} requests for packets, the browser of {heard}");
     ensure!(asked <= 30, "{asked} key frames were asked for in 15 seconds");
     ensure!(part > decoded_at_least, "{:.0} % of the pictures were decoded", 100.0 * part);
     publisher.leave()?;
     origin.stop()?;
     Ok(())
+}
+
+/// How often a publisher was asked for packets, by what REST says of it.
+fn nacks(origin: &Origin, name: &str) -> Result<u64> {
+    let filter = json!({ "name": name, "published": true, "display": ["metrics"] });
+    let answer = http::post_json(&origin.http(), "/rest-api/stream/find", &filter.to_string())?;
+    let streams: Value = serde_json::from_str(&answer.body)?;
+    streams[0]["metrics"]["VIDEO_NACK"].as_u64().with_context(|| format!("no VIDEO_NACK in {streams}"))
 }
 
 #[test]

@@ -76,8 +76,8 @@ pub(crate) fn metrics(object: &StreamObject) -> Map<String, Value> {
         put("VIDEO_B_FRAMES", Some(counted.b_frames.into()));
         put("VIDEO_GOP_SIZE", (counted.groups > 1).then(|| counted.group_frames.into()));
         put("VIDEO_PLI", Some(counted.key_frames_requested.into()));
-        // Over TCP nothing is lost, and nothing asked for again. What WebRTC asks for again is not counted by stream.
-        put("VIDEO_NACK", (object.media_provider != "WebRTC").then(|| 0.into()));
+        // Over TCP nothing is lost, and nothing asked for again.
+        put("VIDEO_NACK", Some(counted.nacks.into()));
     }
     metrics
 }

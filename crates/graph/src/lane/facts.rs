@@ -18,6 +18,7 @@ pub(crate) struct Facts {
     frames_before: AtomicU64,
     pub(crate) group_frames: AtomicU64,
     pub(crate) lost: AtomicU64,
+    pub(crate) nacks: AtomicU64,
     pub(crate) key_frames_requested: AtomicU64,
     pub(crate) reorders: AtomicBool,
     /// As `LaneWriter::set_audio_level` takes it; more than `QUIETEST` is not known.
@@ -39,6 +40,7 @@ impl Facts {
             frames_before: AtomicU64::new(0),
             group_frames: AtomicU64::new(0),
             lost: AtomicU64::new(0),
+            nacks: AtomicU64::new(0),
             key_frames_requested: AtomicU64::new(0),
             reorders: AtomicBool::new(false),
             audio_level: AtomicU64::new(u64::MAX),

@@ -117,6 +117,13 @@ impl<T: LaneItem> LaneWriter<T> {
         }
     }
 
+    /// Says how often the source was asked for packets that did not come (NACK, RFC 4585 §6.2.1).
+    pub fn set_nacks(&mut self, requests: u64) {
+        if let Some(facts) = self.shared.facts() {
+            facts.nacks.store(requests, Ordering::Relaxed);
+        }
+    }
+
     /// Counts that the source has been asked for a key frame.
     pub fn count_key_frame_request(&mut self) {
         if let Some(facts) = self.shared.facts() {

@@ -32,6 +32,8 @@ use super::{
 
 /// Time between two receiver reports.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Time between two looks at what was asked of the peer.
+const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A media packet that has come in, lost ones that came again included.
 #[derive(Debug)]
@@ -76,6 +78,8 @@ pub(crate) enum Notice {
     Packet(Incoming),
     /// A sender report: this timestamp of this source was captured at that time of the peer's clock.
     Report { ssrc: u32, timestamp: u32, captured: SystemTime },
+    /// How often the peer was asked so far for packets of a rendition that did not come.
+    Nacks { section: usize, rid: Option<String>, requests: u64 },
 }
 
 /// The transport of one publisher.
@@ -103,7 +107,7 @@ impl Ingress {
             .set_local_ice_credentials(credentials(agreed.local_ice))
             .set_ice_lite(true)
             .set_rtp_mode(true)
-            .set_stats_interval(None)
+            .set_stats_interval(Some(COUNT_INTERVAL))
             .set_rtcp_report_interval_audio(REPORT_INTERVAL)
             .set_rtcp_report_interval_video(REPORT_INTERVAL)
             .set_extension_map(extensions)
@@ -216,6 +220,12 @@ impl Ingress {
                         timestamp: feedback.sender_info.rtp_time.numer() as u32,
                         captured: feedback.sender_info.ntp_time,
                     }),
+                    Event::MediaIngressStats(counted) => {
+                        if let Some(section) = self.mids.iter().position(|mid| *mid == counted.mid) {
+                            let rid = counted.rid.map(|rid| rid.to_string());
+                            tell(Notice::Nacks { section, rid, requests: counted.nacks });
+                        }
+                    }
                     _ => {}
                 },
             }

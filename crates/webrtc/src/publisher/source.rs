@@ -173,6 +173,11 @@ impl Source {
         self.key_frames.due()
     }
 
+    /// How often the peer was asked for packets that did not come.
+    pub(crate) fn set_nacks(&mut self, requests: u64) {
+        self.writer.set_nacks(requests);
+    }
+
     /// Packets that have not come.
     pub(crate) fn lost(&self) -> u64 {
         self.numbers.missing()
