@@ -2,10 +2,13 @@
 
 mod line;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use headwater_graph::{Bell, BoxFuture, Lane, LaneOptions, LaneWriter, Stream, lane};
-use headwater_media::ClockRate;
+use headwater_media::{ClockRate, Ticks};
 use headwater_mp4::{InitTrack, Run, Sample, fragment, init};
 
 pub(crate) use self::line::Line;
@@ -17,6 +20,9 @@ use crate::{
     wire::{TrackObject, mime},
 };
 
+/// A source that begins no group for longer is asked to, so that browsers can give back what they have shown: they do so
+/// group by group.
+const GROUP_MAX: Duration = Duration::from_secs(10);
 /// Frames taken before the task lets others run.
 const FRAMES_PER_TURN: usize = 256;
 
@@ -61,6 +67,8 @@ pub(crate) struct FeedTask {
     sequence: u32,
     /// None while another one is due.
     init: Option<Arc<Init>>,
+    /// When the newest group began, in ticks of the lane's clock rate.
+    group: Ticks,
     /// Whether the lines have been waited for long enough.
     is_late: bool,
     has_started: bool,
@@ -77,7 +85,7 @@ enum Turn {
 
 impl FeedTask {
     /// How long a track that brings nothing is waited for at the beginning.
-    pub(crate) const START_TIME: std::time::Duration = std::time::Duration::from_secs(1);
+    pub(crate) const START_TIME: Duration = Duration::from_secs(1);
 
     /// A feed of these tracks, pictures first.
     pub(crate) fn new(
@@ -106,6 +114,7 @@ impl FeedTask {
             rate,
             sequence: 0,
             init: None,
+            group: 0,
             is_late: false,
             has_started: false,
         };
@@ -236,8 +245,19 @@ impl FeedTask {
         let fragment = fragment(self.sequence, &[Run { track: id, samples: std::slice::from_ref(&sample) }]);
         let fragment = fragment.map_err(|error| Trouble::new("internal", error.to_string()))?;
         let ticks = rate.rescale(i64::try_from(sample.decode_time).unwrap_or(i64::MAX), self.rate);
+        self.keep_groups_short(is_lead && sample.sync, ticks);
         self.writer.push(Chunk { init, fragment, ticks, starts_group: is_lead && sample.sync });
         Ok(())
+    }
+
+    fn keep_groups_short(&mut self, starts_group: bool, ticks: Ticks) {
+        if starts_group {
+            self.group = ticks;
+        } else if self.rate.duration(ticks.saturating_sub(self.group)) > GROUP_MAX {
+            self.lead().into_iter().for_each(Line::request_key_frame);
+            // Not with every frame until it comes.
+            self.group = ticks;
+        }
     }
 
     /// The init segment in force; a new one begins only where a decoder can start, and until then there is nothing.

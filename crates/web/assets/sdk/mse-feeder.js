@@ -5,6 +5,8 @@
 
 /** Seconds that stay behind what is seen, and beyond which they are taken away. */
 const KEPT_S = 5;
+const VIDEO_TRACK = 1;
+const VIDEO_HERTZ = 90_000;
 const KEPT_MAX_S = 15;
 /** Bytes that wait to be taken by the browser; beyond it, it is given up. */
 const WAITING_MAX = 16 * 2 ** 20;
@@ -19,6 +21,8 @@ export class Feeder {
   #waiting = 0;
   #url;
   #mime;
+  /** Where decoders can start, in seconds: with what is taken away goes all up to the next such place. @type {number[]} */
+  #starts = [];
   #leave = new AbortController();
   /** Told when the browser cannot take it. @type {(problem: string) => void} */
   onproblem = () => {};
@@ -68,6 +72,8 @@ export class Feeder {
 
   /** @param {ArrayBuffer} data */
   push(data) {
+    const start = startOf(data);
+    if (start !== null) this.#starts.push(start);
     this.#queue.push(data);
     this.#waiting += data.byteLength;
     if (this.#waiting > WAITING_MAX) return this.onproblem('the browser is too slow to take it');
@@ -104,7 +110,11 @@ export class Feeder {
     const { buffered } = buffer;
     const now = this.#video.currentTime;
     if (!buffered.length || now - buffered.start(0) < KEPT_MAX_S) return false;
-    buffer.remove(buffered.start(0), now - KEPT_S);
+    const isSound = this.#mime.startsWith('audio/');
+    const end = isSound ? now - KEPT_S : this.#starts.findLast((start) => start < now - KEPT_S);
+    if (end === undefined || end <= buffered.start(0)) return false;
+    this.#starts = this.#starts.filter((start) => start >= end);
+    buffer.remove(0, end);
     return true;
   }
 
@@ -129,4 +139,19 @@ export class Feeder {
     this.#queue = [];
     URL.revokeObjectURL(this.#url);
   }
+}
+
+/**
+ * When the picture in a fragment is decoded, in seconds, if a decoder can start with it. The server's fragments hold one
+ * frame, and say by a default flag that it depends on no other (ISO/IEC 14496-12 §8.8.7).
+ * @param {ArrayBuffer} data
+ */
+function startOf(data) {
+  const [MOOF, TFHD, TFHD_AT, DEFAULT_FLAGS] = [0x6d6f6f66, 0x74666864, 32, 0x20];
+  const view = new DataView(data);
+  if (data.byteLength < 80 || view.getUint32(4) !== MOOF || view.getUint32(TFHD_AT + 4) !== TFHD) return null;
+  const isStart = (view.getUint32(TFHD_AT + 8) & DEFAULT_FLAGS) !== 0 && view.getUint32(TFHD_AT + 12) === VIDEO_TRACK;
+  if (!isStart) return null;
+  const tfdt = TFHD_AT + view.getUint32(TFHD_AT);
+  return (view.getUint32(tfdt + 12) * 2 ** 32 + view.getUint32(tfdt + 16)) / VIDEO_HERTZ;
 }
