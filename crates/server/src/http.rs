@@ -1,5 +1,6 @@
 //! The web server: one router on every port, under limits of size and time.
 
+mod leftover;
 mod timed;
 
 use std::{
@@ -28,6 +29,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 use tower_http::timeout::TimeoutBody;
 
+use leftover::Leftover;
 use timed::Timed;
 
 /// Serves until the token is cancelled; requests at work are then finished, idle connections closed.
@@ -112,7 +114,9 @@ async fn answer(
     ends: Ends,
 ) -> Result<axum::response::Response, Infallible> {
     let time = limits::HTTP_BODY_MS.get_duration();
-    let mut request = request.map(|body| Body::new(TimeoutBody::new(time, body)));
+    let (head, body) = request.into_parts();
+    let body = Leftover::of(&head.headers, body);
+    let mut request = Request::from_parts(head, Body::new(TimeoutBody::new(time, body)));
     request.extensions_mut().insert(LocalAddress(ends.local));
     request.extensions_mut().insert(ConnectInfo(ends.remote));
     router.oneshot(request).await
