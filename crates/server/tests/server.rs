@@ -14,5 +14,7 @@ mod https;
 mod life;
 #[path = "server/media.rs"]
 mod media;
+#[path = "server/reload.rs"]
+mod reload;
 #[path = "server/support.rs"]
 mod support;

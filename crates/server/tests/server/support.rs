@@ -47,6 +47,13 @@ pub(crate) async fn try_start(lines: &str) -> Result<TestServer, StartError> {
     Server::start(&config(lines)).map(|server| TestServer { server, _shared, _alone })
 }
 
+/// A server with this configuration, which holds the limits as they come.
+pub(crate) async fn start_with(config: &Config) -> TestServer {
+    let _shared = Some(LIMITS.read().await);
+    let server = Server::start(config).unwrap_or_else(|error| panic!("{error}"));
+    TestServer { server, _shared, _alone: None }
+}
+
 /// A configuration with ports that the system chooses, unless a line of the same section says otherwise.
 pub(crate) fn config(lines: &str) -> Config {
     let mut text = lines.to_owned();
