@@ -85,7 +85,7 @@ fn the_page_plays_by_webrtc_first_and_by_whatever_its_viewer_chooses() -> Result
 fn by_hls_a_viewer_winds_back_and_comes_back_to_the_live_edge() -> Result<()> {
     let _turn = turn();
     let (origin, publisher) = published("wound")?;
-    let mut pages = Pages::strict(&origin.page("/"), DESKTOP)?;
+    let mut pages = Pages::strict(&origin.page("/"), PHONE)?;
     pages.open("page", "/play/wound?by=hls")?;
     let seen = pages.run("page", PLAYS)?;
     tell("hls", &seen);
@@ -95,6 +95,7 @@ fn by_hls_a_viewer_winds_back_and_comes_back_to_the_live_edge() -> Result<()> {
     let wound = pages.run(
         "page",
         "const bar = document.querySelector('#seek');
+         if (document.querySelector('#fullscreen').getBoundingClientRect().right > innerWidth) throw new Error('the controls do not fit');
          bar.value = -15;
          bar.dispatchEvent(new Event('input'));
          const { player } = window.headwater;
@@ -104,9 +105,9 @@ fn by_hls_a_viewer_winds_back_and_comes_back_to_the_live_edge() -> Result<()> {
          return [player.window, document.querySelector('#live').innerText];",
     )?;
     ensure!(wound[1].as_str().is_some_and(|text| text.starts_with('\u{2212}')), "{wound}");
-    see(&mut pages, "wound")?;
     // The controls leave a picture that plays to itself.
     pages.run("page", "document.querySelector('#stage').dispatchEvent(new Event('pointermove'));")?;
+    see(&mut pages, "wound")?;
     pages.click("page", "#live")?;
     let live = pages.run(
         "page",
