@@ -81,6 +81,7 @@ fn different(key: &Key) -> String {
         _ if key.name == "stream_keys" => "publish:**:correct horse".into(),
         _ if key.name == "token_keys" => format!("HS256:{}", "0".repeat(32)),
         _ if key.name == "applications" => "defaultApp=https://example.org/hooks".into(),
+        _ if key.name == "container" => "ts".into(),
         _ if key.name == "endpoint" => "http://127.0.0.1:4318".into(),
         _ if key.name == "headers" => "authorization=Bearer b".into(),
         _ if key.name == "methods" => "publishStream".into(),
