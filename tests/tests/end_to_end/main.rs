@@ -6,6 +6,7 @@ mod bad_network;
 mod browser_playback;
 mod enhanced_rtmp;
 mod gstreamer;
+mod hls;
 mod hooks;
 mod hooks_whip;
 mod hostile_peers;

@@ -45,6 +45,8 @@ const SKIP_TARGETS: u32 = 6;
 const HOLD_BACK_TARGETS: u32 = 3;
 /// Parts stand in the playlist for the last so many target durations (rfc8216bis §4.4.4.9).
 const PARTS_TARGETS: u32 = 3;
+/// And of so many whole segments at most, where some are short: there are readers that count segments instead.
+const PARTS_SEGMENTS: usize = 2;
 
 impl MediaPlaylist<'_> {
     /// The playlist as text.
@@ -153,11 +155,11 @@ impl MediaPlaylist<'_> {
         }
         let mut from = self.window.next().0;
         let mut listed = self.window.open().map_or(Duration::ZERO, |open| open.duration);
-        for segment in self.window.segments().rev() {
-            if listed >= self.window.target() * PARTS_TARGETS {
+        for segment in self.window.segments().rev().take(PARTS_SEGMENTS) {
+            listed += segment.duration;
+            if listed > self.window.target() * PARTS_TARGETS {
                 break;
             }
-            listed += segment.duration;
             from = segment.sequence;
         }
         from

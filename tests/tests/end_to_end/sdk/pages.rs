@@ -57,7 +57,7 @@ impl Pages {
         self.run(page, "window.sdk = await import('/assets/sdk/headwater.js'); document.body.innerHTML = '<video id=video></video>';").map(drop)
     }
 
-    /// Loads a file of `tests/browser`, or the Web SDK of WCS by the name of its npm package.
+    /// Loads a file of `tests/browser`, or the Web SDK of WCS or hls.js by the name of its npm package.
     pub(crate) fn script(&mut self, page: &str, file: &str) -> Result<()> {
         self.act(json!({ "page": page, "script": file })).map(drop)
     }
