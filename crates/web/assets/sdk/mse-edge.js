@@ -11,9 +11,9 @@ const LOOK_MS = 50;
 /** What is to be ahead, at the least and at the most, in seconds. */
 const TARGET_MIN_S = 0.06;
 const TARGET_MAX_S = 1;
-/** Each time that the element runs dry, so much is added; each second that it does not, so much is taken back. */
+/** Each time that the element runs dry, so much more than it had is wanted; each second that it does not, so much less. */
 const DRY_S = 0.04;
-const CALM_S = 0.0015;
+const CALM_S = 0.0005;
 /** More than this above the target is left behind by a jump. */
 const JUMP_S = 1;
 /** Runs of looks whose least counts, in ms. */
@@ -59,7 +59,10 @@ export class LiveEdge {
   #ranDry() {
     if (!this.#has || this.#video.seeking) return;
     this.dry += 1;
-    this.#target = Math.min(TARGET_MAX_S, this.#target + DRY_S);
+    // Some streams leave the decoder dry while there is much ahead: what was not enough then will not be again.
+    const had = Math.min(...this.#seen.map((look) => look.ahead), TARGET_MAX_S);
+    const least = this.#seen.length > 0 ? had : 0;
+    this.#target = Math.min(TARGET_MAX_S, Math.max(this.#target, least) + DRY_S);
     this.#seen = [];
   }
 
