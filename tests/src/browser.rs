@@ -182,7 +182,7 @@ impl Browser {
     /// When the browser does not end.
     pub fn finish(mut self) -> Result<Report> {
         let program = std::mem::replace(&mut self.program, Program::start("nothing", &mut Command::new("true"))?);
-        let ended = program.wait(Duration::from_secs(20)).context("the browser did not close")?;
+        let ended = program.wait(Duration::from_secs(60)).context("the browser did not close")?;
         let fresh = ended.output.get(self.read..).unwrap_or_default().to_vec();
         let mut text = String::new();
         for line in fresh.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
