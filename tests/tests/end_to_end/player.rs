@@ -82,6 +82,32 @@ fn the_page_plays_by_webrtc_first_and_by_whatever_its_viewer_chooses() -> Result
 }
 
 #[test]
+fn by_wsplayer_a_viewer_stays_while_its_publisher_comes_back_with_another_size() -> Result<()> {
+    let _turn = turn();
+    let (origin, publisher) = published("back")?;
+    let mut pages = Pages::strict(&origin.page("/"), DESKTOP)?;
+    pages.open("page", "/play/back?by=wsplayer")?;
+    let before = pages.run("page", PLAYS)?;
+    ensure!(before["width"] == 640, "{before}");
+    publisher.kill();
+    let publisher = Source { size: (960, 540), ..Source::default() }.publish(&origin.rtmp("back"))?;
+    let after = pages.run(
+        "page",
+        "const { headwater } = window;
+         await until('the other size', () => headwater.player.width === 960 && headwater.state === 'playing', 20000);
+         const { stats } = headwater;
+         await until('it goes on', () => headwater.stats.video.framesDecoded > stats.video.framesDecoded + 60);
+         return { sessions: headwater.sessions, latency: headwater.latency, canvas: [headwater.player.element.width, headwater.player.element.height] };",
+    )?;
+    report(&format!("back with another size: {after}"));
+    ensure!(after["sessions"] == 1 && after["canvas"] == serde_json::json!([960, 540]), "{after}");
+    ensure!(pages.complaints().is_empty(), "{:?}", pages.complaints());
+    publisher.kill();
+    origin.stop()?;
+    Ok(())
+}
+
+#[test]
 fn by_hls_a_viewer_winds_back_and_comes_back_to_the_live_edge() -> Result<()> {
     let _turn = turn();
     let (origin, publisher) = published("wound")?;

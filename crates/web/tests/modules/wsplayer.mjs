@@ -55,6 +55,9 @@ test('the clock by ear counts from what leaves the loudspeaker', () => {
   assert.equal(Math.round(clock.now(100_030)), 5000);
   assert.equal(clock.now(102_000), null, 'what was told long ago counts no more');
   clock.tell(5000, 2.0, 102_000);
+  clock.rest();
+  assert.equal(clock.now(102_000), null, 'the ring ran dry');
+  clock.tell(5000, 2.0, 102_000);
   clock.hear(null);
   assert.equal(clock.now(102_000), null);
 });

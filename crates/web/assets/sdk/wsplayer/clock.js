@@ -58,6 +58,11 @@ export class SoundClock {
   /** Which time of the audio context is heard when. */
   #output = { context: 0, at: 0, known: false };
 
+  /** Nothing is heard any more: a clock that ran on would call all pictures late. */
+  rest() {
+    this.#ring.told = -Infinity;
+  }
+
   /** @param {number} media @param {number} context seconds @param {number} at */
   tell(media, context, at) {
     this.#ring = { media, context: context * 1000, told: at };
@@ -104,7 +109,7 @@ export class Slack {
     this.begin(at);
     if (least < -1000) return 0; // that is no lateness of pictures, but another time line
     if (least < 0) return Math.min(400, -least + 5);
-    return least > 60 ? -5 : 0;
+    return least > 60 ? -Math.min(50, (least - 40) / 2) : 0;
   }
 
   /** @param {number} at */

@@ -33,7 +33,8 @@ export class Sound {
     ring.onmessage = ({ data }) => {
       const { media, context, level, target, gaps } = data;
       Object.assign(this.figures, { gaps, levelMs: level * 1000, targetMs: target * 1000 });
-      if (media !== null) this.#clock.tell(media * 1000, context, performance.timeOrigin + performance.now());
+      if (media === null) this.#clock.rest();
+      else this.#clock.tell(media * 1000, context, performance.timeOrigin + performance.now());
     };
   }
 

@@ -35,7 +35,8 @@ let socket = null;
 let kinds = new Map();
 /** What the decoders were told, as text. @type {Map<string, string>} */
 const known = new Map();
-let begunAt = 0;
+/** When pictures come evenly, after a beginning or a break. */
+let settled = 0;
 let seen = true;
 let over = false;
 
@@ -91,7 +92,7 @@ function describe({ tracks, missing }) {
       return lose('codec', String(error));
     }
   }
-  begunAt ||= now();
+  settled ||= now() + SETTLE_MS;
   say({ tracks: tracks.map(({ description, ...track }) => track), missing });
 }
 
@@ -108,7 +109,10 @@ function take(message) {
     sound.push(pts, data);
     if (!known.has('video')) arrivals.note(dts / 1000, at);
   } else if (kind === 'video') {
-    if (flags & BREAKS) arrivals.reset();
+    if (flags & BREAKS) {
+      arrivals.reset();
+      settled = at + SETTLE_MS;
+    }
     arrivals.note(dts / 1000, at);
     judge(pts / 1000, at);
     picture.push((flags & STARTS_HERE) !== 0, pts, data);
@@ -118,7 +122,7 @@ function take(message) {
 /** Keeps the sound back where its pictures come later. @param {number} media @param {number} at */
 function judge(media, at) {
   const time = heard.now(at);
-  if (time === null || at - begunAt < SETTLE_MS) return slack.begin(at);
+  if (time === null || at < settled) return slack.begin(at);
   const more = slack.note(media - time - DECODING_MS, at);
   if (more) sound.raise(more);
 }
