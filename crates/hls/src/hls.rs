@@ -10,7 +10,7 @@ use std::{
 };
 
 use headwater_access::{Action, Admitted, Asking, Client, Credentials, Gates, Refused, Why};
-use headwater_graph::{Environment, Event, Hub, Peer, Stream, StreamState};
+use headwater_graph::{ConvertError, Environment, Event, Hub, Peer, Stream, StreamState};
 use headwater_media::{StreamName, limits};
 use headwater_net::Quota;
 use parking_lot::Mutex;
@@ -224,6 +224,28 @@ impl Hls {
         found.find(|broadcast| broadcast.rendition(rendition).is_some()).cloned()
     }
 
+    /// Packages a stream as soon as its tracks send something; one that is silent is not waited for long.
+    pub(crate) async fn broadcast_soon(
+        &self,
+        stream: &Arc<Stream>,
+        format: Format,
+    ) -> Result<Arc<Broadcast>, HlsError> {
+        let environment = self.environment();
+        let begun = environment.now();
+        loop {
+            let waited = environment.now().saturating_duration_since(begun);
+            let is_silent = stream.tracks().iter().any(|track| track.native().newest().is_none());
+            if !is_silent || waited >= SILENT_TRACK {
+                match self.broadcast(stream, format) {
+                    Err(HlsError::Empty | HlsError::Convert(ConvertError::NotBegun { .. }))
+                        if waited < limits::HLS_START_MS.get_duration() => {}
+                    done => return done,
+                }
+            }
+            environment.sleep(LOOK).await;
+        }
+    }
+
     /// Packages a stream, if that is not done already.
     pub(crate) fn broadcast(&self, stream: &Arc<Stream>, format: Format) -> Result<Arc<Broadcast>, HlsError> {
         let mut broadcasts = self.0.broadcasts.lock();
@@ -279,5 +301,9 @@ impl Hls {
     }
 }
 
+/// A track that has been announced and sends nothing is waited for so long.
+const SILENT_TRACK: std::time::Duration = std::time::Duration::from_secs(1);
+/// How often it is looked whether tracks send something.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(50);
 /// How often it is looked whether somebody still asks for a stream.
 const SWEEP: std::time::Duration = std::time::Duration::from_secs(1);

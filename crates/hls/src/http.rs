@@ -98,7 +98,7 @@ impl Request<'_> {
         let query = self.query()?;
         let (id, viewer) = self.arrive(name).await?;
         let format = query.format.unwrap_or(self.hls.config().format);
-        let broadcast = self.hls.broadcast(viewer.stream(), format)?;
+        let broadcast = self.hls.broadcast_soon(viewer.stream(), format).await?;
         broadcast.ready(&**self.hls.environment()).await?;
         // A gate may have put another stream in the place of the one asked for.
         let found = viewer.stream().name();
@@ -161,7 +161,7 @@ impl Request<'_> {
         }
         let viewer = self.hls.admit(id, name, self.visitor()).await?;
         let format = query.format.unwrap_or(self.hls.config().format);
-        self.hls.broadcast(viewer.stream(), format)?;
+        self.hls.broadcast_soon(viewer.stream(), format).await?;
         Ok(viewer)
     }
 
