@@ -71,20 +71,3 @@ fn check_times(name: &str, file: &std::path::Path) -> Result<()> {
     }
     Ok(())
 }
-
-#[test]
-fn gstreamer_plays_transport_streams() -> Result<()> {
-    let _turn = turn();
-    let origin = Origin::start()?;
-    let publisher = Source::default().publish(&origin.rtmp("clock"))?;
-    origin.wait_published("clock")?;
-    let [.., (name, address)] = addresses(&origin);
-    let mut command = Command::new(tools::on_path("gst-launch-1.0")?);
-    command.args(["-q", "playbin3", &format!("uri={address}")]);
-    command.args(["video-sink=fakesink num-buffers=60 sync=true", "audio-sink=fakesink num-buffers=100 sync=true"]);
-    let ended = Program::start("gst-launch-1.0", &mut command)?.succeed(Duration::from_secs(40));
-    ensure!(ended.is_ok(), "{name}: {ended:?}");
-    publisher.kill();
-    origin.stop()?;
-    Ok(())
-}
