@@ -12,8 +12,7 @@ const PYTHON: &[&str] =
     &["imageio-ffmpeg==0.8.1", "aiortc==1.16.0", "schemathesis==4.32.5", "prometheus-client==0.26.0"];
 /// npm packages: the driver of Chromium, the newest that runs on Node 18, which Debian 12 has; the Web SDK of WCS,
 /// whose pages have to work here; and the player of HLS that most pages use, and a reader of playlists with its own mind.
-const NODE: &[&str] =
-    &["playwright-core@1.57.0", "@flashphoner/websdk@2.0.276", "hls.js@1.7.4", "hls-parser@0.16.1"];
+const NODE: &[&str] = &["playwright-core@1.57.0", "@flashphoner/websdk@2.0.276", "hls.js@1.7.4", "hls-parser@0.16.1"];
 
 /// The folder of the test programs.
 pub(crate) fn folder() -> PathBuf {

@@ -90,12 +90,7 @@ impl Track {
     ///
     /// # Errors
     /// No conversion leads to an accepted codec, or the track has not begun.
-    pub fn frames(
-        self: &Arc<Self>,
-        accept: &[Codec],
-        bell: &Bell,
-        join: Join,
-    ) -> Result<Cursor<Frame>, ConvertError> {
+    pub fn frames(self: &Arc<Self>, accept: &[Codec], bell: &Bell, join: Join) -> Result<Cursor<Frame>, ConvertError> {
         self.with_rendition(accept, |rendition| rendition.frames(bell, join))
     }
 

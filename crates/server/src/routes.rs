@@ -41,7 +41,8 @@ impl Routes {
         of.layer(middleware::from_fn(move |request: Request, next: middleware::Next| {
             let is_for_page = matches!(*request.method(), Method::GET | Method::HEAD);
             let path = request.uri().path();
-            let by_head = ahead.iter().find(|(has_head, _)| has_head(path, request.headers())).map(|(_, router)| router);
+            let by_head =
+                ahead.iter().find(|(has_head, _)| has_head(path, request.headers())).map(|(_, router)| router);
             let by_path = by_ending.iter().find(|(is_of_kind, _)| !is_for_page && is_of_kind(path));
             let router = by_head.or(by_path.map(|(_, router)| router)).cloned();
             async move {

@@ -39,7 +39,9 @@ fn tokens_that_pages_send_over_the_websocket_are_told_to_nobody() -> Result<()> 
         ensure!(!told.contains(CANARY), "{path}: {told}");
     }
     page.kill();
-    until("the page is gone", SOON, || get("/rest-api/connection/find_all").is_ok_and(|told| !told.contains("kitchen")))?;
+    until("the page is gone", SOON, || {
+        get("/rest-api/connection/find_all").is_ok_and(|told| !told.contains("kitchen"))
+    })?;
     let log = origin.stop()?.messages;
     ensure!(log.contains("publishStream") && log.contains("camera"), "its messages are not logged: {log}");
     let told = log.lines().find(|line| line.contains(CANARY));

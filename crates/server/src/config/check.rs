@@ -121,7 +121,9 @@ impl Config {
         let own = self.place(open.section, "address");
         let undecided = match self.hooks.applications.is_empty() {
             true => "publish, watch and stop streams",
-            false => "stop streams and change this configuration, about which the applications in [hooks] are not asked",
+            false => {
+                "stop streams and change this configuration, about which the applications in [hooks] are not asked"
+            }
         };
         let place = if own == Place::Default { self.place("listen", "address") } else { own };
         Some(Problem {

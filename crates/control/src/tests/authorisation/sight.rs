@@ -35,7 +35,8 @@ async fn events_are_told_without_addresses_to_those_who_only_look() {
     let following = tokio::spawn(async move { control.run().await });
     tokio::task::yield_now().await;
     for (role, token) in &guarded.tokens {
-        let request = Request::get("/rest-api/events?types=published").header("authorization", format!("Bearer {token}"));
+        let request =
+            Request::get("/rest-api/events?types=published").header("authorization", format!("Bearer {token}"));
         let answer = guarded.server.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let mut events = answer.into_body().into_data_stream();
         let source = guarded.server.publish("cam");
