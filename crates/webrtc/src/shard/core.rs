@@ -116,13 +116,13 @@ impl Core {
     /// Runs the viewers whose time has come.
     pub(super) fn run_due(&mut self, now: Instant, at_most: usize) {
         for _ in 0..at_most {
-            let Some(place) = self.timers.pop(now) else {
+            let Some((place, entry)) = self.timers.pop(now) else {
                 break;
             };
             let Some(seat) = self.seats.get_mut(place.index).filter(|seat| seat.serial == place.serial) else {
                 continue;
             };
-            match seat.deadline.is_due(now) {
+            match seat.deadline.is_due(entry, now) {
                 Ok(()) => self.with(place.index, now, |participant, around| Some(participant.run(around))),
                 Err(Some(later)) => self.set_deadline(place.index, later),
                 Err(None) => {}

@@ -7,7 +7,8 @@ use crate::session::Place;
 /// The viewers' deadlines, the earliest first.
 ///
 /// A viewer's deadline moves with almost each of its packets, mostly to later. So an entry that is too early stays
-/// where it is and is looked at again when it comes up; only an earlier deadline makes a new entry.
+/// where it is and is looked at again when it comes up; only an earlier deadline makes a new entry. The entry that it
+/// stands before counts no more, and is thrown away when it comes up.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     heap: BinaryHeap<Reverse<(Instant, u64, usize)>>,
@@ -17,7 +18,7 @@ pub(crate) struct Timers {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Deadline {
     at: Option<Instant>,
-    /// The earliest entry in the heap.
+    /// The earliest entry in the heap, the only one that counts.
     entered: Option<Instant>,
 }
 
@@ -39,20 +40,25 @@ impl Timers {
         is_earliest
     }
 
-    /// The next viewer whose entry has come up; ask [`Deadline::is_due`] whether it really has to run.
-    pub(crate) fn pop(&mut self, now: Instant) -> Option<Place> {
+    /// The next viewer whose entry has come up, and the time of the entry; ask [`Deadline::is_due`] whether it really
+    /// has to run.
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<(Place, Instant)> {
         let Reverse((at, serial, index)) = *self.heap.peek()?;
         if at > now {
             return None;
         }
         self.heap.pop();
-        Some(Place { index, serial })
+        Some((Place { index, serial }, at))
     }
 }
 
 impl Deadline {
-    /// To be called when an entry of the viewer has come up. `Err` with the time at which it has to, if not yet.
-    pub(crate) fn is_due(&mut self, now: Instant) -> Result<(), Option<Instant>> {
+    /// To be called when an entry of the viewer has come up. `Err` with the time at which it has to, if not yet, or
+    /// with nothing if the entry does not count.
+    pub(crate) fn is_due(&mut self, entry: Instant, now: Instant) -> Result<(), Option<Instant>> {
+        if self.entered != Some(entry) {
+            return Err(None);
+        }
         self.entered = None;
         match self.at {
             Some(at) if at <= now => Ok(()),
@@ -78,11 +84,39 @@ mod tests {
         }
         assert_eq!(timers.heap.len(), 1);
         assert_eq!(timers.pop(at(9)), None);
-        assert_eq!(timers.pop(at(10)), Some(place));
-        assert_eq!(deadline.is_due(at(10)), Err(Some(at(99))));
+        assert_eq!(timers.pop(at(10)), Some((place, at(10))));
+        assert_eq!(deadline.is_due(at(10), at(10)), Err(Some(at(99))));
         timers.set(place, &mut deadline, at(99));
         assert!(timers.set(place, &mut deadline, at(50)), "an earlier one is entered as well");
-        assert_eq!(timers.pop(at(60)), Some(place));
-        assert_eq!(deadline.is_due(at(60)), Ok(()));
+        assert_eq!(timers.pop(at(60)), Some((place, at(50))));
+        assert_eq!(deadline.is_due(at(50), at(60)), Ok(()));
+        assert_eq!(timers.pop(at(100)), Some((place, at(99))));
+        assert_eq!(deadline.is_due(at(99), at(100)), Err(None), "the entry before it has run");
+    }
+
+    #[test]
+    fn a_deadline_that_moves_to_and_fro_for_hours_leaves_nothing_behind() {
+        let (mut timers, mut deadline) = (Timers::default(), Deadline::default());
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let place = Place { index: 3, serial: 9 };
+        let (mut runs, mut most) = (0, 0);
+        for ms in 0..100_000 {
+            while let Some((place, entry)) = timers.pop(at(ms)) {
+                match deadline.is_due(entry, at(ms)) {
+                    Ok(()) => {
+                        runs += 1;
+                        timers.set(place, &mut deadline, at(ms + 1_000));
+                    }
+                    Err(Some(later)) => drop(timers.set(place, &mut deadline, later)),
+                    Err(None) => {}
+                }
+            }
+            timers.set(place, &mut deadline, at(ms + 1_000));
+            timers.set(place, &mut deadline, at(ms + 50 - ms % 50));
+            most = most.max(timers.heap.len());
+        }
+        assert_eq!(runs, 1_999, "once every 50 ms");
+        assert!(most < 30, "{most} entries for one viewer");
     }
 }
