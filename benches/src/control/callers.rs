@@ -28,13 +28,15 @@ use super::desk::Shared;
 
 /// Connections that REST calls share.
 const CONNECTIONS: usize = 20;
-/// What is called, in turn: method, path and body.
-const CALLS: [(&str, &str, &str); 4] = [
-    ("POST", "/rest-api/stream/find", r#"{"name": "bench", "published": true, "display": ["metrics"]}"#),
-    ("POST", "/rest-api/stream/find_all", "{}"),
-    ("GET", "/?action=stat", ""),
-    ("GET", "/metrics", ""),
-];
+/// What is called, in turn: method, path and body. An application asks for its streams all the time; statistics are
+/// read by few.
+const CALLS: [(&str, &str, &str); 10] = [FIND, ALL, FIND, ALL, FIND, ALL, FIND, ALL, FIND, STATISTICS];
+const FIND: (&str, &str, &str) =
+    ("POST", "/rest-api/stream/find", r#"{"name": "bench", "published": true, "display": ["metrics"]}"#);
+const ALL: (&str, &str, &str) = ("POST", "/rest-api/stream/find_all", "{}");
+const STATISTICS: (&str, &str, &str) = ("GET", "/?action=stat", "");
+/// Who watches the server reads its metrics so often.
+const SCRAPES: Duration = Duration::from_secs(1);
 /// Between two attempts of somebody who was not answered.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -61,6 +63,16 @@ pub(super) async fn rest(server: SocketAddr, calls: usize, shared: Arc<Shared>) 
             }
         });
     }
+    callers.spawn(async move {
+        let mut connection = None;
+        loop {
+            sleep(SCRAPES).await;
+            if !ask(&mut connection, server, ("GET", "/metrics", "")).await.is_ok_and(|status| status == StatusCode::OK)
+            {
+                shared.refused.fetch_add(1, Relaxed);
+            }
+        }
+    });
     callers.join_all().await;
 }
 
