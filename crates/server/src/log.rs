@@ -16,7 +16,14 @@ use std::{
 use headwater_media::limits;
 use parking_lot::Mutex;
 use tracing::Metadata;
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{
+        MakeWriter,
+        format::Writer,
+        time::{FormatTime, SystemTime},
+    },
+};
 
 use fold::{Folded, Folder};
 
@@ -231,15 +238,24 @@ fn told(format: LogFormat, folded: &Folded) -> String {
     note(format, target, &format!("{lines} more lines like the last one from {place} within {seconds} s were folded"))
 }
 
-/// A warning of the log itself.
+/// A warning of the log itself, written as the formatter writes others.
 fn note(format: LogFormat, target: &str, message: &str) -> String {
+    let time = time_of_day();
     match format {
-        LogFormat::Text => format!("WARN {target}: {message}\n"),
+        LogFormat::Text => format!("{time}  WARN {target}: {message}\n"),
         LogFormat::Json => {
-            let fields = serde_json::json!({"message": message});
-            format!("{}\n", serde_json::json!({"level": "WARN", "fields": fields, "target": target}))
+            let (message, target) = (serde_json::Value::from(message), serde_json::Value::from(target));
+            let rest = format!(r#""level":"WARN","fields":{{"message":{message}}},"target":{target}"#);
+            format!("{{\"timestamp\":\"{time}\",{rest}}}\n")
         }
     }
+}
+
+fn time_of_day() -> String {
+    let mut text = String::new();
+    // A string takes all that is written.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut text));
+    text
 }
 
 /// The event with every control character escaped but for the line feed at its end, so that nothing that a peer

@@ -110,6 +110,8 @@ fn what_was_folded_or_left_out_is_told_although_no_line_comes() {
     assert!(memory.text().contains("4 more lines") && memory.text().lines().count() == 2, "{}", memory.text());
     writer.tell_rest(now + fold::QUIET * 3, false);
     assert_eq!(memory.text().lines().count(), 2, "it is told once");
+    let parts = memory.text().lines().map(|line| line.find("\"level\"")).collect::<Vec<_>>();
+    assert!(parts[0].is_some() && parts[0] == parts[1], "{}", memory.text());
 
     let subscriber = tracing_subscriber::fmt().json().with_writer(writer.clone()).finish();
     tracing::subscriber::with_default(subscriber, || warn(3));
