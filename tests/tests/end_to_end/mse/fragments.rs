@@ -106,6 +106,29 @@ fn packets(file: &std::path::Path, kind: &str) -> Result<Vec<(f64, f64, bool)>> 
     told["packets"].as_array().into_iter().flatten().map(|one| packet(one).context("a packet has no time")).collect()
 }
 
+/// The packets of sound in a file: a hash of what they hold, and their time in milliseconds.
+fn sounds(file: &std::path::Path) -> Result<Vec<(String, f64)>> {
+    let mut command = Command::new(tools::on_path("ffprobe")?);
+    command.args(["-v", "error", "-select_streams", "a:0", "-show_data_hash", "md5"]);
+    command.args(["-show_entries", "packet=pts_time,data_hash", "-of", "json"]);
+    let ended = Program::start("ffprobe", command.arg(file))?.succeed(Duration::from_secs(30))?;
+    let told: Value = serde_json::from_slice(&ended.output)?;
+    let packet = |packet: &Value| {
+        let seconds: f64 = packet["pts_time"].as_str()?.parse().ok()?;
+        Some((packet["data_hash"].as_str()?.to_owned(), seconds * 1_000.0))
+    };
+    told["packets"].as_array().into_iter().flatten().map(|one| packet(one).context("a packet has no hash")).collect()
+}
+
+/// How much earlier or later each packet of sound is beside the pictures than it was sent, in milliseconds at most.
+/// `begin` and `shown` are when the same picture was to be shown.
+fn sound_moved(sent: &[(String, f64)], begin: f64, got: &[(String, f64)], shown: f64) -> Result<f64> {
+    let alike = |place: &[(String, f64)]| place.iter().zip(got).all(|(one, other)| one.0 == other.0);
+    let place = sent.windows(got.len().min(50)).position(alike).context("the sound is another")?;
+    let moved = sent[place..].iter().zip(got).map(|(sent, got)| ((got.1 - shown) - (sent.1 - begin)).abs());
+    Ok(moved.fold(0.0, f64::max))
+}
+
 #[test]
 fn every_nal_unit_and_time_of_a_source_with_b_frames_arrives_unchanged() -> Result<()> {
     let _turn = turn();
@@ -153,8 +176,10 @@ fn every_nal_unit_and_time_of_a_source_with_b_frames_arrives_unchanged() -> Resu
     for pair in sound.windows(2) {
         ensure!((pair[1].0 - pair[0].0 - 1_024.0 / 44_100.0).abs() < 2e-6, "a packet of sound lasts {pair:?}");
     }
+    let moved = sound_moved(&sounds(&file)?, begin, &sounds(&out)?, shown * 1_000.0)?;
+    ensure!(moved < 2.1, "sound is {moved:.1} ms away from where it was beside the pictures");
     report(&format!(
-        "MSE: {} pictures with B-frames and {} packets of sound as they were sent",
+        "MSE: {} pictures with B-frames and {} packets of sound as they were sent, {moved:.1} ms from their place",
         told.len(),
         sound.len()
     ));
