@@ -1,15 +1,21 @@
 //! Lanes -> segments: the task that makes one rendition for all who watch it.
 
+mod content;
+mod reading;
+
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use headwater_graph::{
-    Bell, ConvertError, Cursor, Environment, Join, Next, Rendition as Source, Stream, StreamState, Track,
-};
-use headwater_media::{ClockRate, Codec, Frame, Ticks, TrackKind, TrackParameters};
+use headwater_graph::{Bell, ConvertError, Environment, Join, Next, Stream, StreamState};
+use headwater_media::{Codec, Frame, TrackKind};
 
+pub(crate) use self::content::Content;
+use self::{
+    content::{Part, at},
+    reading::{Reading, Turn, turn},
+};
 use crate::{
     container::{Container, ContainerError},
     rendition::Rendition,
@@ -17,8 +23,6 @@ use crate::{
     window::WindowOptions,
 };
 
-/// Sound is waited for so long in media time, so that parts have both; what is later goes into the next part.
-const SOUND_WAIT: Duration = Duration::from_millis(250);
 /// Frames read in a row before other tasks may run.
 const FRAMES_IN_A_ROW: u32 = 256;
 /// How often it is looked whether the stream still consists of what is read.
@@ -27,71 +31,6 @@ const LOOK: Duration = Duration::from_millis(250);
 const MISSING_MAX: Duration = Duration::from_secs(5);
 /// So many segments of what there is already are taken up at the beginning.
 const SEGMENTS_BACK: u32 = 3;
-
-/// What a rendition is made of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Content {
-    /// Sound and picture, or the one that there is.
-    Whole,
-    /// One of several renditions of the picture, by its label.
-    Layer(String),
-    /// The sound.
-    Sound,
-}
-
-impl Content {
-    /// What it is made of now. A track that has been announced and sends nothing must not keep the other one back.
-    fn parts(&self, stream: &Stream) -> Vec<Part> {
-        let track = |kind| stream.track(kind).filter(|track| has_begun(track.native())).map(Part::Track);
-        match self {
-            Content::Whole => track(TrackKind::Video).into_iter().chain(track(TrackKind::Audio)).collect(),
-            Content::Sound => track(TrackKind::Audio).into_iter().collect(),
-            Content::Layer(label) => {
-                let layers = stream.track(TrackKind::Video).map(|track| track.named_renditions()).unwrap_or_default();
-                let layer = layers.into_iter().find(|layer| layer.label() == Some(label.as_str()));
-                layer.filter(|layer| has_begun(layer)).map(Part::Layer).into_iter().collect()
-            }
-        }
-    }
-}
-
-fn has_begun(source: &Source) -> bool {
-    source.parameters().is_some() && source.newest().is_some()
-}
-
-#[derive(Clone, Debug)]
-enum Part {
-    /// A track as its best rendition has it.
-    Track(Arc<Track>),
-    Layer(Arc<Source>),
-}
-
-impl Part {
-    fn kind(&self) -> TrackKind {
-        match self {
-            Part::Track(track) => track.kind(),
-            Part::Layer(_) => TrackKind::Video,
-        }
-    }
-
-    fn native(&self) -> &Arc<Source> {
-        match self {
-            Part::Track(track) => track.native(),
-            Part::Layer(layer) => layer,
-        }
-    }
-
-    fn cursor(&self, accept: &[Codec], bell: &Bell, join: Join) -> Result<Cursor<Frame>, ConvertError> {
-        match self {
-            Part::Track(track) => track.frames(accept, bell, join),
-            Part::Layer(layer) => layer.frames(bell, join),
-        }
-    }
-
-    fn is(&self, other: &Part) -> bool {
-        Arc::ptr_eq(self.native(), other.native())
-    }
-}
 
 /// How a rendition is made.
 #[derive(Debug)]
@@ -119,31 +58,6 @@ pub(crate) struct Packager {
     /// What the segmenter has to be told before the next frame.
     has_changed: bool,
     has_asked: bool,
-}
-
-struct Reading {
-    cursor: Cursor<Frame>,
-    parameters: Option<Arc<TrackParameters>>,
-    /// Stream time of the last frame.
-    last: Option<Duration>,
-    has_ended: bool,
-}
-
-/// What stands next in a reading.
-enum Ahead {
-    Change,
-    Frame(Duration),
-    Nothing,
-}
-
-impl Reading {
-    fn ahead(&mut self) -> Ahead {
-        match (self.cursor.next_ticks(), &self.parameters) {
-            (None, _) => Ahead::Nothing,
-            (Some(Ticks::MIN), _) | (_, None) => Ahead::Change,
-            (Some(ticks), Some(parameters)) => Ahead::Frame(parameters.clock_rate.duration(ticks)),
-        }
-    }
 }
 
 impl Packager {
@@ -197,7 +111,7 @@ impl Packager {
             let cursor = part.cursor(accepted(plan, part.kind()), &self.bell, join)?;
             // Its group may have begun before that, and the next one come late.
             cursor.demand().request_key_frame();
-            readings.push(Reading { cursor, parameters: None, last: None, has_ended: false });
+            readings.push(Reading::new(cursor));
         }
         self.readings = readings;
         self.parts = parts;
@@ -262,44 +176,20 @@ impl Packager {
     /// Reads what there is; says whether there may be more.
     fn read(&mut self) -> bool {
         for _ in 0..FRAMES_IN_A_ROW {
-            let Some(index) = self.next_reading() else { return false };
-            self.read_one(index);
+            match turn(&mut self.readings) {
+                Turn::Read(index) => self.read_one(index),
+                Turn::Await(index) => {
+                    self.read_one(index);
+                    return false;
+                }
+                Turn::TakeEnds => {
+                    self.take_ends();
+                    return false;
+                }
+                Turn::Rest => return false,
+            }
         }
         true
-    }
-
-    /// Which reading is to be read: changes first, then the earliest frame, the lead's not long before its sound.
-    fn next_reading(&mut self) -> Option<usize> {
-        let ahead: Vec<Ahead> = self.readings.iter_mut().map(Reading::ahead).collect();
-        if let Some(index) = ahead.iter().position(|ahead| matches!(ahead, Ahead::Change)) {
-            return Some(index);
-        }
-        let is_unknown = |reading: &Reading| reading.parameters.is_none() && !reading.has_ended;
-        if let Some(index) = self.readings.iter().position(is_unknown) {
-            // A frame of one track that is read before the others are known would be lost, and it may be the only one
-            // for long that a decoder can start at. What this one yields first is its parameters.
-            self.read_one(index);
-            return None;
-        }
-        let times = ahead.iter().enumerate();
-        let frames =
-            times.filter_map(|(index, ahead)| if let Ahead::Frame(time) = ahead { Some((*time, index)) } else { None });
-        let earliest = frames.min();
-        let Some((time, 0)) = earliest else {
-            if earliest.is_none() {
-                self.take_ends();
-            }
-            return earliest.map(|(_, index)| index);
-        };
-        let waits = ahead.iter().zip(&self.readings).skip(1).any(|(ahead, reading)| {
-            matches!(ahead, Ahead::Nothing) && !reading.has_ended && reading.last.is_some_and(|last| last < time)
-        });
-        if !waits {
-            return Some(0);
-        }
-        let lead = self.readings.first()?;
-        let rate = lead.parameters.as_ref()?.clock_rate;
-        (rate.duration(lead.cursor.lag().ticks) > SOUND_WAIT).then_some(0)
     }
 
     /// Learns which tracks have ended; something may have come in the meantime.
@@ -379,14 +269,6 @@ fn accepted(plan: &Plan, kind: TrackKind) -> &'static [Codec] {
         TrackKind::Video => plan.video,
         TrackKind::Audio => plan.audio,
     }
-}
-
-/// Some way back from the newest that all have, so that the first player need not wait for segments.
-fn at(native: &Source, parts: &[Part], back: Duration) -> Join {
-    let newest = parts.iter().filter_map(|part| part.native().newest()).min();
-    let (Some(newest), Some(parameters)) = (newest, native.parameters()) else { return Join::NewestGroup };
-    let rate: ClockRate = parameters.clock_rate;
-    Join::At(rate.ticks(newest.saturating_sub(back)))
 }
 
 fn complain(written: Result<(), ContainerError>) {
