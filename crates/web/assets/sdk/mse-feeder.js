@@ -8,6 +8,11 @@ const KEPT_S = 5;
 const VIDEO_TRACK = 1;
 const VIDEO_HERTZ = 90_000;
 const KEPT_MAX_S = 15;
+/**
+ * So far before a picture that a decoder can start with is cut. Browsers count in microseconds, and round what they cut
+ * by up and what they are fed down: cut at that picture itself, it would be gone, and with it all that builds on it.
+ */
+const CUT_BEFORE_S = 0.005;
 /** Bytes that wait to be taken by the browser; beyond it, it is given up. */
 const WAITING_MAX = 16 * 2 ** 20;
 
@@ -111,8 +116,8 @@ export class Feeder {
     const now = this.#video.currentTime;
     if (!buffered.length || now - buffered.start(0) < KEPT_MAX_S) return false;
     const isSound = this.#mime.startsWith('audio/');
-    const end = isSound ? now - KEPT_S : this.#starts.findLast((start) => start < now - KEPT_S);
-    if (end === undefined || end <= buffered.start(0)) return false;
+    const end = isSound ? now - KEPT_S : (this.#starts.findLast((start) => start < now - KEPT_S) ?? 0) - CUT_BEFORE_S;
+    if (end <= buffered.start(0)) return false;
     this.#starts = this.#starts.filter((start) => start >= end);
     buffer.remove(0, end);
     return true;
