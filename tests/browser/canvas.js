@@ -5,7 +5,7 @@
   const [TONE, BEEP] = [500, 2000]; // hertz: the steady tone; once a second, together with the flash
   const worklet = `registerProcessor("canvas-ear", class extends AudioWorkletProcessor {
     constructor() { super(); this.block = new Float32Array(256); this.fill = 0; this.loud = false; this.quiet = 99; this.sum = this.fresh(); }
-    fresh() { return { blocks: 0, silent: 0, energy: 0, tone: 0 }; }
+    fresh() { return { blocks: 0, silent: 0, energy: 0, steady: 0, tone: 0 }; }
     goertzel(hertz) {
       const w = 2 * Math.cos(2 * Math.PI * hertz / sampleRate); let a = 0, b = 0;
       for (const x of this.block) { const c = x + w * a - b; b = a; a = c; }
@@ -14,7 +14,8 @@
     listen(end) {
       let energy = 0; for (const x of this.block) energy += x * x; energy /= 256;
       const beep = this.goertzel(${BEEP}), loud = beep > 5e-4;
-      this.sum.blocks++; this.sum.energy += energy; this.sum.tone += this.goertzel(${TONE});
+      this.sum.blocks++; this.sum.energy += energy;
+      if (beep < 1e-6) { this.sum.steady += energy; this.sum.tone += this.goertzel(${TONE}); }
       if (energy < 1e-7) this.sum.silent++;
       if (loud && !this.loud && this.quiet > 20) this.port.postMessage({ beep: end - 256 / sampleRate });
       this.quiet = loud ? 0 : this.quiet + 1; this.loud = loud;
@@ -31,6 +32,7 @@
   });`;
 
   async function listen(node, seen) {
+    const tones = []; // of the last half seconds, without the blocks in which it beeped
     const { context } = node;
     await context.audioWorklet.addModule(URL.createObjectURL(new Blob([worklet], { type: "text/javascript" })));
     const ear = new AudioWorkletNode(context, "canvas-ear");
@@ -42,7 +44,9 @@
       if (data.sum) {
         seen.soundBlocks += data.sum.blocks;
         seen.silentBlocks += data.sum.silent;
-        seen.tone = data.sum.energy > 0 ? data.sum.tone / data.sum.energy : 0;
+        if (data.sum.steady > 0) tones.push(data.sum.tone / data.sum.steady);
+        if (tones.length > 8) tones.shift();
+        seen.tone = [...tones].sort((a, b) => a - b)[tones.length >> 1] ?? 0;
       }
     };
   }

@@ -12,7 +12,7 @@
   // The worklet measures in blocks of 256 samples how much of the sound is tone and how much is beep.
   const worklet = `registerProcessor("ear", class extends AudioWorkletProcessor {
     constructor() { super(); this.block = new Float32Array(256); this.fill = 0; this.loud = false; this.quiet = 99; this.sum = this.fresh(); }
-    fresh() { return { blocks: 0, silent: 0, energy: 0, tone: 0 }; }
+    fresh() { return { blocks: 0, silent: 0, energy: 0, steady: 0, tone: 0 }; }
     goertzel(hertz) {
       const w = 2 * Math.cos(2 * Math.PI * hertz / sampleRate); let a = 0, b = 0;
       for (const x of this.block) { const c = x + w * a - b; b = a; a = c; }
@@ -21,7 +21,8 @@
     listen(end) {
       let energy = 0; for (const x of this.block) energy += x * x; energy /= 256;
       const tone = this.goertzel(${TONE}), beep = this.goertzel(${BEEP});
-      this.sum.blocks++; this.sum.energy += energy; this.sum.tone += tone;
+      this.sum.blocks++; this.sum.energy += energy;
+      if (beep < 1e-6) { this.sum.steady += energy; this.sum.tone += tone; }
       if (energy < 1e-7) this.sum.silent++;
       const loud = beep > 5e-4;
       if (loud && !this.loud && this.quiet > 20) this.port.postMessage({ beep: end - 256 / sampleRate });
@@ -39,6 +40,7 @@
   });`;
 
   async function listen(stream) {
+    const tones = []; // of the last half seconds, without the blocks in which it beeped
     const context = new AudioContext({ sampleRate: 48000 });
     await context.audioWorklet.addModule(URL.createObjectURL(new Blob([worklet], { type: "text/javascript" })));
     const ear = new AudioWorkletNode(context, "ear");
@@ -50,7 +52,9 @@
         seen.soundBlocks += data.sum.blocks;
         seen.silentBlocks += data.sum.silent;
         seen.rms = Math.sqrt(data.sum.energy / data.sum.blocks);
-        seen.tone = data.sum.energy > 0 ? data.sum.tone / data.sum.energy : 0;
+        if (data.sum.steady > 0) tones.push(data.sum.tone / data.sum.steady);
+        if (tones.length > 8) tones.shift();
+        seen.tone = [...tones].sort((a, b) => a - b)[tones.length >> 1] ?? 0;
       }
     };
   }

@@ -259,7 +259,8 @@ impl Seen<'_> {
         percentile(self.latencies, percent)
     }
 
-    /// How much of the sound's energy was the steady tone, in the last half second: 0 to 1.
+    /// How much of the sound's energy between the beeps was the steady tone, in the middle one of the last eight half
+    /// seconds: 0 to 1.
     pub fn tone(&self) -> f64 {
         self.number("tone")
     }
