@@ -57,7 +57,8 @@ fn once(names: &[String], options: &[&str], long: bool) -> Result<BTreeSet<Strin
     shown(&mut command)
 }
 
-/// Runs the command and shows what it says, but of the tests that passed only what they measured.
+/// Runs the command and shows what it says, but of the tests that passed only what they measured, and that last: what
+/// failed is to be found without a search.
 fn shown(command: &mut Command) -> Result<BTreeSet<String>> {
     let words = shell::words(command);
     println!("  $ {words}");
@@ -66,13 +67,13 @@ fn shown(command: &mut Command) -> Result<BTreeSet<String>> {
     let mut reader = Reader::default();
     for line in BufReader::new(output).split(b'\n') {
         let line = line.context("the tests' output could not be read")?;
-        let line = String::from_utf8_lossy(&line);
-        if reader.shows(&line) {
+        if let Some(line) = reader.take(&String::from_utf8_lossy(&line)) {
             println!("{line}");
             std::io::stdout().flush().ok();
         }
     }
     let status = child.wait()?;
+    reader.report().iter().for_each(|line| println!("{line}"));
     match (status.success(), reader.failed.is_empty()) {
         (true, _) => Ok(BTreeSet::new()),
         (false, false) => Ok(reader.failed),
@@ -85,6 +86,12 @@ fn shown(command: &mut Command) -> Result<BTreeSet<String>> {
 struct Reader {
     part: Part,
     failed: BTreeSet<String>,
+    /// The first lines of each failure's error.
+    errors: Vec<String>,
+    /// How many more lines belong to the error that is being read.
+    rest_of_error: usize,
+    failures: Vec<String>,
+    measured: Vec<String>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -95,9 +102,14 @@ enum Part {
     Failures,
 }
 
+/// An error and its causes are no longer than this, in lines.
+const ERROR_LINES: usize = 8;
+/// What is shown of each of these lines among the errors, in characters; the failure itself is shown whole.
+const ERROR_WIDTH: usize = 500;
+
 impl Reader {
-    /// Takes a line; says whether a person wants to see it.
-    fn shows(&mut self, line: &str) -> bool {
+    /// Takes a line. Yields it if it is to be shown at once.
+    fn take<'line>(&mut self, line: &'line str) -> Option<&'line str> {
         match line {
             "successes:" => self.part = Part::Successes,
             "failures:" => self.part = Part::Failures,
@@ -105,12 +117,49 @@ impl Reader {
         }
         if let Some(name) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED")) {
             self.failed.insert(name.to_owned());
-        } else if self.part == Part::Failures
-            && let Some(name) = line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----"))
-        {
-            self.failed.insert(name.to_owned());
         }
-        self.part != Part::Successes || line.starts_with("measured: ") || line.starts_with("test result")
+        if self.part == Part::Tests || line.starts_with("test result") {
+            return Some(line);
+        }
+        if self.part == Part::Failures {
+            self.failure(line);
+        } else if line.starts_with("measured: ") {
+            self.measured.push(line.to_owned());
+        }
+        None
+    }
+
+    fn failure(&mut self, line: &str) {
+        self.failures.push(line.to_owned());
+        let name = line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----"));
+        if let Some(name) = name {
+            self.failed.insert(name.to_owned());
+            self.errors.push(format!("{name}:"));
+            self.rest_of_error = 0;
+        } else if line.starts_with("Error: ") || line.contains("panicked at") {
+            self.rest_of_error = ERROR_LINES;
+        } else if line.starts_with("Stack backtrace") || line.starts_with("note: ") {
+            self.rest_of_error = 0;
+        }
+        if name.is_none() && self.rest_of_error > 0 {
+            self.rest_of_error -= 1;
+            if !line.trim().is_empty() {
+                self.errors.push(format!("    {}", line.chars().take(ERROR_WIDTH).collect::<String>()));
+            }
+        }
+    }
+
+    /// What is shown at the end: the errors, the failures whole, and what was measured.
+    fn report(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if !self.errors.is_empty() {
+            lines.push("errors in short:".to_owned());
+            lines.append(&mut self.errors);
+            lines.push(String::new());
+        }
+        lines.append(&mut self.failures);
+        lines.append(&mut self.measured);
+        lines
     }
 }
 
@@ -142,6 +191,12 @@ Error: no picture
 ---- whip::two stdout ----
 Error: no sound
 
+Caused by:
+    the camera is off
+
+Stack backtrace:
+the server said
+
 failures:
     whip::three
     whip::two
@@ -151,9 +206,23 @@ test result: FAILED. 1 passed; 2 failed; 0 ignored";
     #[test]
     fn failures_are_found_and_shown_whole_and_of_successes_only_what_was_measured() {
         let mut reader = Reader::default();
-        let shown: Vec<&str> = OUTPUT.lines().filter(|line| reader.shows(line)).collect();
+        let mut shown: Vec<String> = OUTPUT.lines().filter_map(|line| reader.take(line)).map(str::to_owned).collect();
+        assert_eq!(shown.last().map(String::as_str), Some("test result: FAILED. 1 passed; 2 failed; 0 ignored"));
+        shown.extend(reader.report());
         assert_eq!(reader.failed.iter().map(String::as_str).collect::<Vec<_>>(), ["whip::three", "whip::two"]);
-        assert!(shown.contains(&"measured: 12 ms") && shown.contains(&"Error: no picture"), "{shown:?}");
+        let place = |wanted: &str| shown.iter().position(|line| line == wanted);
+        let places = [
+            "errors in short:",
+            "whip::two:",
+            "    Error: no sound",
+            "        the camera is off",
+            "failures:",
+            "Error: no picture",
+            "measured: 12 ms",
+        ]
+        .map(place);
+        assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} in {shown:?}");
         assert!(!shown.iter().any(|line| line.contains("browser")), "{shown:?}");
+        assert_eq!(shown.iter().filter(|line| line.contains("the server said")).count(), 1, "{shown:?}");
     }
 }
