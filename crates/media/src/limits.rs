@@ -117,6 +117,9 @@ limits! {
     RELAYS = 256, "relays", "Streams pushed to and pulled from other servers at once.";
     RELAY_ATTEMPTS = 1_000, "attempts", "Attempts to reach another server in a row that fail before its relay is given up.";
     RELAY_WAIT_MS = 30_000, "milliseconds", "The longest wait between two attempts to reach another server.";
+    SOUND_FILE_BYTES = 32 << 20, "bytes", "A sound file that is played into a stream sent to another server.";
+    SOUND_MS = 600_000, "milliseconds", "How long such a sound file may last.";
+    SOUNDS = 8, "files", "Sound files that are held in memory at once for streams sent to other servers.";
     RELAY_IDLE_MS = 10_000, "milliseconds", "Time without viewers after which a stream that a viewer had pulled is given back.";
     RTMP_ARRIVING = 1_600, "connections", "RTMP and RTMPS connections that have not yet finished TLS, handshake and connect: a tenth of all connections.";
     RTMP_HANDSHAKE_MS = 5_000, "milliseconds", "Time for an RTMP handshake.";

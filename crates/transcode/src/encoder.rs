@@ -47,3 +47,38 @@ pub fn encoder(codec: Codec, channels: usize) -> Result<Box<dyn Encoder>, Error>
         codec => Err(Error::Unavailable { what: "encode", codec }),
     }
 }
+
+/// An encoder whose frames a decoder of this track takes among the track's own.
+///
+/// That needs AAC-LC of one or two channels and 1,024 samples a frame, Opus, or G.711.
+///
+/// # Errors
+/// This build has no encoder for the codec, or none for this form of it.
+pub fn encoder_like(track: &TrackParameters) -> Result<Box<dyn Encoder>, Error> {
+    match track.codec {
+        #[cfg(feature = "fdk-aac")]
+        Codec::Aac => {
+            let (rate, stereo) = low_complexity(&track.config)?;
+            Ok(Box::new(aac::AacEncoder::new(rate, stereo)?))
+        }
+        codec => encoder(codec, track.audio().map_or(2, |audio| usize::from(audio.channels))),
+    }
+}
+
+/// Rate of an AAC-LC track, and whether it has two channels.
+#[cfg(feature = "fdk-aac")]
+fn low_complexity(config: &[u8]) -> Result<(headwater_media::ClockRate, bool), Error> {
+    use headwater_codec::aac::{AudioSpecificConfig, FRAME_SAMPLES};
+
+    const LOW_COMPLEXITY: u8 = 2;
+    let refuse = |reason: String| Error::Configuration { codec: Codec::Aac, reason };
+    let config = AudioSpecificConfig::parse(config).map_err(|error| refuse(error.to_string()))?;
+    let is_plain = config.object_type == LOW_COMPLEXITY && config.sbr_sample_rate.is_none();
+    let rate = headwater_media::ClockRate::new(config.core_sample_rate);
+    match (config.core_channels, rate) {
+        (channels @ (1 | 2), Some(rate)) if is_plain && config.core_frame_samples == FRAME_SAMPLES => {
+            Ok((rate, channels == 2))
+        }
+        _ => Err(refuse("only AAC-LC with one or two channels is encoded".to_owned())),
+    }
+}

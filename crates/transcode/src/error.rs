@@ -38,6 +38,12 @@ pub enum Error {
         /// Rate that was asked for.
         to: u32,
     },
+    /// A sound file that is none, is too long, or has a form that is not read. Fault: operator.
+    #[error("the sound file cannot be used: {reason}")]
+    File {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A coder failed on what we gave it. Fault: ourselves.
     #[error("the {codec} coder failed: {reason}")]
     Coder {
@@ -51,6 +57,10 @@ pub enum Error {
 impl Error {
     pub(crate) fn coder(codec: Codec, reason: impl ToString) -> Error {
         Error::Coder { codec, reason: reason.to_string() }
+    }
+
+    pub(crate) fn file(reason: impl ToString) -> Error {
+        Error::File { reason: reason.to_string() }
     }
 
     pub(crate) fn broken(codec: Codec, reason: impl ToString) -> Error {

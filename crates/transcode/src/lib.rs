@@ -1,4 +1,4 @@
-//! Audio conversion between AAC, Opus and G.711, and the built-in test picture.
+//! Audio conversion between AAC, Opus and G.711, sound files for live tracks, and the built-in test picture.
 //!
 //! | codec | decode | encode | by |
 //! |---|---|---|---|
@@ -8,9 +8,11 @@
 //!
 //! Without the feature `fdk-aac`, which brings C code under the Fraunhofer FDK licence, AAC is not converted, and
 //! [`transcoder`] says so by giving `None`.
+//! Sound files are WAV (RIFF), read by hound: [`Clip`].
 //!
 //! Nothing here opens a socket, starts a thread or reads a clock.
 
+mod clip;
 mod conversion;
 mod decoder;
 mod encoder;
@@ -30,9 +32,10 @@ mod testing;
 pub mod statistics;
 pub mod test_pattern;
 
+pub use clip::{Clip, ClipEncoder};
 pub use conversion::transcoder;
 pub use decoder::{Decoder, decoder};
-pub use encoder::{Encoder, encoder};
+pub use encoder::{Encoder, encoder, encoder_like};
 pub use error::Error;
 pub use pcm::Pcm;
 pub use test_pattern::{PatternOptions, TestPattern};
