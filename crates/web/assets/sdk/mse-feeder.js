@@ -147,16 +147,20 @@ export class Feeder {
 }
 
 /**
- * When the picture in a fragment is decoded, in seconds, if a decoder can start with it. The server's fragments hold one
- * frame, and say by a default flag that it depends on no other (ISO/IEC 14496-12 §8.8.7).
+ * When the picture in a fragment is decoded or shown, whatever is earlier, in seconds, if a decoder can start with it.
+ * The server's fragments hold one frame, and say by a default flag that it depends on no other (ISO/IEC 14496-12 §8.8.7,
+ * §8.8.8).
  * @param {ArrayBuffer} data
  */
 function startOf(data) {
-  const [MOOF, TFHD, TFHD_AT, DEFAULT_FLAGS] = [0x6d6f6f66, 0x74666864, 32, 0x20];
+  const [MOOF, TFHD, TFHD_AT, DEFAULT_FLAGS, OFFSETS] = [0x6d6f6f66, 0x74666864, 32, 0x20, 0x800];
   const view = new DataView(data);
-  if (data.byteLength < 80 || view.getUint32(4) !== MOOF || view.getUint32(TFHD_AT + 4) !== TFHD) return null;
+  if (data.byteLength < 108 || view.getUint32(4) !== MOOF || view.getUint32(TFHD_AT + 4) !== TFHD) return null;
   const isStart = (view.getUint32(TFHD_AT + 8) & DEFAULT_FLAGS) !== 0 && view.getUint32(TFHD_AT + 12) === VIDEO_TRACK;
   if (!isStart) return null;
   const tfdt = TFHD_AT + view.getUint32(TFHD_AT);
-  return (view.getUint32(tfdt + 12) * 2 ** 32 + view.getUint32(tfdt + 16)) / VIDEO_HERTZ;
+  const trun = tfdt + view.getUint32(tfdt);
+  // What stands behind duration and size of its only frame.
+  const offset = view.getUint32(trun + 8) & OFFSETS ? view.getInt32(trun + 28) : 0;
+  return (view.getUint32(tfdt + 12) * 2 ** 32 + view.getUint32(tfdt + 16) + Math.min(0, offset)) / VIDEO_HERTZ;
 }
