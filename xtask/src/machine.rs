@@ -31,6 +31,10 @@ pub(crate) const TESTS: &[Need] = &[
     Need { name: "the DejaVu fonts", package: "fonts-dejavu-core", present: has_fonts },
     Need { name: "rtmpdump", package: "rtmpdump", present: || shell::has("rtmpdump") },
     Need { name: "mpv", package: "mpv", present: || shell::has("mpv") },
+    Need { name: "VLC", package: "vlc-bin", present: || shell::has("cvlc") },
+    Need { name: "VLC's plugins", package: "vlc-plugin-base", present: has_vlc_plugins },
+    // The package begins a server on port 80 where services are begun; the tests begin their own elsewhere.
+    Need { name: "nginx", package: "nginx", present: || Path::new("/usr/sbin/nginx").exists() || shell::has("nginx") },
     Need { name: "curl", package: "curl", present: || shell::has("curl") },
     Need { name: "Node.js", package: "nodejs", present: || shell::has("node") },
     Need { name: "npm", package: "npm", present: || shell::has("npm") },
@@ -48,6 +52,12 @@ pub(crate) const TESTS: &[Need] = &[
 
 fn has_fonts() -> bool {
     Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").exists()
+}
+
+/// In a folder that is named for the machine's architecture.
+fn has_vlc_plugins() -> bool {
+    let mut folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    folders.any(|folder| folder.path().join("vlc/plugins/demux/libadaptive_plugin.so").exists())
 }
 
 /// Of whatever version: unless told otherwise, `--exists` wants GStreamer's own, which plugins of other projects have not.

@@ -4,11 +4,15 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use headwater_tests::browser::percentile;
 use headwater_tests::origin::Origin;
 use headwater_tests::players::{decode, mpv, probe};
-use headwater_tests::program::Program;
+use headwater_tests::program::{Program, until};
 use headwater_tests::source::{Profile, Source};
-use headwater_tests::{scratch, tools, turn};
+use headwater_tests::{report, scratch, tools, turn};
+use serde_json::Value;
+
+use super::{PATIENCE, fetch, media_playlist};
 
 /// Each address of a stream: as MediaMTX and as WCS have it, in both containers.
 fn addresses(origin: &Origin) -> [(&'static str, String); 3] {
@@ -70,4 +74,100 @@ fn check_times(name: &str, file: &std::path::Path) -> Result<()> {
         ensure!(least > 0.010 && most < longest, "{name}: steps of {kind} from {least:.4} to {most:.4} s");
     }
     Ok(())
+}
+
+/// GStreamer, by both of its demultiplexers of HLS, until it has decoded some seconds of each playlist.
+///
+/// hlsdemux2 of GStreamer 1.22 compares a playlist with the one before from the last segment to the second, and so
+/// stays behind for ever if the first playlist that it reads has one segment alone.
+#[test]
+fn gstreamer_plays_both_containers() -> Result<()> {
+    let _turn = turn();
+    let origin = Origin::start()?;
+    let publisher = Source::default().publish(&origin.rtmp("clock"))?;
+    origin.wait_published("clock")?;
+    for index in ["/clock/index.m3u8", "/clock/index.m3u8?container=ts"] {
+        let list = media_playlist(&origin, index)?;
+        let segments = || fetch(&origin, &list).map_or(0, |answer| answer.body.matches("#EXTINF").count());
+        until("a playlist has two segments", PATIENCE, || segments() >= 2)?;
+    }
+    let [fmp4, _, ts] = addresses(&origin);
+    let ways = [("uridecodebin3", &fmp4), ("uridecodebin3", &ts), ("uridecodebin", &fmp4), ("uridecodebin", &ts)];
+    // Beside one another: most of the time they wait for segments.
+    let runs = ways.map(|(decoder, (name, address))| {
+        let mut command = Command::new("/usr/bin/python3");
+        command.arg(tools::package().join("clients/gstreamer_hls.py")).args([decoder, address, "210", "300", "40"]);
+        (format!("GStreamer's {decoder}, {name}"), Program::start(decoder, &mut command))
+    });
+    for (name, run) in runs {
+        let ended = run?.succeed(Duration::from_secs(60))?;
+        let seen: Value = serde_json::from_slice(&ended.output)?;
+        ensure!(seen["problem"].is_null(), "{name}: {seen}; it said: {}", ended.messages);
+        ensure!(seen["pictures"].as_u64() >= Some(210) && seen["sounds"].as_u64() >= Some(300), "{name}: {seen}");
+        ensure!(seen["tone"].as_f64() > Some(0.7), "{name}: {seen}");
+        let times =
+            |key: &str| -> Vec<f64> { seen[key].as_array().into_iter().flatten().filter_map(Value::as_f64).collect() };
+        let (flashes, beeps) = (times("flashes"), times("beeps"));
+        let nearest = |flash: &f64| beeps.iter().map(|beep| beep - flash).min_by(|a, b| a.abs().total_cmp(&b.abs()));
+        let offsets: Vec<f64> = flashes.iter().filter_map(nearest).map(|seconds| seconds * 1_000.0).collect();
+        let middle = percentile(&offsets, 50).unwrap_or(f64::NAN);
+        report(&format!("{name}: {} pictures, sound {middle:.0} ms after the picture", seen["pictures"]));
+        ensure!(offsets.len() >= 5 && middle.abs() < 40.0, "{name}: {offsets:?} in {seen}");
+    }
+    publisher.kill();
+    origin.stop()?;
+    Ok(())
+}
+
+/// VLC, told and asked by its line interface.
+#[test]
+fn vlc_plays_both_containers() -> Result<()> {
+    let _turn = turn();
+    let origin = Origin::start()?;
+    let publisher = Source::default().publish(&origin.rtmp("clock"))?;
+    origin.wait_published("clock")?;
+    let [fmp4, _, ts] = addresses(&origin);
+    for (name, address) in [fmp4, ts] {
+        let mut player = Program::start("VLC", vlc()?.arg(&address))?;
+        let shown =
+            until(&format!("{name}: VLC shows 120 pictures and plays their sound"), Duration::from_secs(40), || {
+                let asked = player.say("stats").is_ok();
+                let told = String::from_utf8_lossy(&player.output()).into_owned();
+                asked && count(&told, "frames displayed") >= 120 && count(&told, "buffers played") >= 150
+            });
+        let told = String::from_utf8_lossy(&player.output()).into_owned();
+        let counts = ["frames displayed", "frames lost", "buffers played", "buffers lost", "demux corrupted"];
+        let counts = counts.map(|key| format!("{key} {}", count(&told, key))).join(", ");
+        report(&format!("VLC, {name}: {counts}"));
+        ensure!(shown.is_ok(), "{shown:?}; {counts}; it said: {}", player.messages());
+        ensure!(count(&told, "demux corrupted") == 0, "{name}: {counts}");
+        player.say("quit")?;
+        player.wait(Duration::from_secs(20))?;
+    }
+    publisher.kill();
+    origin.stop()?;
+    Ok(())
+}
+
+/// VLC without window and loudspeaker. It refuses to run as root, and so becomes nobody.
+fn vlc() -> Result<Command> {
+    let vlc = tools::on_path("cvlc")?;
+    let id = Program::start("id", Command::new("id").arg("-u"))?.succeed(Duration::from_secs(10))?;
+    let mut command = if id.output.trim_ascii() == b"0" {
+        let mut command = Command::new(tools::on_path("setpriv")?);
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(vlc);
+        command
+    } else {
+        Command::new(vlc)
+    };
+    command.env("HOME", "/nonexistent");
+    command.args(["--intf=oldrc", "--rc-fake-tty", "--vout=vdummy", "--aout=adummy"]);
+    Ok(command)
+}
+
+/// The last value of a line of VLC's statistics.
+fn count(told: &str, key: &str) -> u64 {
+    let line = told.lines().rev().find(|line| line.contains(key));
+    let value = line.and_then(|line| line.rsplit_once(':')?.1.split_whitespace().next()?.parse().ok());
+    value.unwrap_or_default()
 }
