@@ -1,7 +1,7 @@
 //! Sample entries: what a decoder must know, box by box.
 
 use bytes::Bytes;
-use headwater_codec::{aac::AudioSpecificConfig, opus::OpusHead};
+use headwater_codec::{aac::AudioSpecificConfig, opus::OpusHead, vp9::VpConfig};
 use headwater_media::{Codec, TrackParameters};
 use mp4_atom::{
     Atom, Audio, Av01, Av1c, Avc1, Avcc, Codec as SampleEntry, Dops, Esds, Hvc1, Hvcc, Mp4a, Opus, OpusChannelMapping,
@@ -37,7 +37,7 @@ pub(super) fn sample_entry(parameters: &TrackParameters) -> Result<SampleEntry, 
         Codec::H264 => Avc1 { visual: visual(), avcc: read::<Avcc>(record()?)?, ..Avc1::default() }.into(),
         Codec::H265 => Hvc1 { visual: visual(), hvcc: read::<Hvcc>(record()?)?, ..Hvc1::default() }.into(),
         Codec::Av1 => Av01 { visual: visual(), av1c: read::<Av1c>(record()?)?, ..Av01::default() }.into(),
-        Codec::Vp9 => Vp09 { visual: visual(), vpcc: read::<VpcC>(record()?)?, ..Vp09::default() }.into(),
+        Codec::Vp9 => Vp09 { visual: visual(), vpcc: vp9(record()?)?, ..Vp09::default() }.into(),
         Codec::Aac => aac(record()?)?.into(),
         Codec::Opus => opus(parameters)?.into(),
         _ => return Err(Mp4Error::Codec { codec }),
@@ -47,6 +47,20 @@ pub(super) fn sample_entry(parameters: &TrackParameters) -> Result<SampleEntry, 
 /// A record is the body of its box.
 fn read<T: Atom>(record: &Bytes) -> Result<T, Mp4Error> {
     Ok(T::decode_body(&mut record.as_ref())?)
+}
+
+/// ffmpeg tells of a picture that it has made of RGB that its samples still are, although they are subsampled, which
+/// cannot be (VP codec ISO media file format binding, `matrixCoefficients`). The decoder finds the truth in the picture,
+/// so nothing is said of its colours then.
+fn vp9(record: &Bytes) -> Result<VpcC, Mp4Error> {
+    const UNSPECIFIED: u8 = 2;
+    const FULL_CHROMA: u8 = 3;
+    let config = VpConfig::parse(record)?;
+    let [.., matrix] = config.colour;
+    if matrix == 0 && config.chroma_subsampling != FULL_CHROMA {
+        return read(&VpConfig { colour: [UNSPECIFIED; 3], ..config }.write());
+    }
+    read(record)
 }
 
 fn audio(channels: u8, sample_rate: u32) -> Audio {

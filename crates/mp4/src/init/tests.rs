@@ -84,6 +84,17 @@ fn every_codec_has_its_entry_with_the_record_of_the_source() {
     }
 }
 
+/// What ffmpeg 9 sends for a picture of its own making.
+#[test]
+fn vp9_whose_record_says_rgb_of_subsampled_samples_has_colours_that_are_not_said() {
+    let vp9 =
+        VpConfig { profile: 0, level: 21, bit_depth: 8, chroma_subsampling: 1, full_range: false, colour: [2, 2, 0] };
+    let moov = read_back(&[&parameters(Codec::Vp9, vp9.write())]);
+    let SampleEntry::Vp09(entry) = &moov.trak[0].mdia.minf.stbl.stsd.codecs[0] else { panic!("no vp09") };
+    let vpcc = &entry.vpcc;
+    assert_eq!((vpcc.profile, vpcc.level, vpcc.matrix_coefficients, vpcc.color_primaries), (0, 21, 2, 2));
+}
+
 #[test]
 fn he_aac_keeps_its_signalling() {
     let config =
