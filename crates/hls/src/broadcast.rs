@@ -21,7 +21,8 @@ use crate::{
     packager::{Content, Packager, Plan},
     playlist::{AudioGroup, Multivariant, Report, Variant},
     rendition::Rendition,
-    window::{Numbers, Window},
+    segmenter::Grid,
+    window::{Numbers, Target, Window},
 };
 
 /// What players can show, the first that a picture can be converted to first.
@@ -65,11 +66,20 @@ impl Broadcast {
         let video = if format == Format::Ts { VIDEO_TS } else { VIDEO };
         let mut renditions = Vec::new();
         let mut tasks = Vec::new();
-        for content in layout(&stream, video)? {
-            let name = rendition_name(&content, format, renditions.len());
-            let window = Window::new(options, numbers(&name));
+        let contents = layout(&stream, video)?;
+        let names: Vec<_> =
+            contents.iter().enumerate().map(|(at, content)| rendition_name(content, format, at)).collect();
+        // Numbers are the same in all of them.
+        let known = names.iter().map(&numbers);
+        let numbers = known.reduce(Numbers::later).ok_or(HlsError::Empty)?;
+        let is_several = contents.len() > 1;
+        let grid = is_several.then(|| Grid::new(options.segment, newest(&stream), numbers.sequence));
+        let target = Target::new(options.segment);
+        for (content, name) in contents.into_iter().zip(names) {
+            let window = Window::new(options, numbers, target.clone());
             let rendition = Arc::new(Rendition::new(name, format == Format::Ts, window));
-            let plan = Plan { stream: stream.clone(), content: content.clone(), video, audio: AUDIO, options, epoch };
+            let (plan_stream, plan_content) = (stream.clone(), content.clone());
+            let plan = Plan { stream: plan_stream, content: plan_content, video, audio: AUDIO, options, grid, epoch };
             let container = Container::new(format);
             tasks.push(Packager::new(plan, rendition.clone(), container, environment.clone())?);
             renditions.push(Outlet { rendition, content });
@@ -138,16 +148,24 @@ impl Broadcast {
     pub(crate) async fn ready(&self, environment: &dyn Environment) -> Result<(), HlsError> {
         let ready = async {
             for rendition in self.renditions() {
-                rendition.until(|window| window.segments().len() > 0 || window.has_ended()).await;
+                let is_over = |window: &Window| window.has_ended() || window.problem().is_some();
+                rendition.until(|window| window.segments().len() > 0 || is_over(window)).await;
             }
         };
         tokio::select! {
-            () = ready => Ok(()),
+            () = ready => self.check(),
             () = environment.sleep(limits::HLS_START_MS.get_duration()) => {
                 let has_any = self.renditions().all(|rendition| rendition.read(|window| window.bytes() > 0));
                 if has_any { Ok(()) } else { Err(HlsError::Late(limits::HLS_START_MS.get())) }
             }
         }
+    }
+
+    /// Whether something can be made of what comes.
+    fn check(&self) -> Result<(), HlsError> {
+        let problem =
+            self.renditions().find_map(|rendition| rendition.read(|window| window.problem().map(str::to_owned)));
+        problem.map_or(Ok(()), |problem| Err(HlsError::Container(problem)))
     }
 
     /// Where the other renditions have come to.
@@ -198,7 +216,7 @@ fn variant(outlet: &Outlet, sound: Option<&Outlet>, address: String) -> Variant 
         average_bandwidth: average + more_average,
         codecs: parameters.iter().chain(&of_sound).filter_map(|parameters| codec_string(parameters)).collect(),
         resolution: video.map(|video| (video.width, video.height)).filter(|(width, height)| width * height > 0),
-        frame_rate: video.and_then(|video| video.frame_rate),
+        frame_rate: outlet.rendition.frame_rate(),
         has_audio_group: sound.is_some(),
     }
 }
@@ -218,6 +236,11 @@ fn layout(stream: &Stream, video: &[Codec]) -> Result<Vec<Content>, HlsError> {
         return Ok(vec![Content::Whole]);
     }
     Ok(layers.into_iter().chain(sound.map(|_| Content::Sound)).collect())
+}
+
+/// Stream time of the newest frame.
+fn newest(stream: &Stream) -> Duration {
+    stream.tracks().iter().filter_map(|track| track.native().newest()).max().unwrap_or_default()
 }
 
 fn rendition_name(content: &Content, format: Format, index: usize) -> RenditionName {

@@ -13,6 +13,9 @@ pub enum HlsError {
     /// Its tracks cannot be had in codecs that players of HLS know.
     #[error("this stream cannot be played by HLS: {0}")]
     Convert(#[from] ConvertError),
+    /// The container does not carry what its source sends.
+    #[error("this stream cannot be played by HLS: {0}")]
+    Container(String),
     /// It has neither sound nor picture.
     #[error("the stream has no tracks yet; try again")]
     Empty,

@@ -19,7 +19,7 @@ use self::{
 use crate::{
     container::{Container, ContainerError},
     rendition::Rendition,
-    segmenter::Segmenter,
+    segmenter::{Grid, Segmenter},
     window::WindowOptions,
 };
 
@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) video: &'static [Codec],
     pub(crate) audio: &'static [Codec],
     pub(crate) options: WindowOptions,
+    /// Where it is cut as other renditions are.
+    pub(crate) grid: Option<Grid>,
     /// The wall clock at the beginning of the stream's time.
     pub(crate) epoch: SystemTime,
 }
@@ -252,13 +254,15 @@ impl Packager {
         let made = match (segmenter.as_mut(), container.take()) {
             (Some(segmenter), _) => self.rendition.change(|window| segmenter.change(parameters.clone(), window)),
             (None, Some(container)) => Segmenter::new(plan.options, container, parameters.clone(), plan.epoch)
-                .map(|made| *segmenter = Some(made)),
+                .map(|made| *segmenter = Some(made.on(plan.grid))),
             (None, None) => return false,
         };
         if let Err(error) = made {
             tracing::warn!(stream = %plan.stream.name(), %error, "no HLS can be made of a stream");
+            self.rendition.change(|window| window.set_problem(Some(error.to_string())));
             return false;
         }
+        self.rendition.change(|window| window.set_problem(None));
         self.rendition.set_parameters(parameters);
         true
     }

@@ -139,6 +139,21 @@ impl Rendition {
         if style.gzip { gzip(text.as_bytes()) } else { text.into() }
     }
 
+    /// Pictures in a second: as the source says, or as they have come.
+    pub(crate) fn frame_rate(&self) -> Option<f64> {
+        let parameters = self.parameters();
+        let video = parameters.iter().find_map(|parameters| parameters.video())?;
+        video.frame_rate.or_else(|| {
+            self.read(|window| {
+                let all = window.segments().chain(window.open());
+                let (frames, time) =
+                    all.fold((0, Duration::ZERO), |sum, next| (sum.0 + next.frames(), sum.1 + next.duration));
+                // A source that says nothing of it sends pictures when it has them.
+                (time >= MEASURED).then(|| (frames as f64 / time.as_secs_f64()).round().max(1.0))
+            })
+        })
+    }
+
     /// The highest and the average bitrate of the segments that it lists, in bits per second.
     pub(crate) fn bandwidth(&self) -> Option<(u64, u64)> {
         self.read(|window| {
@@ -153,9 +168,13 @@ impl Rendition {
     }
 }
 
+/// Pictures are counted for so long before it is said how many come in a second.
+const MEASURED: Duration = Duration::from_secs(1);
+
 /// What all that players are told depends on.
-fn edge(window: &Window) -> (u64, usize, usize, bool) {
-    (window.next().0, window.segments().len(), window.open().map_or(0, |open| open.parts.len()), window.has_ended())
+fn edge(window: &Window) -> (u64, usize, usize, bool, bool) {
+    let parts = window.open().map_or(0, |open| open.parts.len());
+    (window.next().0, window.segments().len(), parts, window.has_ended(), window.problem().is_some())
 }
 
 fn rate(bytes: u64, time: Duration) -> u64 {

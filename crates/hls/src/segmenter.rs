@@ -19,6 +19,9 @@ use std::{
 use headwater_media::{ClockRate, Frame, TrackParameters, limits};
 use headwater_mp4::{Sample, Timeline};
 
+mod grid;
+
+pub(crate) use self::grid::Grid;
 use crate::{
     container::{Container, ContainerError},
     window::{Begin, Init, Part, Window, WindowOptions},
@@ -31,6 +34,7 @@ const LEAD_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Segmenter {
     options: WindowOptions,
+    grid: Option<Grid>,
     container: Container,
     /// The first one leads.
     tracks: Vec<Track>,
@@ -58,6 +62,8 @@ struct Track {
 struct Begun {
     segment: Duration,
     part: Duration,
+    /// When it is long enough to be ended.
+    due: Duration,
     /// Bytes in the segment.
     bytes: u64,
 }
@@ -95,7 +101,12 @@ impl Segmenter {
     ) -> Result<Segmenter, ContainerError> {
         let init = make_init(&mut container, &tracks)?;
         let tracks = tracks.into_iter().map(Track::new).collect();
-        Ok(Segmenter { options, container, tracks, epoch, init, begun: None, is_broken: false })
+        Ok(Segmenter { options, grid: None, container, tracks, epoch, init, begun: None, is_broken: false })
+    }
+
+    /// Cuts by the slots of a grid, as the other renditions of the stream do.
+    pub fn on(self, grid: Option<Grid>) -> Segmenter {
+        Segmenter { grid, ..self }
     }
 
     /// Takes the next frame of a track and gives out what it completes.
@@ -125,7 +136,7 @@ impl Segmenter {
             return Ok(());
         };
         let segment = start.saturating_sub(begun.segment) + half_frame;
-        let is_whole = can_start && segment >= self.long_enough();
+        let is_whole = can_start && start + half_frame >= begun.due;
         let is_too_much = segment >= limits::HLS_SEGMENT_MS.get_duration() || self.is_large(begun.bytes);
         if is_whole || is_too_much {
             let written = self.cut_part(start, window);
@@ -239,7 +250,7 @@ impl Segmenter {
     /// asked should.
     pub fn wants_key_frame(&self) -> bool {
         let (Some(begun), Some(lead)) = (self.begun, self.tracks.first()) else { return true };
-        lead.next().saturating_sub(begun.segment) >= self.long_enough()
+        lead.next() >= begun.due
     }
 
     /// The parameters of its tracks.
@@ -249,8 +260,11 @@ impl Segmenter {
 
     fn begin(&mut self, start: Duration, window: &mut Window) {
         let is_discontinuous = std::mem::take(&mut self.is_broken);
+        if let Some(grid) = &self.grid {
+            window.skip_to(grid.sequence(start));
+        }
         window.begin(Begin { init: self.init.clone(), is_discontinuous, time: self.epoch + start });
-        self.begun = Some(Begun { segment: start, part: start, bytes: 0 });
+        self.begun = Some(Begun { segment: start, part: start, due: self.due(start), bytes: 0 });
     }
 
     /// Gives out what has come up to this time.
@@ -266,15 +280,18 @@ impl Segmenter {
         if samples.iter().all(Vec::is_empty) {
             return Ok(());
         }
+        let frames = samples.first().map_or(0, |lead| u32::try_from(lead.len()).unwrap_or(u32::MAX));
         let data = self.container.part(&samples, begun.bytes == 0)?;
         begun.bytes += data.len() as u64;
-        window.push(Part { duration, is_independent, data });
+        window.push(Part { duration, is_independent, frames, data });
         Ok(())
     }
 
-    /// A key frame that is asked for comes when it comes, and encoders round: a segment may be a tenth shorter.
-    fn long_enough(&self) -> Duration {
-        self.options.segment.mul_f64(0.9)
+    /// When a segment that begins then is long enough. A key frame that is asked for comes when it comes, and encoders
+    /// round: it may be a tenth shorter.
+    fn due(&self, start: Duration) -> Duration {
+        let end = self.grid.as_ref().map_or(start + self.options.segment, |grid| grid.end(start));
+        end.saturating_sub(self.options.segment / 10)
     }
 
     fn part_length(&self) -> Duration {

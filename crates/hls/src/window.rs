@@ -11,8 +11,10 @@ use bytes::Bytes;
 
 mod fetch;
 mod position;
+mod target;
 
 pub use position::{Ahead, Position};
+pub(crate) use target::Target;
 
 /// How much is kept, and how it is cut.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +45,8 @@ pub struct Part {
     pub duration: Duration,
     /// Whether a decoder can start in it.
     pub is_independent: bool,
+    /// Frames of the track that leads.
+    pub frames: u32,
     /// Its bytes.
     pub data: Bytes,
 }
@@ -67,6 +71,11 @@ pub struct Segment {
 }
 
 impl Segment {
+    /// Frames of the track that leads.
+    pub fn frames(&self) -> u64 {
+        self.parts.iter().map(|part| u64::from(part.frames)).sum()
+    }
+
     /// Bytes of all its parts.
     pub fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.data.len() as u64).sum()
@@ -80,6 +89,14 @@ pub struct Numbers {
     pub sequence: u64,
     /// Of the discontinuities before it.
     pub discontinuity: u64,
+}
+
+impl Numbers {
+    /// Those that lie after both.
+    pub fn later(self, other: Numbers) -> Numbers {
+        let discontinuity = self.discontinuity.max(other.discontinuity);
+        Numbers { sequence: self.sequence.max(other.sequence), discontinuity }
+    }
 }
 
 /// How a segment begins.
@@ -107,19 +124,21 @@ pub struct Window {
     next_sequence: u64,
     /// EXT-X-DISCONTINUITY-SEQUENCE: discontinuities that have left the playlist.
     discontinuities: u64,
-    target: Duration,
+    target: Target,
     part_target: Option<Duration>,
     independent: bool,
     bytes: u64,
     has_ended: bool,
+    /// Why nothing can be made of what comes.
+    problem: Option<String>,
 }
 
 /// How much longer than asked for a part may be, in tenths of percent: frames do not fit evenly.
 const PART_SLACK_PERCENT: u32 = 10;
 
 impl Window {
-    /// An empty one, whose numbers begin here.
-    pub fn new(options: WindowOptions, numbers: Numbers) -> Window {
+    /// An empty one, whose numbers begin here. Renditions of one stream share a target.
+    pub fn new(options: WindowOptions, numbers: Numbers, target: Target) -> Window {
         Window {
             segments: VecDeque::new(),
             held: VecDeque::new(),
@@ -127,12 +146,20 @@ impl Window {
             next_key: rand::random(),
             next_sequence: numbers.sequence,
             discontinuities: numbers.discontinuity,
-            target: whole_seconds(options.segment).max(Duration::from_secs(1)),
+            target,
             part_target: options.part.map(|part| part + part * PART_SLACK_PERCENT / 100),
             independent: true,
             bytes: 0,
             has_ended: false,
+            problem: None,
             options,
+        }
+    }
+
+    /// Has the first segment of all begin with this number, if that lies ahead.
+    pub fn skip_to(&mut self, sequence: u64) {
+        if self.segments.is_empty() && self.held.is_empty() && self.open.is_none() {
+            self.next_sequence = self.next_sequence.max(sequence);
         }
     }
 
@@ -172,8 +199,7 @@ impl Window {
             self.next_key = open.key;
             return;
         }
-        // RFC 8216 §4.3.3.1: the target holds for durations rounded to the nearest second. It may only grow.
-        self.target = self.target.max(Duration::from_secs((open.duration.as_secs_f64().round()) as u64));
+        self.target.raise(open.duration);
         self.segments.push_back(Arc::new(open));
         self.drop_old();
     }
@@ -182,6 +208,16 @@ impl Window {
     pub fn end(&mut self) {
         self.close();
         self.has_ended = true;
+    }
+
+    /// Nothing can be made of what comes, or can again.
+    pub fn set_problem(&mut self, problem: Option<String>) {
+        self.problem = problem;
+    }
+
+    /// Why nothing can be made of what comes now.
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
     }
 
     /// Listed segments, the oldest first.
@@ -201,7 +237,7 @@ impl Window {
 
     /// EXT-X-TARGETDURATION.
     pub fn target(&self) -> Duration {
-        self.target
+        self.target.get()
     }
 
     /// PART-TARGET, where parts are listed.
@@ -256,7 +292,7 @@ impl Window {
 
     /// A segment that has left the playlist stays for as long as a player may come for it: three target durations.
     fn drop_held(&mut self) {
-        let time = self.target * 3;
+        let time = self.target.get() * 3;
         let mut held: Duration = self.held.iter().map(|segment| segment.duration).sum();
         while let Some(first) = self.held.front() {
             held = held.saturating_sub(first.duration);
@@ -271,10 +307,6 @@ impl Window {
 
 /// RFC 8216 §6.2.2: a live playlist has at least three target durations of media.
 const SEGMENTS_MIN: usize = 3;
-
-fn whole_seconds(time: Duration) -> Duration {
-    Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0))
-}
 
 #[cfg(test)]
 mod tests;

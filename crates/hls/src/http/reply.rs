@@ -197,7 +197,7 @@ fn status_of_media(error: &HlsError) -> StatusCode {
     match error {
         HlsError::Stream(SubscribeError::NotFound { .. }) => StatusCode::NOT_FOUND,
         HlsError::Stream(_) => StatusCode::BAD_GATEWAY,
-        HlsError::Convert(_) => StatusCode::NOT_ACCEPTABLE,
+        HlsError::Convert(_) | HlsError::Container(_) => StatusCode::NOT_ACCEPTABLE,
         HlsError::Full(_) | HlsError::Late(_) | HlsError::Empty => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

@@ -13,13 +13,13 @@ use quick_m3u8::{
 use super::*;
 use crate::{
     names::{Names, RenditionName},
-    window::{Begin, Init, Numbers, Part, Window, WindowOptions},
+    window::{Begin, Init, Numbers, Part, Target, Window, WindowOptions},
 };
 
 fn window(part: Option<Duration>, segments: usize) -> Window {
     let keep = Duration::from_secs(60);
     let options = WindowOptions { segment: Duration::from_secs(2), part, keep, bytes_max: 1 << 20 };
-    let mut window = Window::new(options, Numbers { sequence: 7, discontinuity: 1 });
+    let mut window = Window::new(options, Numbers { sequence: 7, discontinuity: 1 }, Target::new(options.segment));
     for segment in 0..segments {
         begin(&mut window, segment as u64);
         (0..10).for_each(|index| push(&mut window, index == 0));
@@ -36,7 +36,12 @@ fn begin(window: &mut Window, segment: u64) {
 }
 
 fn push(window: &mut Window, is_independent: bool) {
-    window.push(Part { duration: Duration::from_millis(200), is_independent, data: Bytes::from_static(b"data") });
+    window.push(Part {
+        duration: Duration::from_millis(200),
+        is_independent,
+        frames: 6,
+        data: Bytes::from_static(b"data"),
+    });
 }
 
 fn write(window: &Window, skip: bool, query: &str, reports: &[Report]) -> String {

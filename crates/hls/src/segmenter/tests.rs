@@ -3,7 +3,10 @@ use headwater_codec::{aac::AudioSpecificConfig, h264::AvcConfig, parameters::fro
 use headwater_media::Codec;
 
 use super::*;
-use crate::{container::Format, window::Numbers};
+use crate::{
+    container::Format,
+    window::{Numbers, Target},
+};
 
 fn video() -> Arc<TrackParameters> {
     let sps = Bytes::from_static(&[
@@ -40,7 +43,7 @@ impl Scene {
     }
 
     fn of(format: Format, tracks: Vec<Arc<TrackParameters>>) -> Scene {
-        let window = Window::new(options(), Numbers { sequence: 0, discontinuity: 0 });
+        let window = Window::new(options(), Numbers { sequence: 0, discontinuity: 0 }, Target::new(options().segment));
         let segmenter = Segmenter::new(options(), Container::new(format), tracks, SystemTime::UNIX_EPOCH).unwrap();
         Scene { segmenter, window }
     }
@@ -195,4 +198,70 @@ fn sound_alone_is_cut_in_time() {
     let segments = scene.segments();
     assert!(segments[..2].iter().all(|(length, ..)| (1_780..2_020).contains(length)), "{segments:?}");
     assert!(scene.window.is_independent());
+}
+
+/// Two sizes of a picture whose key frames come when they are asked for, and not at once.
+#[test]
+fn renditions_on_a_grid_are_cut_alike_and_number_alike() {
+    let target = Target::new(options().segment);
+    let grid = Grid::new(options().segment, Duration::from_millis(20_500), 1_000);
+    let play = |first: i64, delay: i64| {
+        let mut window = Window::new(options(), Numbers { sequence: 1_000, discontinuity: 0 }, target.clone());
+        let container = Container::new(Format::Fmp4);
+        let segmenter = Segmenter::new(options(), container, vec![video()], SystemTime::UNIX_EPOCH).unwrap();
+        let mut segmenter = segmenter.on(Some(grid));
+        let mut asked = Some(first);
+        for ms in (first..40_000).step_by(40) {
+            let random_access = asked.is_some_and(|asked| ms >= asked + delay);
+            asked = asked.filter(|_| !random_access);
+            let data = Bytes::from_static(&[0, 0, 0, 2, 0x41, 0x9a]);
+            segmenter.push(0, Frame { dts: ms * 90, pts: ms * 90, random_access, data }, &mut window).unwrap();
+            if segmenter.wants_key_frame() && asked.is_none() {
+                asked = Some(ms);
+            }
+        }
+        let starts = window.segments().map(|segment| {
+            let start = segment.time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+            (segment.sequence, start.as_millis())
+        });
+        starts.collect::<Vec<_>>()
+    };
+    let (large, small) = (play(13_000, 0), play(15_280, 160));
+    assert!(large.len() > 10 && small.len() > 9, "{large:?} {small:?}");
+    for (sequence, start) in &small[1..] {
+        let other = large.iter().find(|(other, _)| other == sequence).unwrap();
+        assert!(start.abs_diff(other.1) < 300, "{sequence}: {start} and {}", other.1);
+    }
+    assert!(large.windows(2).all(|pair| pair[1].0 == pair[0].0 + 1), "{large:?}");
+    assert_eq!(target.get(), Duration::from_secs(2));
+}
+
+/// An hour of a stream stays within what the window says, however the source sends it.
+#[test]
+fn an_hour_of_a_stream_is_kept_in_its_window_and_no_more() {
+    let bytes_max = 4 << 20;
+    for (keep, group, size) in [(30, 2_000, 1_000), (30, 60_000, 1_000), (600, 2_000, 20_000)] {
+        let options = WindowOptions { keep: Duration::from_secs(keep), bytes_max, ..options() };
+        let numbers = Numbers { sequence: 5, discontinuity: 0 };
+        let mut window = Window::new(options, numbers, Target::new(options.segment));
+        let container = Container::new(Format::Fmp4);
+        let mut segmenter = Segmenter::new(options, container, vec![video()], SystemTime::UNIX_EPOCH).unwrap();
+        let data = Bytes::from(vec![7; size]);
+        let (mut most, mut first) = (0, 5);
+        for ms in (0..3_600_000).step_by(100) {
+            let frame = Frame { dts: ms * 90, pts: ms * 90, random_access: ms % group == 0, data: data.clone() };
+            segmenter.push(0, frame, &mut window).unwrap();
+            most = most.max(window.bytes());
+            let now = window.segments().next().map_or(first, |segment| segment.sequence);
+            assert!(now >= first, "numbers run back");
+            first = now;
+        }
+        let listed: Duration = window.segments().map(|segment| segment.duration).sum();
+        // At 10 pictures in a second; headers of parts besides.
+        let longest = window.target().as_secs() + 1;
+        let of_time = (keep + 4 * longest) * 10 * (size as u64 + 300);
+        assert!(most <= of_time.min(bytes_max + longest * 10 * size as u64), "{most} bytes for {keep} s of {size}");
+        assert!(listed.as_secs() <= keep + longest, "{listed:?} in a window of {keep} s");
+        assert!(window.bytes() >= of_time.min(bytes_max) / 2, "{} bytes: hardly any is kept", window.bytes());
+    }
 }

@@ -10,7 +10,7 @@ fn options() -> WindowOptions {
 }
 
 fn part(is_independent: bool) -> Part {
-    Part { duration: Duration::from_millis(200), is_independent, data: Bytes::from_static(&[7; 100]) }
+    Part { duration: Duration::from_millis(200), is_independent, frames: 6, data: Bytes::from_static(&[7; 100]) }
 }
 
 fn begin(is_discontinuous: bool) -> Begin {
@@ -20,7 +20,7 @@ fn begin(is_discontinuous: bool) -> Begin {
 
 /// A window with so many whole segments of ten parts, from number 100 on.
 fn filled(options: WindowOptions, segments: usize) -> Window {
-    let mut window = Window::new(options, Numbers { sequence: 100, discontinuity: 3 });
+    let mut window = Window::new(options, Numbers { sequence: 100, discontinuity: 3 }, Target::new(options.segment));
     for _ in 0..segments {
         fill(&mut window, false);
     }
@@ -65,7 +65,7 @@ fn numbers_go_on_over_discontinuities_and_after_a_restart() {
         fill(&mut window, false);
     }
     assert_eq!((listed(&window), window.discontinuity_sequence()), (vec![103, 104, 105, 106], 4));
-    let again = Window::new(options(), window.numbers());
+    let again = Window::new(options(), window.numbers(), Target::new(options().segment));
     assert_eq!((again.next().0, again.discontinuity_sequence()), (107, 5));
 }
 
