@@ -8,10 +8,13 @@
  */
 
 const LOOK_MS = 50;
-/** What is to be ahead, at the least and at the most, in seconds. */
-const TARGET_MIN_S = 0.06;
+/** What is to be ahead, at the least and at the most, in seconds. Browsers run dry while there is still a tenth of one. */
+const TARGET_MIN_S = 0.15;
 const TARGET_MAX_S = 1;
-/** Each time that the element runs dry, so much more than it had is wanted; each second that it does not, so much less. */
+/**
+ * Each time that the element runs dry, so much more than it had is wanted; each second that it does not, so much less, at
+ * first: each time that it did, it takes twice as long to dare that again.
+ */
 const DRY_S = 0.04;
 const CALM_S = 0.0005;
 /** More than this above the target is left behind by a jump. */
@@ -24,6 +27,7 @@ export class LiveEdge {
   #feeder;
   #timer;
   #target = TARGET_MIN_S;
+  #calm = CALM_S;
   #leave = new AbortController();
   #has = false;
   /** How much was ahead of late. @type {{at: number, ahead: number}[]} */
@@ -59,6 +63,7 @@ export class LiveEdge {
   #ranDry() {
     if (!this.#has || this.#video.seeking) return;
     this.dry += 1;
+    this.#calm /= 2;
     // Some streams leave the decoder dry while there is much ahead: what was not enough then will not be again.
     const had = Math.min(...this.#seen.map((look) => look.ahead), TARGET_MAX_S);
     const least = this.#seen.length > 0 ? had : 0;
@@ -75,7 +80,7 @@ export class LiveEdge {
     if (!this.#has || isOutside || ahead > this.#target + JUMP_S) return this.#jump(range);
     const now = performance.now();
     this.#seen = [...this.#seen.filter(({ at }) => now - at < SPAN_MS), { at: now, ahead }];
-    this.#target = Math.max(TARGET_MIN_S, this.#target - (CALM_S * LOOK_MS) / 1000);
+    this.#target = Math.max(TARGET_MIN_S, this.#target - (this.#calm * LOOK_MS) / 1000);
     this.#pace(Math.min(...this.#seen.map((look) => look.ahead)) - this.#target, now);
   }
 
