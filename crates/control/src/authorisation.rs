@@ -56,6 +56,8 @@ pub(crate) const RULES: &[Rule] = &[
     operates("/rest-api/push/terminate"),
     operates("/rest-api/push/mute"),
     operates("/rest-api/push/unmute"),
+    operates("/rest-api/push/sound_on"),
+    operates("/rest-api/push/sound_off"),
     operates("/rest-api/pull/rtmp/pull"),
     looks("/rest-api/pull/rtmp/find_all"),
     looks("/rest-api/pull/rtmp/find"),

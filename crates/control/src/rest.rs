@@ -20,7 +20,7 @@ use axum::{
     routing::{any, get},
 };
 use headwater_graph::Hub;
-use headwater_relay::{RelayError, Relays};
+use headwater_relay::{RelayError, Relays, SoundError};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -82,6 +82,8 @@ pub(crate) fn calls() -> OpenApiRouter<Api> {
         .routes(routes!(push::terminate))
         .routes(routes!(push::mute))
         .routes(routes!(push::unmute))
+        .routes(routes!(push::sound_on))
+        .routes(routes!(push::sound_off))
         .routes(routes!(pull::pull))
         .routes(routes!(pull::find_all, pull::get_all))
         .routes(routes!(pull::find))
@@ -108,9 +110,7 @@ async fn unknown_call(call: Result<Path<String>, PathRejection>) -> ApiError {
     let call = call.map(|Path(call)| call).unwrap_or_default();
     let shown: String = call.chars().take(128).collect();
     if missing::is_missing(&call) {
-        let sound = call.starts_with("push/sound_").then_some(push::SOUND);
-        let message = sound.map_or_else(|| format!("This server does not have the call {shown:?} yet."), str::to_owned);
-        return ApiError::not_implemented(message);
+        return ApiError::not_implemented(format!("This server does not have the call {shown:?} yet."));
     }
     let message = format!("There is no call {shown:?}. /rest-api/ shows those that there are.");
     ApiError::with_status(StatusCode::NOT_FOUND, "unknown_call", message)
@@ -130,10 +130,25 @@ fn relay_error(error: RelayError, url: &'static str, stream: &'static str) -> Ap
         RelayError::Url(_) | RelayError::Userinfo => with(StatusCode::BAD_REQUEST, "bad_url", message, url),
         RelayError::NoStream(_) => with(StatusCode::NOT_FOUND, "not_found", message, stream),
         RelayError::NameTaken(_) => with(StatusCode::CONFLICT, "name_taken", message, stream),
+        RelayError::NoPush(_) => with(StatusCode::NOT_FOUND, "not_found", message, "mediaSessionId"),
+        RelayError::Sound(error) => sound_error(&error, message),
         RelayError::Exists => ApiError::with_status(StatusCode::CONFLICT, "exists", message),
         RelayError::TooMany { .. } => ApiError::with_status(StatusCode::SERVICE_UNAVAILABLE, "too_many", message),
         _ => ApiError::bad_request("bad_value", message),
     }
+}
+
+/// Why a sound file is not played; the file is at fault, or the stream that it is for.
+fn sound_error(error: &SoundError, message: String) -> ApiError {
+    let (status, code) = match error {
+        SoundError::NoFolder => (StatusCode::NOT_FOUND, "no_sounds"),
+        SoundError::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
+        SoundError::Track(_) => (StatusCode::CONFLICT, "not_replaceable"),
+        SoundError::TooMany { .. } => (StatusCode::SERVICE_UNAVAILABLE, "too_many"),
+        SoundError::Read { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "unreadable"),
+        _ => (StatusCode::BAD_REQUEST, "bad_sound"),
+    };
+    ApiError::with_status(status, code, message).in_field("soundFile")
 }
 
 /// An error's words as a sentence: first letter upper case, full stop at the end.

@@ -4,6 +4,8 @@ use headwater_media::{InvalidName, StreamName};
 use headwater_net::DialError;
 use headwater_rtmp::InvalidUrl;
 
+use crate::sounds::SoundError;
+
 /// Why a relay does not begin.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -29,6 +31,12 @@ pub enum RelayError {
     /// Request: somebody publishes under the name.
     #[error("the stream {0} is being published already; choose another name or stop that publisher")]
     NameTaken(StreamName),
+    /// The sound file that is to be played cannot be.
+    #[error(transparent)]
+    Sound(#[from] SoundError),
+    /// Request: there is no such push.
+    #[error("there is no push {0:?}")]
+    NoPush(String),
     /// The limit `RELAYS`.
     #[error("this server has {limit} relays already, which is its limit")]
     TooMany {

@@ -15,12 +15,14 @@ mod error;
 mod on_demand;
 mod pull;
 mod push;
+mod sound;
+mod sounds;
 mod target;
 
-use std::{hash::RandomState, sync::Arc};
+use std::{hash::RandomState, path::PathBuf, sync::Arc};
 
 use headwater_graph::Hub;
-use headwater_media::{StreamName, limits};
+use headwater_media::{Codec, StreamName, TrackKind, limits};
 use headwater_net::Dialer;
 use headwater_rtmp::Context;
 use parking_lot::Mutex;
@@ -30,11 +32,15 @@ use course::Course;
 use on_demand::{OnDemand, Wanted};
 use pull::Pull;
 use push::Push;
+use sound::Sound;
+use sounds::Sounds;
 
 pub use course::Status;
 pub use error::RelayError;
 pub use pull::PullFacts;
 pub use push::{PushFacts, PushRequest};
+pub use sound::SoundRequest;
+pub use sounds::SoundError;
 
 /// How relays go about it.
 #[derive(Clone, Debug)]
@@ -43,11 +49,13 @@ pub struct Settings {
     pub push_prefix: String,
     /// Whether a viewer may have a stream pulled by asking for its URL.
     pub pull_by_url: bool,
+    /// The folder of the sound files that may be played into pushes.
+    pub sounds: Option<PathBuf>,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { push_prefix: "rtmp_".into(), pull_by_url: false }
+        Settings { push_prefix: "rtmp_".into(), pull_by_url: false, sounds: None }
     }
 }
 
@@ -58,6 +66,7 @@ pub struct Relays(Arc<Inner>);
 struct Inner {
     rtmp: Context,
     dialer: Dialer,
+    sounds: Sounds,
     settings: Settings,
     list: Mutex<List>,
     wanted: Mutex<Wanted>,
@@ -85,6 +94,7 @@ impl Relays {
         let relays = Relays(Arc::new(Inner {
             rtmp,
             dialer,
+            sounds: Sounds::new(settings.sounds.clone()),
             settings,
             list: Mutex::default(),
             wanted: Mutex::default(),
@@ -108,6 +118,10 @@ impl Relays {
         if self.hub().find(&request.stream).is_none() {
             return Err(RelayError::NoStream(request.stream));
         }
+        let sound = match request.sound.clone() {
+            Some(sound) => Some(self.sound(&request.stream, sound).await?),
+            None => None,
+        };
         let push = {
             let mut list = self.0.list.lock();
             if list.pushes.iter().any(|push| push.is_same(&request.stream, &target)) {
@@ -116,6 +130,7 @@ impl Relays {
             list.check_room()?;
             let course = self.course();
             let push = Arc::new(Push::new(request, target, course, self.0.rtmp.clone(), self.0.dialer.clone()));
+            push.set_sound(sound);
             list.pushes.push(push.clone());
             push
         };
@@ -181,6 +196,34 @@ impl Relays {
     /// Has silence sent in place of a push's sound, or sound again. Says whether there is such a push.
     pub fn mute_push(&self, id: &str, is_muted: bool) -> bool {
         self.find_push(id).inspect(|push| push.set_muted(is_muted)).is_some()
+    }
+
+    /// Has a sound file played in place of a push's sound, from its beginning; or, without one, its own sound sent.
+    ///
+    /// # Errors
+    /// There is no such push, or the file cannot be played into it.
+    pub async fn play_into_push(&self, id: &str, request: Option<SoundRequest>) -> Result<(), RelayError> {
+        let push = self.find_push(id).ok_or_else(|| RelayError::NoPush(id.chars().take(100).collect()))?;
+        let sound = match request {
+            Some(request) => Some(self.sound(push.stream(), request).await?),
+            None => None,
+        };
+        push.set_sound(sound);
+        Ok(())
+    }
+
+    /// A sound file, after a look at whether it can take the place of a stream's sound as that is now.
+    async fn sound(&self, stream: &StreamName, request: SoundRequest) -> Result<(SoundRequest, Sound), SoundError> {
+        let clip = self.0.sounds.load(&request.file).await?;
+        let sound = Sound::new(clip, request.is_looped);
+        let audio = self.hub().find(stream).and_then(|stream| stream.track(TrackKind::Audio));
+        if let Some(parameters) = audio.and_then(|track| track.native().parameters())
+            // Other codecs are converted for RTMP, and what they become can be coded.
+            && matches!(parameters.codec, Codec::Aac | Codec::Mp3)
+        {
+            sound.encoder(&parameters).map_err(SoundError::Track)?;
+        }
+        Ok((request, sound))
     }
 
     /// Ends the pulls of which this is true. Says how many there were.

@@ -8,12 +8,14 @@ use headwater_media::{StreamName, TrackKind};
 use headwater_net::Dialer;
 use headwater_rtmp::{
     Context,
-    client::{self, Pushing},
+    client::{self, Pushing, Substitute},
 };
+use parking_lot::Mutex;
 
 use crate::{
     course::{Course, Line, Outcome, Status},
     error::RelayError,
+    sound::{Sound, SoundRequest},
     target::Target,
 };
 
@@ -28,6 +30,8 @@ pub struct PushRequest {
     pub is_whole: bool,
     /// Whether silence is sent in place of sound at first.
     pub is_muted: bool,
+    /// The sound file that is played in place of sound at first.
+    pub sound: Option<SoundRequest>,
 }
 
 impl PushRequest {
@@ -66,6 +70,8 @@ pub struct PushFacts {
     pub failures: u64,
     /// Whether silence is sent in place of sound.
     pub is_muted: bool,
+    /// The sound file that is played in place of sound.
+    pub sound: Option<SoundRequest>,
     /// Width and height of the picture, where they are known.
     pub size: Option<(u32, u32)>,
     /// Since when.
@@ -85,6 +91,7 @@ pub(crate) struct Push {
     request: PushRequest,
     target: Target,
     pushing: Pushing,
+    sound: Mutex<Option<SoundRequest>>,
     course: Course,
     rtmp: Context,
     dialer: Dialer,
@@ -97,7 +104,11 @@ impl Push {
         let pushing = Pushing::default();
         pushing.set_muted(request.is_muted);
         let since = rtmp.hub().environment().wall_clock();
-        Push { id, request, target, pushing, course, rtmp, dialer, since }
+        Push { id, request, target, pushing, sound: Mutex::default(), course, rtmp, dialer, since }
+    }
+
+    pub(crate) fn stream(&self) -> &StreamName {
+        &self.request.stream
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -116,6 +127,14 @@ impl Push {
         self.pushing.set_muted(is_muted);
     }
 
+    /// Has a sound file played in place of the stream's own sound, or that sent again.
+    pub(crate) fn set_sound(&self, sound: Option<(SoundRequest, Sound)>) {
+        let mut shown = self.sound.lock();
+        let (request, sound) = sound.unzip();
+        *shown = request;
+        self.pushing.set_substitute(sound.map(|sound| Arc::new(sound) as Arc<dyn Substitute>));
+    }
+
     pub(crate) fn facts(&self) -> PushFacts {
         let progress = self.course.progress();
         let is_sending = progress.status == Status::Connected && self.pushing.has_begun();
@@ -130,6 +149,7 @@ impl Push {
             problem: progress.problem,
             failures: progress.failures,
             is_muted: self.pushing.is_muted(),
+            sound: self.sound.lock().clone(),
             size: self.size(),
             since: self.since,
             target: self.target.clone(),

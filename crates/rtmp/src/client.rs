@@ -2,10 +2,14 @@
 //!
 //! The caller dials (and does TLS for `rtmps`); what is passed in is the open byte stream.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use headwater_graph::{Bell, Publication, Subscription};
 use headwater_media::limits;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
@@ -14,12 +18,14 @@ use crate::{
     context::Context,
     error::RtmpError,
     from_stream::FromStream,
-    mute::Mute,
     outbox::Outbox,
+    sound::SoundSwitch,
     to_stream::ToStream,
     transport::Transport,
     wire::client::{Conversation, Event, Intent, Request},
 };
+
+pub use crate::sound::{CodedSound, Substitute};
 
 /// Plays the stream of a URL and publishes what comes, until the stream ends there or `stop`.
 ///
@@ -57,14 +63,35 @@ where
 }
 
 /// What the one who pushes a stream may change while it goes on, and learns of it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Pushing {
     is_muted: AtomicBool,
     has_begun: AtomicBool,
+    substitute: Mutex<Option<Arc<dyn Substitute>>>,
+}
+
+impl std::fmt::Debug for Pushing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pushing").field("is_muted", &self.is_muted()).finish_non_exhaustive()
+    }
 }
 
 impl Pushing {
-    /// Has silence sent in place of sound, from the next frame on, or sound again.
+    /// Has other sound sent in place of the stream's own, from the next frame on, or its own again.
+    ///
+    /// A stream without sound gets a track of it; after the end of the substitute that goes on with silence, since
+    /// servers may wait for its frames. While the stream's sound is of a codec for which the substitute cannot be
+    /// coded, none is sent.
+    pub fn set_substitute(&self, substitute: Option<Arc<dyn Substitute>>) {
+        *self.substitute.lock() = substitute;
+    }
+
+    fn substitute(&self) -> Option<Arc<dyn Substitute>> {
+        self.substitute.lock().clone()
+    }
+
+    /// Has silence sent in place of sound, from the next frame on, or sound again. It goes before a substitute, which
+    /// goes on unheard.
     pub fn set_muted(&self, is_muted: bool) {
         self.is_muted.store(is_muted, Relaxed);
     }
@@ -114,14 +141,17 @@ where
 {
     let mut client = Client::start(io, url, Intent::Publish, context).await?;
     pushing.has_begun.store(true, Relaxed);
-    let mut mute = Mute::default();
+    let mut sound = SoundSwitch::default();
     let mut outbox = Outbox::new(client.conversation.chunk_size(), client.conversation.stream());
     let mut ended = std::pin::pin!(subscription.ended());
     // Servers seldom say what they take; sound that all take is the safe choice.
     let mut from = FromStream::new(context.clone(), subscription, Bell::new(), false);
     let mut over = false;
     loop {
-        let more = from.read(&mut mute.sink(&mut outbox, pushing.is_muted()));
+        sound.set(pushing.is_muted(), pushing.substitute());
+        sound.set_own(from.kinds().1);
+        from.announce_besides(sound.made_track());
+        let more = from.read(&mut sound.sink(&mut outbox));
         let sent = outbox.pending();
         client.transport.send_outbox(&mut outbox).await?;
         from.count_sent(sent);

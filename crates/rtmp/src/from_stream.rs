@@ -8,7 +8,7 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 use bytes::Bytes;
 use headwater_flv::{MediaWriter, Prefix, write_metadata};
 use headwater_graph::{Bell, ConvertError, Join, Stream, Subscription, Track};
-use headwater_media::{ClockRate, Codec, TrackKind};
+use headwater_media::{ClockRate, Codec, TrackKind, TrackParameters};
 
 use self::reading::Reading;
 pub(crate) use self::readings::{Ahead, Readings};
@@ -67,6 +67,9 @@ pub(crate) struct FromStream {
     bell: Bell,
     audio: &'static [Codec],
     readings: Readings,
+    /// A track that someone else adds to what is sent, and whether the player still has to be told of it.
+    besides: Option<TrackParameters>,
+    besides_changed: bool,
     /// How many of the stream's tracks have been looked at.
     tracks_seen: usize,
     reads: u32,
@@ -85,6 +88,8 @@ impl FromStream {
             subscription,
             audio: if enhanced { AUDIO_ENHANCED } else { AUDIO },
             readings: Readings::default(),
+            besides: None,
+            besides_changed: false,
             tracks_seen: 0,
             reads: 0,
             uncounted: 0,
@@ -135,6 +140,14 @@ impl FromStream {
     fn count(&mut self) {
         self.context.counters().frames_sent.fetch_add(std::mem::take(&mut self.uncounted), Relaxed);
         self.subscription.viewer().count_sent(std::mem::take(&mut self.uncounted_bytes));
+    }
+
+    /// Tells the player of a track that someone else adds to what is read here.
+    pub(crate) fn announce_besides(&mut self, track: Option<TrackParameters>) {
+        if self.besides != track {
+            self.besides = track;
+            self.besides_changed = true;
+        }
     }
 
     /// Goes on at the newest group, as after a pause.
@@ -259,10 +272,12 @@ impl FromStream {
     }
 
     fn announce(&mut self, sink: &mut impl Sink) {
-        if !self.readings.list.iter().any(|reading| reading.changed) {
+        if !self.readings.list.iter().any(|reading| reading.changed) && !self.besides_changed {
             return;
         }
+        self.besides_changed = false;
         let tracks = self.readings.list.iter().filter_map(|reading| reading.parameters.as_deref());
+        let tracks = tracks.chain(&self.besides);
         sink.metadata(write_metadata(tracks, concat!("Headwater ", env!("CARGO_PKG_VERSION"))));
         for reading in &mut self.readings.list {
             if std::mem::take(&mut reading.changed)

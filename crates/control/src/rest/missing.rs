@@ -2,7 +2,6 @@
 
 /// The calls below `/rest-api/`, by their group.
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
-    ("push", &["sound_on", "sound_off"]),
     ("pull", &["pull", "push", "startup", "find_all", "terminate"]),
     (
         "stream",

@@ -1,7 +1,7 @@
 //! `/push`: streams of this server that are sent to others by RTMP.
 
 use axum::{Json, extract::State, http::StatusCode};
-use headwater_relay::{PushFacts, PushRequest, Status};
+use headwater_relay::{PushFacts, PushRequest, SoundRequest, Status};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -36,9 +36,33 @@ pub(super) struct Startup {
 #[serde(rename_all = "camelCase")]
 #[schema(as = PushOptions)]
 pub(super) struct Options {
-    /// "mute" begins with silence in place of sound.
+    /// "mute" begins with silence in place of sound, "sound_on" with a sound file.
     #[schema(example = "mute")]
     action: Option<String>,
+    /// The sound file of "sound_on".
+    #[schema(example = "wait.wav")]
+    sound_file: Option<String>,
+    /// Whether the sound file begins again at its end. If not, silence follows it.
+    #[serde(default, rename = "loop")]
+    is_looped: bool,
+}
+
+impl Options {
+    /// What sound a push begins with: whether it is muted, and the file.
+    fn sound(self) -> Result<(bool, Option<SoundRequest>), ApiError> {
+        match self.action.as_deref() {
+            None | Some("") => Ok((false, None)),
+            Some("mute") => Ok((true, None)),
+            Some("sound_on") => {
+                let missing = || ApiError::bad_request("missing_field", "sound_on needs options.soundFile.");
+                let file = self.sound_file.ok_or_else(|| missing().in_field("options"))?;
+                Ok((false, Some(SoundRequest { file, is_looped: self.is_looped })))
+            }
+            Some(_) => {
+                Err(ApiError::bad_request("bad_value", "options.action is mute or sound_on.").in_field("options"))
+            }
+        }
+    }
 }
 
 /// Which pushes are meant: those whose fields have these values.
@@ -61,6 +85,37 @@ pub(super) struct Which {
 pub(super) struct One {
     /// The id of the push.
     media_session_id: String,
+}
+
+/// Which sound file is to be played into which push.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PushSound)]
+pub(super) struct SoundOn {
+    /// The id of the push.
+    media_session_id: String,
+    /// The name of a WAV file in the folder that `sounds` of `[relay]` names, or in a folder below it.
+    #[schema(example = "wait.wav")]
+    sound_file: String,
+    /// Whether it begins again at its end. If not, silence follows it until `sound_off`.
+    #[serde(default, rename = "loop")]
+    is_looped: bool,
+}
+
+/// What is done to the sound of a push.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PushSoundState)]
+struct OptionsObject {
+    /// "mute" while silence is sent, "sound_on" while a sound file is played, else not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'static str>,
+    /// The sound file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sound_file: Option<String>,
+    /// Whether it begins again at its end.
+    #[serde(rename = "loop")]
+    is_looped: bool,
 }
 
 /// A stream that is sent to another server.
@@ -91,11 +146,19 @@ pub(crate) struct PushObject {
     muted: bool,
     /// Whether a sound file is played into it.
     sound_enabled: bool,
+    /// The same in the words of `options` of `startup`, with the file.
+    options: OptionsObject,
 }
 
 impl From<PushFacts> for PushObject {
     fn from(facts: PushFacts) -> PushObject {
         let (width, height) = facts.size.unwrap_or_default();
+        let action = match (facts.is_muted, &facts.sound) {
+            (true, _) => Some("mute"),
+            (false, Some(_)) => Some("sound_on"),
+            (false, None) => None,
+        };
+        let is_looped = facts.sound.as_ref().is_some_and(|sound| sound.is_looped);
         PushObject {
             media_session_id: facts.id,
             stream_name: facts.remote_name.unwrap_or_else(|| facts.stream.to_string()),
@@ -107,7 +170,8 @@ impl From<PushFacts> for PushObject {
             width,
             height,
             muted: facts.is_muted,
-            sound_enabled: false,
+            sound_enabled: facts.sound.is_some(),
+            options: OptionsObject { action, sound_file: facts.sound.map(|sound| sound.file), is_looped },
         }
     }
 }
@@ -117,29 +181,20 @@ impl From<PushFacts> for PushObject {
     (status = 200, description = "It is being connected.", body = PushObject),
     (status = 400, description = "The address cannot be used, or its host cannot be found."),
     (status = 403, description = "The host is not on the public internet and not in `allow` of `[relay]`."),
-    (status = 404, description = "There is no such stream."),
-    (status = 409, description = "The stream is sent there already."),
+    (status = 404, description = "There is no such stream, or no such sound file."),
+    (status = 409, description = "The stream is sent there already, or no file can be played in place of its sound."),
 ))]
 pub(super) async fn startup(
     State(api): State<Api>,
     Input(startup): Input<Startup>,
 ) -> Result<Json<PushObject>, ApiError> {
     let stream = stream_name("streamName", &startup.stream_name)?;
-    let is_muted = match startup.options.and_then(|options| options.action).as_deref() {
-        None | Some("") => false,
-        Some("mute") => true,
-        Some("sound_on") => {
-            return Err(ApiError::not_implemented(SOUND).in_field("options"));
-        }
-        Some(_) => return Err(ApiError::bad_request("bad_value", "options.action is mute.").in_field("options")),
-    };
-    let request = PushRequest { stream, url: startup.rtmp_url, is_whole: startup.rtmp_transponder_full_url, is_muted };
+    let (is_muted, sound) = startup.options.map(Options::sound).transpose()?.unwrap_or_default();
+    let is_whole = startup.rtmp_transponder_full_url;
+    let request = PushRequest { stream, url: startup.rtmp_url, is_whole, is_muted, sound };
     let facts = api.relays()?.push(request).await.map_err(|error| relay_error(error, "rtmpUrl", "streamName"))?;
     Ok(Json(facts.into()))
 }
-
-/// Why no sound file is played.
-pub(super) const SOUND: &str = "This server has nothing that reads sound files, so that it cannot play one into a push. A push without sound, or with silence in its place, is there: /push/mute, and \"action\": \"mute\" at its start.";
 
 /// All pushes.
 #[utoipa::path(post, path = "/rest-api/push/find_all", tag = "push", responses(
@@ -180,7 +235,7 @@ pub(super) async fn terminate(State(api): State<Api>, Input(one): Input<One>) ->
     done(api.relays()?.stop_push(&one.media_session_id), &one)
 }
 
-/// Sends silence in place of a push's sound.
+/// Sends silence in place of a push's sound. It goes before a sound file, which goes on unheard.
 #[utoipa::path(post, path = "/rest-api/push/mute", tag = "push", request_body = One, responses(
     (status = 200, description = "It is muted."),
     (status = 404, description = "There is no such push."),
@@ -196,6 +251,36 @@ pub(super) async fn mute(State(api): State<Api>, Input(one): Input<One>) -> Resu
 ))]
 pub(super) async fn unmute(State(api): State<Api>, Input(one): Input<One>) -> Result<StatusCode, ApiError> {
     done(api.relays()?.mute_push(&one.media_session_id, false), &one)
+}
+
+/// Plays a sound file, from its beginning, in place of a push's own sound, until `sound_off`.
+///
+/// The other side sees no change but what is heard. A push that is muted stays so: the file is heard once it is not. A stream without sound gets a track of it, which goes on with silence after `sound_off`.
+#[utoipa::path(post, path = "/rest-api/push/sound_on", tag = "push", request_body = SoundOn, responses(
+    (status = 200, description = "The file is played."),
+    (status = 400, description = "The file cannot be used."),
+    (status = 404, description = "There is no such push, or no such file."),
+    (status = 409, description = "No file can be played in place of this stream's sound, as MP3, HE-AAC and surround sound."),
+    (status = 503, description = "So many files are being played that no other is taken."),
+))]
+pub(super) async fn sound_on(State(api): State<Api>, Input(on): Input<SoundOn>) -> Result<StatusCode, ApiError> {
+    let request = SoundRequest { file: on.sound_file, is_looped: on.is_looped };
+    play_into(&api, &on.media_session_id, Some(request)).await
+}
+
+/// Sends a push's own sound again.
+#[utoipa::path(post, path = "/rest-api/push/sound_off", tag = "push", request_body = One, responses(
+    (status = 200, description = "No file is played."),
+    (status = 404, description = "There is no such push."),
+))]
+pub(super) async fn sound_off(State(api): State<Api>, Input(one): Input<One>) -> Result<StatusCode, ApiError> {
+    play_into(&api, &one.media_session_id, None).await
+}
+
+async fn play_into(api: &Api, id: &str, sound: Option<SoundRequest>) -> Result<StatusCode, ApiError> {
+    let played = api.relays()?.play_into_push(id, sound).await;
+    played.map_err(|error| relay_error(error, "mediaSessionId", "soundFile"))?;
+    Ok(StatusCode::OK)
 }
 
 fn done(found: bool, one: &One) -> Result<StatusCode, ApiError> {

@@ -46,7 +46,6 @@ async fn calls_of_wcs_that_are_not_here_answer_501_and_misspelt_ones_404() {
     let server = Server::new();
     let cases = [
         ("stream/snapshot", 501),
-        ("push/sound_on", 501),
         ("pull/pull", 501),
         ("mixer/setAudioVideo", 501),
         ("cdn/show_routes", 501),

@@ -114,10 +114,25 @@ async fn what_cannot_be_pushed_or_pulled_is_refused_with_the_field_at_fault() {
         (
             "push/startup",
             json!({ "streamName": "cam", "rtmpUrl": local, "options": { "action": "sound_on" } }),
-            501,
-            "not_implemented",
+            400,
+            "missing_field",
             "options",
         ),
+        (
+            "push/startup",
+            json!({ "streamName": "cam", "rtmpUrl": local, "options": { "action": "sing" } }),
+            400,
+            "bad_value",
+            "options",
+        ),
+        (
+            "push/startup",
+            json!({ "streamName": "cam", "rtmpUrl": local, "options": { "action": "sound_on", "soundFile": "a.wav" } }),
+            404,
+            "no_sounds",
+            "soundFile",
+        ),
+        ("push/sound_on", json!({ "mediaSessionId": "x" }), 400, "missing_field", "soundFile"),
         ("pull/rtmp/pull", pull("rtmp://10.0.0.1/live/x", "x"), 403, "forbidden_address", "uri"),
         ("pull/rtmp/pull", pull("rtmp://127.0.0.1/live/x", "cam"), 409, "name_taken", "localStreamName"),
         ("pull/rtmp/pull", pull("rtmp://127.0.0.1/live/x", "a b"), 400, "bad_value", "localStreamName"),
@@ -139,8 +154,8 @@ async fn what_cannot_be_pushed_or_pulled_is_refused_with_the_field_at_fault() {
     for call in ["push/find_all", "pull/rtmp/find_all"] {
         assert_eq!(server.call(call, json!({})).await.0, 404, "{call}");
     }
-    for call in ["push/terminate", "push/mute", "push/unmute"] {
-        assert_eq!(server.call(call, json!({ "mediaSessionId": "x" })).await.0, 404, "{call}");
+    for call in ["push/terminate", "push/mute", "push/unmute", "push/sound_on", "push/sound_off"] {
+        assert_eq!(server.call(call, json!({ "mediaSessionId": "x", "soundFile": "a.wav" })).await.0, 404, "{call}");
     }
     assert_eq!(server.call("pull/rtmp/terminate", json!({ "uri": "rtmp://a.example/live/x" })).await.0, 404);
 }

@@ -23,6 +23,8 @@ section! {
         push_prefix: String = "rtmp_".into();
         /// A file with certificates of authorities in PEM that rtmps:// trusts besides those that browsers do.
         authorities: Option<PathBuf> = None;
+        /// A folder with sound files (WAV) that /rest-api/push/sound_on may play into streams that are sent to others. Files are found in it and in folders below, and nowhere else.
+        sounds: Option<PathBuf> = None;
     }
 }
 
@@ -57,7 +59,11 @@ impl Protocol for Relay {
             .map_err(|entry| failed(format!("{entry:?} in allow is no host, address or network"), "allow"))?;
         let dialer = Dialer::new(reach, self.0.authorities.as_deref())
             .map_err(|error| failed(error.to_string(), "authorities"))?;
-        let settings = Settings { push_prefix: self.0.push_prefix.clone(), pull_by_url: self.0.pull_by_url };
+        let settings = Settings {
+            push_prefix: self.0.push_prefix.clone(),
+            pull_by_url: self.0.pull_by_url,
+            sounds: self.0.sounds.clone(),
+        };
         let relays = Relays::new(rtmp, dialer, settings);
         context.add_source(Arc::new(RelaySource(relays.clone())));
         context.offered.insert(relays.clone());

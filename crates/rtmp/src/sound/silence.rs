@@ -1,13 +1,7 @@
-//! Sound that is switched off while a stream is sent on: silence in place of each frame.
-//!
-//! Services that take a stream want sound without gaps, so its frames stay, with nothing to be heard in them.
-//! MP3 is left out instead, since its frames depend on each other.
+//! Coded silence: frames with nothing to be heard in them.
 
 use bytes::Bytes;
-use headwater_flv::Prefix;
-use headwater_media::TrackKind;
-
-use crate::{from_stream::Sink, outbox::Outbox};
+use headwater_media::{Codec, TrackParameters};
 
 /// One frame of AAC-LC without any coefficient: a single channel element. ISO/IEC 14496-3 §4.4.2.1.
 const AAC_MONO: &[u8] = &[0x00, 0x00, 0x00, 0x07];
@@ -17,53 +11,14 @@ const AAC_STEREO: &[u8] = &[0x21, 0x00, 0x00, 0x00, 0x00, 0x1c];
 const PCMA_ZERO: u8 = 0xd5;
 const PCMU_ZERO: u8 = 0xff;
 
-/// Knows what silence is in the sound that goes by.
-#[derive(Debug, Default)]
-pub(crate) struct Mute {
-    aac: Option<&'static [u8]>,
-}
-
-impl Mute {
-    /// Where media goes now: as it is, or with its sound switched off.
-    pub(crate) fn sink<'a>(&'a mut self, outbox: &'a mut Outbox, is_muted: bool) -> Muted<'a> {
-        Muted { mute: self, outbox, is_muted }
-    }
-}
-
-/// An outbox that media is put into with or without its sound.
-pub(crate) struct Muted<'a> {
-    mute: &'a mut Mute,
-    outbox: &'a mut Outbox,
-    is_muted: bool,
-}
-
-impl Sink for Muted<'_> {
-    fn metadata(&mut self, body: Bytes) {
-        self.outbox.metadata(body);
-    }
-
-    fn media(&mut self, kind: TrackKind, timestamp: u32, prefix: &Prefix, payload: &Bytes) {
-        if kind == TrackKind::Audio && **prefix == [0xaf, 0] {
-            self.mute.aac = silence_of_aac(payload);
-        } else if kind == TrackKind::Audio && self.is_muted {
-            if let Some(silence) = silence(prefix, payload, self.mute.aac) {
-                self.outbox.media(kind, timestamp, prefix, &silence);
-            }
-            return;
-        }
-        self.outbox.media(kind, timestamp, prefix, payload);
-    }
-
-    fn is_full(&self) -> bool {
-        self.outbox.is_full()
-    }
-}
-
-fn silence(prefix: &[u8], payload: &Bytes, aac: Option<&'static [u8]>) -> Option<Bytes> {
-    match prefix.first()? >> 4 {
-        7 => Some(vec![PCMA_ZERO; payload.len()].into()),
-        8 => Some(vec![PCMU_ZERO; payload.len()].into()),
-        10 => aac.map(Bytes::from_static),
+/// A silent frame of so many samples; nothing where the codec has none that is known.
+///
+/// MP3 has none, since its frames depend on each other.
+pub(super) fn silence(track: &TrackParameters, samples: usize) -> Option<Bytes> {
+    match track.codec {
+        Codec::Pcma => Some(vec![PCMA_ZERO; samples].into()),
+        Codec::Pcmu => Some(vec![PCMU_ZERO; samples].into()),
+        Codec::Aac => silence_of_aac(&track.config).map(Bytes::from_static),
         _ => None,
     }
 }
@@ -86,7 +41,7 @@ fn silence_of_aac(config: &[u8]) -> Option<&'static [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::track::g711, *};
 
     /// Writes fields of so many bits, and fills up the last byte.
     fn pack(fields: &[(u32, u32)]) -> Vec<u8> {
@@ -117,11 +72,11 @@ mod tests {
         for other in [&[0x12, 0x30][..], &[0x2b, 0x10], &[0x17, 0x90], &[0x12], &[]] {
             assert_eq!(silence_of_aac(other), None, "{other:x?}");
         }
-        let frame = Bytes::from_static(&[1, 2, 3]);
-        assert_eq!(silence(&[0x82], &frame, None).unwrap(), [0xff; 3][..]);
-        assert_eq!(silence(&[0x72], &frame, None).unwrap(), [0xd5; 3][..]);
-        assert_eq!(silence(&[0xaf, 1], &frame, Some(AAC_MONO)).unwrap(), AAC_MONO);
-        assert_eq!(silence(&[0xaf, 1], &frame, None), None);
-        assert_eq!(silence(&[0x2f], &frame, Some(AAC_MONO)), None);
+        let track = |codec, config: &'static [u8]| TrackParameters { config: config.into(), ..g711(codec) };
+        assert_eq!(silence(&track(Codec::Pcmu, &[]), 3).unwrap(), [0xff; 3][..]);
+        assert_eq!(silence(&track(Codec::Pcma, &[]), 3).unwrap(), [0xd5; 3][..]);
+        assert_eq!(silence(&track(Codec::Aac, &[0x12, 0x08]), 1_024).unwrap(), AAC_MONO);
+        assert_eq!(silence(&track(Codec::Aac, &[0x2b, 0x10]), 1_024), None);
+        assert_eq!(silence(&track(Codec::Mp3, &[]), 1_152), None);
     }
 }
