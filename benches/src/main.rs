@@ -8,9 +8,12 @@ mod clock;
 mod control;
 mod floor;
 mod graph;
+mod hls;
+mod hls_memory;
 mod http;
 mod idle;
 mod latency;
+mod mse;
 mod publisher;
 mod report;
 mod rtmp;
@@ -21,6 +24,7 @@ mod timed;
 mod webrtc;
 mod webrtc_in;
 mod whip;
+mod writing;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -59,6 +63,12 @@ enum Bench {
     Latency(latency::Options),
     /// REST calls and hooks beside media: what they do to the time that the server adds to a packet.
     Control(control::Options),
+    /// HLS: the server's work for each byte of media, and held requests that are answered together.
+    Hls(hls::Options),
+    /// HLS that is always on: whether the memory of a stream stays within its window.
+    HlsMemory(hls_memory::Options),
+    /// MSE and WSPlayer: the server's work for each message of many viewers, beside bare writing.
+    Mse(mse::Options),
     /// What the server takes when there is little to do.
     Idle(idle::Options),
     /// All of them.
@@ -100,6 +110,9 @@ fn measure(bench: &Bench, server: &server::Options, report: &mut Report) -> Resu
         Bench::WebrtcIn(options) => webrtc_in::run(options, server, report),
         Bench::Latency(options) => latency::run(options, server, report),
         Bench::Control(options) => control::run(options, server, report),
+        Bench::Hls(options) => hls::run(options, server, report),
+        Bench::HlsMemory(options) => hls_memory::run(options, server, report),
+        Bench::Mse(options) => mse::run(options, server, report),
         Bench::Idle(options) => idle::run(options, server, report),
         Bench::All { seconds } => measure_all(*seconds, server, report),
     }
@@ -116,6 +129,9 @@ fn measure_all(seconds: u64, server: &server::Options, report: &mut Report) -> R
         webrtc_in::run(&webrtc_in::Options::lasting(seconds), server, report),
         latency::run(&latency::Options::lasting(seconds), server, report),
         control::run(&control::Options::lasting(seconds), server, report),
+        hls::run(&hls::Options::lasting(seconds), server, report),
+        mse::run(&mse::Options::lasting(seconds), server, report),
+        hls_memory::run(&hls_memory::Options::lasting(seconds), server, report),
     ];
     results.into_iter().collect()
 }

@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     os::fd::AsFd,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
@@ -30,20 +30,35 @@ const CHUNK_SIZE: u32 = 65_536;
 /// A publisher on its own thread; dropping it ends the publication.
 pub(crate) struct Publisher {
     stop: Arc<AtomicBool>,
+    beat: Beat,
     thread: Option<JoinHandle<Result<()>>>,
 }
+
+/// How many of each so many pictures were handed to the socket, and when the newest.
+type Beat = Arc<Mutex<Option<(u64, Instant)>>>;
 
 impl Publisher {
     /// Connects and begins to send a stream.
     pub(crate) fn start(server: SocketAddr, source: Source) -> Result<Publisher> {
+        Publisher::with_beat(server, source, u64::MAX)
+    }
+
+    /// The same, and remembers when it sent each picture whose number is a multiple of `every`.
+    pub(crate) fn with_beat(server: SocketAddr, source: Source, every: u64) -> Result<Publisher> {
         let client =
             Client::connect(server, Intent::Publish, STREAM, CHUNK_SIZE).context("the server takes no publisher")?;
         let stop = Arc::new(AtomicBool::new(false));
+        let beat = Beat::default();
         let thread = thread::Builder::new().name("publisher".into()).spawn({
-            let stop = stop.clone();
-            move || publish(client, source, &stop)
+            let (stop, beat) = (stop.clone(), beat.clone());
+            move || publish(client, source, &stop, &beat, every)
         })?;
-        Ok(Publisher { stop, thread: Some(thread) })
+        Ok(Publisher { stop, beat, thread: Some(thread) })
+    }
+
+    /// How many pictures it remembers before the newest one, and when it began to send that.
+    pub(crate) fn beat(&self) -> Option<(u64, Instant)> {
+        *self.beat.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether it still publishes.
@@ -70,16 +85,23 @@ impl Drop for Publisher {
     }
 }
 
-fn publish(client: Client, mut source: Source, stop: &AtomicBool) -> Result<()> {
+fn publish(client: Client, mut source: Source, stop: &AtomicBool, beat: &Beat, every: u64) -> Result<()> {
     let mut wire = Wire::new(client)?;
     wire.send(MessageKind::Data0, Duration::ZERO, source.metadata())?;
     for message in source.configuration() {
         wire.send_media(message)?;
     }
     let start = Instant::now();
+    let mut pictures = 0_u64;
     while !stop.load(Ordering::Acquire) {
         thread::sleep((start + source.next_due()).saturating_duration_since(Instant::now()));
         let message = source.next();
+        if message.kind == TrackKind::Video {
+            if pictures.is_multiple_of(every) {
+                *beat.lock().unwrap_or_else(PoisonError::into_inner) = Some((pictures / every, Instant::now()));
+            }
+            pictures += 1;
+        }
         wire.send_media(message)?;
         wire.listen()?;
     }

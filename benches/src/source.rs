@@ -52,6 +52,8 @@ pub(crate) struct Source {
     audio: (TrackParameters, MediaWriter),
     sound: Vec<Bytes>,
     noise: Bytes,
+    /// Bytes of the average picture.
+    average: usize,
     frames: u64,
     sounds: u64,
 }
@@ -76,10 +78,17 @@ impl Source {
             video: (video.clone(), writer(&video)?),
             audio: (audio.clone(), writer(&audio)?),
             sound: sound::encode(SAMPLE_RATE)?,
-            noise: noise(KEY_FRAME_FACTOR * average_bytes()),
+            noise: noise(KEY_FRAME_FACTOR * average_bytes(BITS_PER_SECOND)),
+            average: average_bytes(BITS_PER_SECOND),
             frames: 0,
             sounds: 0,
         })
+    }
+
+    /// The same with pictures of so many bits per second.
+    pub(crate) fn of_rate(bits_per_second: usize) -> Result<Source> {
+        let average = average_bytes(bits_per_second);
+        Ok(Source { average, noise: noise(KEY_FRAME_FACTOR * average), ..Source::new()? })
     }
 
     /// The same without sound.
@@ -148,7 +157,7 @@ impl Source {
     fn picture(&self) -> Bytes {
         let key = self.frames.is_multiple_of(GROUP);
         let slice = if key { SLICE_KEY } else { SLICE };
-        let size = if key { KEY_FRAME_FACTOR * average_bytes() } else { other_bytes() };
+        let size = if key { KEY_FRAME_FACTOR * self.average } else { other_bytes(self.average) };
         let filling = size - slice.len() - 2 * MARK_BYTES;
         let mark = mark();
         let length = u32::try_from(size).unwrap_or(0).to_be_bytes();
@@ -156,14 +165,14 @@ impl Source {
     }
 }
 
-fn average_bytes() -> usize {
-    BITS_PER_SECOND / 8 / FRAME_RATE as usize
+fn average_bytes(bits_per_second: usize) -> usize {
+    bits_per_second / 8 / FRAME_RATE as usize
 }
 
 /// What is left for each of the others when the key frame has had its share.
-fn other_bytes() -> usize {
-    let group = average_bytes() * GROUP as usize;
-    (group - KEY_FRAME_FACTOR * average_bytes()) / (GROUP as usize - 1)
+fn other_bytes(average: usize) -> usize {
+    let group = average * GROUP as usize;
+    (group - KEY_FRAME_FACTOR * average) / (GROUP as usize - 1)
 }
 
 fn joined(parts: &[&[u8]]) -> Bytes {
@@ -214,7 +223,11 @@ mod tests {
 
     #[test]
     fn the_stream_has_its_bitrate_its_order_and_its_marks() {
-        let mut source = Source::new().unwrap();
+        check_stream(Source::new().unwrap(), 2_000_000);
+        check_stream(Source::of_rate(4_000_000).unwrap(), 4_000_000);
+    }
+
+    fn check_stream(mut source: Source, rate: usize) {
         assert_eq!(source.configuration().len(), 2);
         let (mut bytes, mut last) = (0, Duration::ZERO);
         loop {
@@ -231,7 +244,7 @@ mod tests {
             }
         }
         let bitrate = bytes * 8 / 10;
-        assert!((1_950_000..2_050_000).contains(&bitrate), "{bitrate} bit/s");
+        assert!(bitrate.abs_diff(rate) < rate / 40, "{bitrate} bit/s");
     }
 
     #[test]
