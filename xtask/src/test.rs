@@ -105,7 +105,7 @@ struct Outcome {
 /// Installs what is needed, runs the groups and says how they ended.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let groups: Vec<Group> = Group::value_variants().iter().copied().filter(|group| wanted(*group, options)).collect();
-    prepare(&groups)?;
+    prepare(&groups, options.long)?;
     let mut outcomes = Vec::new();
     for (index, group) in groups.iter().enumerate() {
         println!("\n[{}/{}] {}", index + 1, groups.len(), group.what());
@@ -123,14 +123,14 @@ fn wanted(group: Group, options: &Options) -> bool {
     options.only.is_empty() || options.only.contains(&group)
 }
 
-fn prepare(groups: &[Group]) -> Result<()> {
+fn prepare(groups: &[Group], long: bool) -> Result<()> {
     println!("Checking what the tests need.");
     if groups.iter().any(|group| matches!(group, Group::Fmt | Group::Clippy)) {
         machine::provide_rust_components()?;
     }
     if groups.contains(&Group::E2e) {
         machine::provide(&[machine::BUILD, machine::TESTS])?;
-        tools::provide()?;
+        tools::provide(long)?;
     } else {
         machine::provide(&[machine::BUILD])?;
     }

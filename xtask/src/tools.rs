@@ -14,19 +14,35 @@ const PYTHON: &[&str] =
 /// whose pages have to work here; and the player of HLS that most pages use, and a reader of playlists with its own mind.
 const NODE: &[&str] = &["playwright-core@1.57.0", "@flashphoner/websdk@2.0.276", "hls.js@1.7.4", "hls-parser@0.16.1"];
 
+/// From crates.io, for the long run alone, since it takes minutes to build: a checker of playlists and transport streams.
+const DOCTOR: (&str, &str) = ("media-doctor", "0.12.0");
+
 /// The folder of the test programs.
 pub(crate) fn folder() -> PathBuf {
     shell::target().join("test-tools")
 }
 
-/// Brings the programs that are not there yet.
+/// Brings the programs that are not there yet; those that take long to build are for the long run.
 ///
 /// # Errors
-/// When PyPI or npm cannot be reached, or a package cannot be installed.
-pub(crate) fn provide() -> Result<()> {
+/// When PyPI, npm or crates.io cannot be reached, or a package cannot be installed.
+pub(crate) fn provide(long: bool) -> Result<()> {
     std::fs::create_dir_all(folder()).context("could not make the folder for the test tools")?;
     python()?;
-    node()
+    node()?;
+    if long { doctor() } else { Ok(()) }
+}
+
+fn doctor() -> Result<()> {
+    let (name, version) = DOCTOR;
+    let root = folder().join("cargo");
+    if !root.join("bin").join(name).is_file() {
+        let install = ["install", name, "--locked", "--version", version, "--root"];
+        let build = folder().join("cargo-build");
+        shell::run(shell::cargo(install).arg(&root).arg("--target-dir").arg(&build))?;
+        std::fs::remove_dir_all(build).context("could not remove what was left of the build")?;
+    }
+    Ok(())
 }
 
 fn python() -> Result<()> {

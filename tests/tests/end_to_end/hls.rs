@@ -7,9 +7,13 @@ use headwater_tests::http::{self, Answer};
 use headwater_tests::origin::Origin;
 
 mod access;
+mod cache;
+mod crowd;
 mod page;
 mod players;
 mod playlists;
+mod reader;
+mod segments;
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 

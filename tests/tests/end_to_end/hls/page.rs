@@ -16,9 +16,16 @@ const LATENCY: f64 = 1_500.0;
 
 /// Plays `clock` by hls.js in a page named `eve`.
 fn begin(pages: &mut Pages) -> Result<()> {
+    begin_at(pages, "/clock/index.m3u8")
+}
+
+/// The same with the path of its playlist.
+pub(super) fn begin_at(pages: &mut Pages, index: &str) -> Result<()> {
     pages.open("eve", "/healthz")?;
     pages.script("eve", "canvas.js")?;
     pages.script("eve", "hls.js")?;
+    let script = format!("window.index = {};", Value::from(index));
+    pages.run("eve", &script)?;
     pages
         .run(
             "eve",
@@ -26,7 +33,7 @@ fn begin(pages: &mut Pages) -> Result<()> {
          window.player = new Hls({ lowLatencyMode: true });
          window.errors = [];
          player.on(Hls.Events.ERROR, (_, { type, details, fatal }) => errors.push(`${type} ${details} ${fatal}`));
-         player.loadSource('/clock/index.m3u8');
+         player.loadSource(index);
          player.attachMedia(video);
          await new Promise((done) => player.on(Hls.Events.MANIFEST_PARSED, done));
          await video.play();
@@ -39,7 +46,7 @@ fn begin(pages: &mut Pages) -> Result<()> {
         .map(drop)
 }
 
-fn watch(pages: &mut Pages, seconds: u32) -> Result<Value> {
+pub(super) fn watch(pages: &mut Pages, seconds: u32) -> Result<Value> {
     let script = format!(
         "await new Promise((done) => setTimeout(done, {seconds}000));
          const lowest = player.levels[player.currentLevel]?.details ?? {{}};
@@ -49,11 +56,11 @@ fn watch(pages: &mut Pages, seconds: u32) -> Result<Value> {
     pages.run("eve", &script)
 }
 
-fn number(seen: &Value, key: &str) -> Result<f64> {
+pub(super) fn number(seen: &Value, key: &str) -> Result<f64> {
     seen[key].as_f64().with_context(|| format!("no {key} in {seen}"))
 }
 
-fn tell(name: &str, seen: &Value) {
+pub(super) fn tell(name: &str, seen: &Value) {
     let keys = ["p50", "p95", "sync", "frames", "unreadable", "longestPause", "tone", "lag", "target", "parts"];
     let words: Vec<String> =
         keys.iter().map(|key| format!("{key} {:.2}", seen[*key].as_f64().unwrap_or(f64::NAN))).collect();
