@@ -156,9 +156,10 @@ impl Viewers {
     }
 
     /// One who has come a moment ago with the very same wish and asked for nothing since: many players read the first
-    /// playlist twice.
+    /// playlist twice. Who comes a third time is somebody else behind the same address, and must not share the requests
+    /// that one viewer may have held.
     pub(crate) fn find_arrived(&self, mark: u128) -> Option<(ViewerId, Arc<Viewer>)> {
-        let id = *self.arrived.lock().get(&mark)?;
+        let id = self.arrived.lock().remove(&mark)?;
         let viewer = self.by_id.lock().get(&id).cloned()?;
         (!viewer.has_asked.load(Relaxed)).then_some((id, viewer))
     }
