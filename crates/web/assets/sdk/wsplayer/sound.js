@@ -3,6 +3,10 @@
  */
 
 const FAILURES_MAX = 4;
+/** The stamps of the source may part from the samples by so much before they are taken at their word, in µs. */
+const JITTER_US = 60_000;
+/** The share by which a smaller difference is followed with each piece. */
+const FOLLOW = 1 / 16;
 
 export class Sound {
   #clock;
@@ -14,6 +18,10 @@ export class Sound {
   /** @type {MessagePort|null} */
   #ring = null;
   #failures = 0;
+  /** Stamps of what is being decoded, in µs. @type {number[]} */
+  #given = [];
+  /** What is added to the stamps of the decoder, in µs; nothing is known before the first. @type {number|null} */
+  #correction = null;
   figures = { received: 0, bytes: 0, gaps: 0, levelMs: 0, targetMs: 0 };
 
   /**
@@ -51,6 +59,7 @@ export class Sound {
       error: (error) => decoder === this.#decoder && this.#failed(error),
     });
     this.#decoder = decoder;
+    this.#given = [];
     decoder.configure(/** @type {AudioDecoderConfig} */ (this.#config));
   }
 
@@ -61,6 +70,7 @@ export class Sound {
     if (this.#decoder?.state !== 'configured' || !this.#ring) return;
     try {
       this.#decoder.decode(new EncodedAudioChunk({ type: 'key', timestamp, data }));
+      this.#given.push(timestamp);
     } catch (error) {
       this.#failed(error);
     }
@@ -75,9 +85,21 @@ export class Sound {
       data.copyTo(samples, { planeIndex, format: 'f32-planar' });
       channels.push(samples);
     }
-    const piece = { media: data.timestamp / 1e6, rate: data.sampleRate, channels };
+    const piece = { media: this.#time(data.timestamp) / 1e6, rate: data.sampleRate, channels };
     data.close();
     this.#ring?.postMessage(piece, channels.map(({ buffer }) => buffer));
+  }
+
+  /**
+   * When a piece is to be heard, in µs. Browsers stamp what they decode by counting samples from the first piece on: after
+   * a gap in the source all sound would be that much too early.
+   * @param {number} counted
+   */
+  #time(counted) {
+    const difference = (this.#given.shift() ?? counted) - counted;
+    const step = difference - (this.#correction ?? difference);
+    this.#correction = Math.abs(step) > JITTER_US || this.#correction === null ? difference : this.#correction + step * FOLLOW;
+    return counted + this.#correction;
   }
 
   /** The picture needs so much more time than it has, in ms. @param {number} ms */
