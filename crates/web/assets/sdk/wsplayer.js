@@ -262,6 +262,7 @@ export class WsPlayer extends EventTarget {
   #lost(error) {
     if (this.#leave.signal.aborted) return;
     const waiting = this.#waiting;
+    this.#waiting = null;
     this.stop();
     if (waiting) waiting.reject(error);
     else this.dispatchEvent(new CustomEvent('lost', { detail: error }));
