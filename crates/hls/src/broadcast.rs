@@ -31,6 +31,10 @@ const VIDEO_TS: &[Codec] = &[Codec::H264, Codec::H265];
 /// The one codec that all players of HLS can play.
 const AUDIO: &[Codec] = &[Codec::Aac];
 
+/// So many whole segments are awaited before the first playlist of a stream that has just begun. Of one alone, the player
+/// in Chromium makes an error, and hlsdemux2 of GStreamer 1.22 never goes on after it.
+const SEGMENTS_TO_BEGIN: usize = 2;
+
 /// A stream as it is packaged.
 #[derive(Debug)]
 pub(crate) struct Broadcast {
@@ -76,7 +80,7 @@ impl Broadcast {
         let grid = is_several.then(|| Grid::new(options.segment, newest(&stream), numbers.sequence));
         let target = Target::new(options.segment);
         for (content, name) in contents.into_iter().zip(names) {
-            let window = Window::new(options, numbers, target.clone());
+            let window = Window::new(options, numbers).sharing(&target);
             let rendition = Arc::new(Rendition::new(name, format == Format::Ts, window));
             let (plan_stream, plan_content) = (stream.clone(), content.clone());
             let plan = Plan { stream: plan_stream, content: plan_content, video, audio: AUDIO, options, grid, epoch };
@@ -149,7 +153,7 @@ impl Broadcast {
         let ready = async {
             for rendition in self.renditions() {
                 let is_over = |window: &Window| window.has_ended() || window.problem().is_some();
-                rendition.until(|window| window.segments().len() > 0 || is_over(window)).await;
+                rendition.until(|window| window.segments().len() >= SEGMENTS_TO_BEGIN || is_over(window)).await;
             }
         };
         tokio::select! {

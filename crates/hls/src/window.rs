@@ -125,6 +125,7 @@ pub struct Window {
     /// EXT-X-DISCONTINUITY-SEQUENCE: discontinuities that have left the playlist.
     discontinuities: u64,
     target: Target,
+    /// Without parts that are longer.
     part_target: Option<Duration>,
     independent: bool,
     bytes: u64,
@@ -137,8 +138,8 @@ pub struct Window {
 const PART_SLACK_PERCENT: u32 = 10;
 
 impl Window {
-    /// An empty one, whose numbers begin here. Renditions of one stream share a target.
-    pub fn new(options: WindowOptions, numbers: Numbers, target: Target) -> Window {
+    /// An empty one, whose numbers begin here.
+    pub fn new(options: WindowOptions, numbers: Numbers) -> Window {
         Window {
             segments: VecDeque::new(),
             held: VecDeque::new(),
@@ -146,7 +147,7 @@ impl Window {
             next_key: rand::random(),
             next_sequence: numbers.sequence,
             discontinuities: numbers.discontinuity,
-            target,
+            target: Target::new(options.segment),
             part_target: options.part.map(|part| part + part * PART_SLACK_PERCENT / 100),
             independent: true,
             bytes: 0,
@@ -154,6 +155,11 @@ impl Window {
             problem: None,
             options,
         }
+    }
+
+    /// Shares the target duration of the other renditions of its stream.
+    pub(crate) fn sharing(self, target: &Target) -> Window {
+        Window { target: target.clone(), ..self }
     }
 
     /// Has the first segment of all begin with this number, if that lies ahead.
@@ -181,9 +187,6 @@ impl Window {
         let Some(open) = &mut self.open else { return };
         if open.parts.is_empty() && !part.is_independent {
             self.independent = false;
-        }
-        if let Some(target) = &mut self.part_target {
-            *target = part.duration.max(*target);
         }
         self.bytes += part.data.len() as u64;
         open.duration += part.duration;
@@ -240,9 +243,12 @@ impl Window {
         self.target.get()
     }
 
-    /// PART-TARGET, where parts are listed.
+    /// PART-TARGET, where parts are listed: that of the options, or the longest part that may still be listed. A source
+    /// that has paused once must not keep its players as far behind for ever.
     pub fn part_target(&self) -> Option<Duration> {
-        self.part_target
+        let recent = self.segments().rev().take(SEGMENTS_MIN).chain(self.open());
+        let longest = recent.flat_map(|segment| &segment.parts).map(|part| part.duration).max();
+        self.part_target.map(|target| target.max(longest.unwrap_or_default()))
     }
 
     /// EXT-X-DISCONTINUITY-SEQUENCE.

@@ -13,13 +13,13 @@ use quick_m3u8::{
 use super::*;
 use crate::{
     names::{Names, RenditionName},
-    window::{Begin, Init, Numbers, Part, Target, Window, WindowOptions},
+    window::{Begin, Init, Numbers, Part, Window, WindowOptions},
 };
 
 fn window(part: Option<Duration>, segments: usize) -> Window {
     let keep = Duration::from_secs(60);
     let options = WindowOptions { segment: Duration::from_secs(2), part, keep, bytes_max: 1 << 20 };
-    let mut window = Window::new(options, Numbers { sequence: 7, discontinuity: 1 }, Target::new(options.segment));
+    let mut window = Window::new(options, Numbers { sequence: 7, discontinuity: 1 });
     for segment in 0..segments {
         begin(&mut window, segment as u64);
         (0..10).for_each(|index| push(&mut window, index == 0));

@@ -43,7 +43,7 @@ impl Scene {
     }
 
     fn of(format: Format, tracks: Vec<Arc<TrackParameters>>) -> Scene {
-        let window = Window::new(options(), Numbers { sequence: 0, discontinuity: 0 }, Target::new(options().segment));
+        let window = Window::new(options(), Numbers { sequence: 0, discontinuity: 0 });
         let segmenter = Segmenter::new(options(), Container::new(format), tracks, SystemTime::UNIX_EPOCH).unwrap();
         Scene { segmenter, window }
     }
@@ -206,7 +206,7 @@ fn renditions_on_a_grid_are_cut_alike_and_number_alike() {
     let target = Target::new(options().segment);
     let grid = Grid::new(options().segment, Duration::from_millis(20_500), 1_000);
     let play = |first: i64, delay: i64| {
-        let mut window = Window::new(options(), Numbers { sequence: 1_000, discontinuity: 0 }, target.clone());
+        let mut window = Window::new(options(), Numbers { sequence: 1_000, discontinuity: 0 }).sharing(&target);
         let container = Container::new(Format::Fmp4);
         let segmenter = Segmenter::new(options(), container, vec![video()], SystemTime::UNIX_EPOCH).unwrap();
         let mut segmenter = segmenter.on(Some(grid));
@@ -243,7 +243,7 @@ fn an_hour_of_a_stream_is_kept_in_its_window_and_no_more() {
     for (keep, group, size) in [(30, 2_000, 1_000), (30, 60_000, 1_000), (600, 2_000, 20_000)] {
         let options = WindowOptions { keep: Duration::from_secs(keep), bytes_max, ..options() };
         let numbers = Numbers { sequence: 5, discontinuity: 0 };
-        let mut window = Window::new(options, numbers, Target::new(options.segment));
+        let mut window = Window::new(options, numbers);
         let container = Container::new(Format::Fmp4);
         let mut segmenter = Segmenter::new(options, container, vec![video()], SystemTime::UNIX_EPOCH).unwrap();
         let data = Bytes::from(vec![7; size]);

@@ -10,17 +10,17 @@ use std::{
 
 /// The longest segment that there has been in any rendition, in whole seconds. It only grows.
 #[derive(Clone, Debug)]
-pub struct Target(Arc<AtomicU64>);
+pub(crate) struct Target(Arc<AtomicU64>);
 
 impl Target {
     /// One for segments that should be as long.
-    pub fn new(segment: Duration) -> Target {
+    pub(crate) fn new(segment: Duration) -> Target {
         let seconds = segment.as_secs() + u64::from(segment.subsec_nanos() > 0);
         Target(Arc::new(AtomicU64::new(seconds.max(1))))
     }
 
     /// What it is now.
-    pub fn get(&self) -> Duration {
+    pub(crate) fn get(&self) -> Duration {
         Duration::from_secs(self.0.load(Relaxed))
     }
 

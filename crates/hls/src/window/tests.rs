@@ -20,7 +20,7 @@ fn begin(is_discontinuous: bool) -> Begin {
 
 /// A window with so many whole segments of ten parts, from number 100 on.
 fn filled(options: WindowOptions, segments: usize) -> Window {
-    let mut window = Window::new(options, Numbers { sequence: 100, discontinuity: 3 }, Target::new(options.segment));
+    let mut window = Window::new(options, Numbers { sequence: 100, discontinuity: 3 });
     for _ in 0..segments {
         fill(&mut window, false);
     }
@@ -65,7 +65,7 @@ fn numbers_go_on_over_discontinuities_and_after_a_restart() {
         fill(&mut window, false);
     }
     assert_eq!((listed(&window), window.discontinuity_sequence()), (vec![103, 104, 105, 106], 4));
-    let again = Window::new(options(), window.numbers(), Target::new(options().segment));
+    let again = Window::new(options(), window.numbers());
     assert_eq!((again.next().0, again.discontinuity_sequence()), (107, 5));
 }
 
@@ -130,4 +130,20 @@ fn the_target_duration_grows_with_longer_groups_and_never_falls() {
     assert_eq!(window.target(), Duration::from_secs(5), "4.6 seconds are rounded");
     fill(&mut window, false);
     assert_eq!(window.target(), Duration::from_secs(5));
+}
+
+#[test]
+fn a_part_that_was_too_long_is_forgotten_with_its_segment() {
+    let target = |window: &Window| window.part_target().unwrap().as_millis();
+    let mut window = filled(options(), 3);
+    assert_eq!(target(&window), 220);
+    window.begin(begin(false));
+    window.push(Part { duration: Duration::from_millis(2_500), ..part(true) });
+    assert_eq!(target(&window), 2_500);
+    for _ in 0..3 {
+        assert_eq!(target(&window), 2_500, "it is still listed");
+        fill(&mut window, false);
+    }
+    assert_eq!(target(&window), 220);
+    assert_eq!(window.target(), Duration::from_secs(3));
 }
