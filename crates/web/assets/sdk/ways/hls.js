@@ -60,6 +60,17 @@ export class HlsWay extends VideoWay {
     throw new HeadwaterError(status === 429 || status === 503 ? 'busy' : 'server', words, { status, retryAfter: Number(response.headers.get('retry-after')) || 0 });
   }
 
+  /** Lists the sizes that the stream comes in, after choosing one, or `auto`, if it is named. @param {string} [chosen] @returns {Promise<any[]>} */
+  async renditions(chosen) {
+    const { levels = [] } = this.#reader ?? {};
+    if (chosen !== undefined) {
+      const index = levels.findIndex(({ label }) => label === chosen);
+      if (index < 0 && chosen !== 'auto') throw new HeadwaterError('invalid', `there is no rendition ${chosen}`);
+      await this.#reader?.choose(index < 0 ? null : index);
+    }
+    return levels.length < 2 ? [] : levels.map(({ label, width, height }) => ({ label, width, height }));
+  }
+
   /** The part that can be seen again, in seconds of the element's time. @returns {any} */
   get seekable() {
     if (this.#reader) return this.#reader.range;
