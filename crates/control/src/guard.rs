@@ -38,6 +38,19 @@ impl Hosts {
     pub fn replace(&self, names: &[String]) {
         *self.0.write() = names.into();
     }
+
+    /// What to answer to a request under a name that this server does not have; nothing where it may pass.
+    ///
+    /// `local` is the address of this end of its connection.
+    pub fn refuse(&self, uri: &Uri, headers: &HeaderMap, local: Option<IpAddr>) -> Option<Response> {
+        let hosts = self.0.read().clone();
+        match requested_authority(uri, headers) {
+            Ok(None) => None,
+            Ok(Some(host)) if is_allowed_host(host.host(), local, &hosts) => None,
+            Ok(Some(host)) => Some(unknown_host(host.host())),
+            Err(()) => Some(ApiError::bad_request("bad_host", "The Host header is not readable.").into_response()),
+        }
+    }
 }
 
 /// Refuses requests that came over loopback under a host name that is neither loopback's nor one of `hosts`.
@@ -49,12 +62,9 @@ pub fn guard_host(router: Router, hosts: Hosts) -> Router {
 
 async fn check_host(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
     let local = request.extensions().get::<LocalAddress>().map(|local| local.0.ip());
-    let hosts = hosts.0.read().clone();
-    match requested_authority(request.uri(), request.headers()) {
-        Ok(None) => next.run(request).await,
-        Ok(Some(host)) if is_allowed_host(host.host(), local, &hosts) => next.run(request).await,
-        Ok(Some(host)) => unknown_host(host.host()),
-        Err(()) => ApiError::bad_request("bad_host", "The Host header is not readable.").into_response(),
+    match hosts.refuse(request.uri(), request.headers(), local) {
+        Some(refused) => refused,
+        None => next.run(request).await,
     }
 }
 

@@ -9,7 +9,7 @@ use std::{net::SocketAddr, sync::Arc, sync::atomic::Ordering::Relaxed, time::Dur
 use axum::{
     Router,
     extract::{ConnectInfo, Path, RawQuery, State},
-    http::{HeaderMap, header},
+    http::{HeaderMap, header, request::Parts},
     response::Response,
     routing::get,
 };
@@ -39,6 +39,17 @@ impl Hls {
     pub fn router(&self) -> Router {
         Router::new().route("/{*path}", get(answer).options(preflight)).with_state(self.clone())
     }
+
+    /// Answers a GET whose path [is in a stream](crate::is_in_stream), as the routes would, but at less cost: players
+    /// send several of these in a second, and hundreds of them wait at once.
+    pub fn answer(&self, remote: SocketAddr, head: Parts) -> impl Future<Output = Response> + Send + 'static {
+        let hls = self.clone();
+        async move {
+            let path = head.uri.path();
+            let path = path.strip_prefix('/').unwrap_or(path);
+            respond(&hls, path, head.uri.query().unwrap_or_default(), remote, &head.headers).await
+        }
+    }
 }
 
 async fn preflight() -> Response {
@@ -52,9 +63,12 @@ async fn answer(
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Response {
-    let query = query.unwrap_or_default();
-    let request = Request { hls: &hls, remote, headers: &headers, raw_query: &query };
-    let result = match Address::parse(&path) {
+    respond(&hls, &path, &query.unwrap_or_default(), remote, &headers).await
+}
+
+async fn respond(hls: &Hls, path: &str, raw_query: &str, remote: SocketAddr, headers: &HeaderMap) -> Response {
+    let request = Request { hls, remote, headers, raw_query };
+    let result = match Address::parse(path) {
         Some(Address::Index(name)) => request.index(&name).await,
         Some(Address::Of(name, rendition, Item::Playlist)) => request.playlist(&name, &rendition).await,
         Some(Address::Of(name, rendition, item)) => request.media(&name, &rendition, item).await,

@@ -88,6 +88,12 @@ pub fn is_hls(path: &str) -> bool {
     last.ends_with(PLAYLIST) || last.starts_with('_') && [INIT, FMP4, TS].iter().any(|ending| last.ends_with(ending))
 }
 
+/// Whether a path is one of these and lies in a stream, so that no page can have it: all but the way in.
+pub fn is_in_stream(path: &str) -> bool {
+    let last = path.rsplit_once('/').map_or("", |(_, last)| last);
+    last.starts_with('_') && is_hls(path) && !path.contains('%')
+}
+
 const PLAYLIST: &str = ".m3u8";
 const INIT: &str = ".mp4";
 const FMP4: &str = ".m4s";
@@ -183,6 +189,16 @@ mod tests {
 
     fn name(text: &str) -> StreamName {
         StreamName::new(text).unwrap()
+    }
+
+    #[test]
+    fn no_page_has_what_is_in_a_stream() {
+        for path in ["/camera/_main.m3u8", "/room/camera/_main-7-0.m4s", "/play/_main-init-0.mp4", "/a/_b-7-0.ts"] {
+            assert!(is_in_stream(path), "{path}");
+        }
+        for path in ["/camera/index.m3u8", "/camera/camera.m3u8", "/play/camera", "/a%2Fb/_main.m3u8", "/_a/b"] {
+            assert!(!is_in_stream(path), "{path}");
+        }
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! One rendition of a stream, as the one task that makes it and all who watch it share it.
 
-use std::{io::Write, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use flate2::{Compression, write::GzEncoder};
 use headwater_media::TrackParameters;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::{
+    gzip::gzip,
     names::{Names, RenditionName},
     playlist::{MediaPlaylist, Report},
     window::{Ahead, Position, Window},
@@ -179,12 +179,4 @@ fn edge(window: &Window) -> (u64, usize, usize, bool, bool) {
 
 fn rate(bytes: u64, time: Duration) -> u64 {
     (bytes as f64 * 8.0 / time.as_secs_f64().max(0.1)) as u64
-}
-
-/// RFC 8216 §6.2.1: playlists should be compressed.
-pub(crate) fn gzip(text: &[u8]) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 4), Compression::fast());
-    // Writing to memory never fails.
-    let _ = encoder.write_all(text);
-    encoder.finish().unwrap_or_default().into()
 }

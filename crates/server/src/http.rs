@@ -18,8 +18,10 @@ use axum::{
     body::Body,
     extract::{ConnectInfo, DefaultBodyLimit},
     http::Request,
+    response::Response,
 };
-use headwater_control::LocalAddress;
+use headwater_control::{Hosts, LocalAddress};
+use headwater_graph::BoxFuture;
 use headwater_media::limits;
 use headwater_net::{Listener, TlsAcceptor};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -32,18 +34,19 @@ use tower_http::timeout::TimeoutBody;
 use leftover::Leftover;
 use timed::Timed;
 
+use crate::routes::Direct;
+
 /// Serves until the token is cancelled; requests at work are then finished, idle connections closed.
 pub(crate) async fn serve(
     listener: Listener,
     acceptor: Option<TlsAcceptor>,
-    router: Router,
+    front: Arc<Front>,
     stopping: CancellationToken,
     tasks: TaskTracker,
 ) {
-    let router = router.layer(DefaultBodyLimit::max(limits::HTTP_BODY_BYTES.get_usize()));
     let builder = Arc::new(builder());
     while let Some(connection) = stopping.run_until_cancelled(listener.accept()).await {
-        let (router, builder, stopping) = (router.clone(), builder.clone(), stopping.clone());
+        let (front, builder, stopping) = (front.clone(), builder.clone(), stopping.clone());
         let acceptor = acceptor.clone();
         tasks.spawn(async move {
             let remote = connection.remote();
@@ -52,10 +55,10 @@ pub(crate) async fn serve(
             };
             let ends = Ends { local, remote };
             let Some(acceptor) = acceptor else {
-                return converse(connection, ends, &builder, router, stopping).await;
+                return converse(connection, ends, &builder, &front, stopping).await;
             };
             match stopping.run_until_cancelled(acceptor.accept(connection)).await {
-                Some(Ok(stream)) => converse(stream, ends, &builder, router, stopping).await,
+                Some(Ok(stream)) => converse(stream, ends, &builder, &front, stopping).await,
                 Some(Err(error)) => tracing::debug!(%remote, %error, "an HTTPS connection has not begun"),
                 None => {}
             }
@@ -74,6 +77,13 @@ fn builder() -> http1::Builder {
     builder
 }
 
+/// What answers requests.
+pub(crate) struct Front {
+    router: Router,
+    direct: Direct,
+    hosts: Hosts,
+}
+
 /// The addresses of a connection.
 #[derive(Clone, Copy)]
 struct Ends {
@@ -85,13 +95,13 @@ async fn converse(
     connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     ends: Ends,
     builder: &http1::Builder,
-    router: Router,
+    front: &Front,
     stopping: CancellationToken,
 ) {
     let asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         asked.store(true, Relaxed);
-        answer(router.clone(), request, ends)
+        front.answer(request, ends)
     });
     let mut conversation =
         pin!(builder.serve_connection(TokioIo::new(Timed::new(connection)), service).with_upgrades());
@@ -108,18 +118,33 @@ async fn converse(
     }
 }
 
-async fn answer(
-    router: Router,
-    request: Request<Incoming>,
-    ends: Ends,
-) -> Result<axum::response::Response, Infallible> {
-    let time = limits::HTTP_BODY_MS.get_duration();
-    let (head, body) = request.into_parts();
-    let body = Leftover::of(&head.headers, body);
-    let mut request = Request::from_parts(head, Body::new(TimeoutBody::new(time, body)));
-    request.extensions_mut().insert(LocalAddress(ends.local));
-    request.extensions_mut().insert(ConnectInfo(ends.remote));
-    router.oneshot(request).await
+impl Front {
+    /// What answers requests: some without a router.
+    pub(crate) fn new(router: Router, direct: Direct, hosts: Hosts) -> Arc<Front> {
+        let router = router.layer(DefaultBodyLimit::max(limits::HTTP_BODY_BYTES.get_usize()));
+        Arc::new(Front { router, direct, hosts })
+    }
+
+    async fn answer(&self, request: Request<Incoming>, ends: Ends) -> Result<Response, Infallible> {
+        let Some(answer) = self.direct.find(&request) else { return self.route(request, ends).await };
+        let (head, body) = request.into_parts();
+        drop(Leftover::of(&head.headers, body));
+        match self.hosts.refuse(&head.uri, &head.headers, Some(ends.local.ip())) {
+            Some(refused) => Ok(refused),
+            None => Ok(answer(ends.remote, head).await),
+        }
+    }
+
+    /// Boxed, so that those who wait for an answer without a router take no more memory than that needs.
+    fn route(&self, request: Request<Incoming>, ends: Ends) -> BoxFuture<'static, Result<Response, Infallible>> {
+        let time = limits::HTTP_BODY_MS.get_duration();
+        let (head, body) = request.into_parts();
+        let body = Leftover::of(&head.headers, body);
+        let mut request = Request::from_parts(head, Body::new(TimeoutBody::new(time, body)));
+        request.extensions_mut().insert(LocalAddress(ends.local));
+        request.extensions_mut().insert(ConnectInfo(ends.remote));
+        Box::pin(self.router.clone().oneshot(request))
+    }
 }
 
 fn count_limits(error: &hyper::Error, asked: bool) {

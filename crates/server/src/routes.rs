@@ -1,13 +1,17 @@
 //! Addresses that begin with the name of a stream, which may hold slashes, and so end with what they mean.
 
+use std::{net::SocketAddr, sync::Arc};
+
 use axum::{
     Router,
     body::Body,
     extract::Request,
-    http::{HeaderMap, Method},
+    http::{self, HeaderMap, Method, header, request::Parts},
     middleware,
     response::Response,
 };
+use headwater_graph::BoxFuture;
+use hyper::body::Incoming;
 use tower::ServiceExt;
 
 /// Routes of the protocols.
@@ -15,13 +19,32 @@ use tower::ServiceExt;
 pub(crate) struct Routes {
     by_ending: Vec<(IsOfKind, Router)>,
     ahead: Vec<(HasHead, Router)>,
+    direct: Vec<(IsOfKind, Answer)>,
 }
+
+/// Answers the head of a GET that came from an address.
+pub(crate) type Answer = Arc<dyn Fn(SocketAddr, Parts) -> BoxFuture<'static, Response> + Send + Sync>;
 
 /// Whether a path is for a router.
 type IsOfKind = fn(&str) -> bool;
 
 /// Whether the head of a request is for a router: its path and its fields.
 type HasHead = fn(&str, &HeaderMap) -> bool;
+
+/// What is answered without a router.
+#[derive(Clone, Default)]
+pub(crate) struct Direct(Vec<(IsOfKind, Answer)>);
+
+impl Direct {
+    /// Who answers a request, if it is one of these.
+    pub(crate) fn find(&self, request: &http::Request<Incoming>) -> Option<&Answer> {
+        if request.method() != Method::GET || request.headers().contains_key(header::UPGRADE) {
+            return None;
+        }
+        let path = request.uri().path();
+        self.0.iter().find(|(is_of_kind, _)| is_of_kind(path)).map(|(_, answer)| answer)
+    }
+}
 
 impl Routes {
     /// Sends requests whose path is of a kind to a router that gets them whole.
@@ -32,6 +55,16 @@ impl Routes {
     /// Sends requests whose head is of a kind to a router, ahead of all pages; the first that was added takes it.
     pub(crate) fn add_ahead(&mut self, has_head: HasHead, router: Router) {
         self.ahead.push((has_head, router));
+    }
+
+    /// Has GETs whose path is of a kind answered without any router, where these are so many that it matters.
+    pub(crate) fn add_direct(&mut self, is_of_kind: IsOfKind, answer: Answer) {
+        self.direct.push((is_of_kind, answer));
+    }
+
+    /// What was added to be answered without a router.
+    pub(crate) fn take_direct(&mut self) -> Direct {
+        Direct(std::mem::take(&mut self.direct))
     }
 
     /// Puts the routers that go by the head of a request ahead of one that goes by its path; and those that go by the

@@ -2,7 +2,6 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
 use headwater_control::{Clients, Control, Hosts, Metric, Readiness, Record, Source, guard_host};
 use headwater_graph::{Hub, HubOptions};
 use headwater_net::{Listener, Quota, TlsAcceptor, TokioEnvironment};
@@ -13,7 +12,9 @@ use crate::{
     conversions, demo,
     error::StartError,
     figures::{RefusalSource, UdpSource, node},
-    gates, http, log,
+    gates,
+    http::{self, Front},
+    log,
     protocols::{Context, Listening},
     reload::{self, Reloaded, Reloader},
     traces,
@@ -177,10 +178,10 @@ fn start_all(config: &Config, context: &mut Context) -> Result<Started, StartErr
     context.take_up(log::prepare);
     let reloader = Reloader::new(config, std::mem::take(&mut context.live), context.journal.clone());
     control = control.with_settings(Arc::new(reloader.clone()));
-    let router = router(context, &control, hosts);
+    let front = front(context, &control, hosts);
     for (listener, acceptor) in web {
         let (stopping, tasks) = (context.stopping.clone(), context.tasks.clone());
-        context.tasks.spawn(http::serve(listener, acceptor, router.clone(), stopping, tasks));
+        context.tasks.spawn(http::serve(listener, acceptor, front.clone(), stopping, tasks));
     }
     Ok(Started { control, readiness, reloader })
 }
@@ -218,11 +219,11 @@ fn listen_http(config: &Config, context: &mut Context) -> Result<Vec<(Listener, 
     Ok(opened)
 }
 
-fn router(context: &mut Context, control: &Control, hosts: Hosts) -> Router {
+fn front(context: &mut Context, control: &Control, hosts: Hosts) -> Arc<Front> {
     let mut routes = std::mem::take(&mut context.routes);
     let router = routes.clone().into_router().merge(control.router()).merge(headwater_web::router());
-    let router = guard_host(control.put_statistics_ahead(routes.put_ahead(router)), hosts);
-    traces::trace_calls(&context.traces, router)
+    let router = guard_host(control.put_statistics_ahead(routes.put_ahead(router)), hosts.clone());
+    Front::new(traces::trace_calls(&context.traces, router), routes.take_direct(), hosts)
 }
 
 /// The figures of the process that only the server knows.

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use headwater_control::{Metric, Record, Source};
-use headwater_hls::{Format, Hls, HlsConfig, is_hls};
+use headwater_hls::{Format, Hls, HlsConfig, is_hls, is_in_stream};
 
 use super::{Context, Protocol};
 use crate::{
@@ -87,6 +87,8 @@ impl Protocol for OverHttp {
         };
         let hls = Hls::new(context.hub.clone(), config, context.gates.clone());
         context.routes.add(is_hls, hls.router());
+        let direct = hls.clone();
+        context.routes.add_direct(is_in_stream, Arc::new(move |remote, head| Box::pin(direct.answer(remote, head))));
         context.add_source(Arc::new(HlsSource(hls.clone())));
         context.spawn(hls.run());
         Ok(())
