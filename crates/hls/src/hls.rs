@@ -112,10 +112,19 @@ impl Hls {
         }
     }
 
+    /// Packages a stream as soon as it can be: a publisher is there before its tracks are.
     fn begin_with(&self, stream: Arc<Stream>) {
-        if let Err(error) = self.broadcast(&stream, self.0.config.format) {
-            tracing::debug!(stream = %stream.name(), %error, "a stream is not packaged");
-        }
+        let (hls, environment) = (self.clone(), self.environment().clone());
+        let clock = environment.clone();
+        environment.spawn(Box::pin(async move {
+            while stream.state() != StreamState::Ended {
+                match hls.broadcast_soon(&stream, hls.0.config.format).await {
+                    Err(error) => tracing::debug!(stream = %stream.name(), %error, "a stream is not packaged yet"),
+                    Ok(_) => return,
+                }
+                clock.sleep(SWEEP).await;
+            }
+        }));
     }
 
     /// What it has counted, each with its name and what it is.
