@@ -2,6 +2,7 @@
 
 mod hls;
 mod mse;
+mod pages;
 mod relay;
 mod rtmp;
 mod wcs;

@@ -29,10 +29,12 @@ mod reply;
 mod request;
 mod resource;
 pub mod wcs;
+mod wanted;
 mod whep;
 mod whip;
 
 pub use address::{is_whep, is_whip};
 pub use entrance::Entrance;
 pub use whep::{SERVED, Whep};
+pub use wanted::Wanted;
 pub use whip::Whip;

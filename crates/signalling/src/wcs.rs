@@ -43,7 +43,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::entrance::Entrance;
+use crate::{entrance::Entrance, wanted::Wanted};
 use audience::Audiences;
 use directory::Directory;
 use media_socket::Berths;
@@ -67,6 +67,7 @@ struct Inner {
     webrtc: WebRtc,
     origins: Origins,
     entrance: Entrance,
+    wanted: Wanted,
     audiences: Audiences,
     directory: Directory,
     claims: Claims,
@@ -84,11 +85,17 @@ impl Wcs {
 
     /// The same where it is decided who may connect, publish and play.
     pub fn with_entrance(hub: Hub, webrtc: WebRtc, origins: Origins, entrance: Entrance) -> Wcs {
+        Wcs::asking(hub, webrtc, origins, entrance, Wanted::default())
+    }
+
+    /// The same where publishers are asked for something that their pages do not say.
+    pub fn asking(hub: Hub, webrtc: WebRtc, origins: Origins, entrance: Entrance, wanted: Wanted) -> Wcs {
         Wcs(Arc::new(Inner {
             hub,
             webrtc,
             origins,
             entrance,
+            wanted,
             audiences: Audiences::default(),
             directory: Directory::default(),
             claims: Claims::default(),

@@ -1,7 +1,5 @@
 //! Publishing: what POST does.
 
-use std::sync::Arc;
-
 use axum::{
     Router,
     extract::{Request, State},
@@ -13,7 +11,6 @@ use headwater_media::StreamName;
 use headwater_net::Refused as Full;
 use headwater_webrtc::{PublishError, PublishOptions, WebRtc};
 use http::StatusCode;
-use parking_lot::RwLock;
 
 use crate::{
     endpoint::{Asked, Endpoint},
@@ -21,6 +18,7 @@ use crate::{
     layer, name,
     reply::{Refusal, share},
     request::{address, bearer, offer, peer, read, refuse_offer, remote},
+    wanted::Wanted,
     wcs,
 };
 
@@ -29,7 +27,7 @@ use crate::{
 pub struct Whip {
     hub: Hub,
     webrtc: WebRtc,
-    options: Arc<RwLock<PublishOptions>>,
+    wanted: Wanted,
     endpoint: Endpoint,
     entrance: Entrance,
 }
@@ -39,13 +37,17 @@ impl Whip {
     /// told of; those that make no header are left out.
     pub fn new(hub: Hub, webrtc: WebRtc, options: PublishOptions, ice_servers: &[String]) -> Whip {
         let endpoint = Endpoint::new("whip", "a stream is published at /NAME/whip", ice_servers);
-        let options = Arc::new(RwLock::new(options));
-        Whip { hub, webrtc, options, endpoint, entrance: Entrance::default() }
+        Whip { hub, webrtc, wanted: Wanted::new(options), endpoint, entrance: Entrance::default() }
     }
 
     /// Asks something else of those who come from now on. Clones share it.
     pub fn ask_for(&self, options: PublishOptions) {
-        *self.options.write() = options;
+        self.wanted.replace(options);
+    }
+
+    /// What publishers are asked for, to be shared with other protocols.
+    pub fn wanted(&self) -> Wanted {
+        self.wanted.clone()
     }
 
     /// The same where it is decided who may publish.
@@ -93,7 +95,7 @@ impl Whip {
             refuse_name(error.as_asked(&stream))
         })?;
         let published = publication.stream().clone();
-        let options = self.options.read().clone();
+        let options = self.wanted.get();
         let accepted = self.webrtc.publish(offer, publication, options, address(remote)).await;
         let accepted = accepted.map_err(|error| {
             admitted.fail(error.to_string());

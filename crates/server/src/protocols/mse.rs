@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use headwater_control::{Metric, Record, Source};
 use headwater_mse::{Mse, Statistics, is_mse};
 
-use super::{Context, Protocol};
+use super::{Context, Protocol, pages};
 use crate::{
     config::{Listener, Section, section::section},
     error::StartError,
@@ -43,7 +43,8 @@ impl Protocol for MseOverWebSocket {
             return Ok(());
         }
         let mse = Mse::new(context.hub.clone(), context.gates.clone());
-        context.routes.add_ahead(is_mse, mse.router());
+        let router = pages::guard(mse.router(), context);
+        context.routes.add_ahead(is_mse, router);
         context.add_source(Arc::new(MseSource(mse.clone())));
         context.at_stop.push(Box::pin(async move { mse.stop().await }));
         Ok(())

@@ -7,7 +7,7 @@ use headwater_access::Credentials;
 use headwater_control::{ClientObject, Clients, Metric, Record, Source, Untold};
 use headwater_media::StreamName;
 use headwater_signalling::{
-    Entrance,
+    Entrance, Whip,
     wcs::{self, Origins, Statistics, is_upgrade},
 };
 
@@ -25,7 +25,7 @@ section! {
     pub(crate) struct WcsSection, "wcs" {
         /// Whether the session protocol is served; it needs WebRTC.
         enabled: bool = true;
-        /// The origins of the web pages that may open a session, such as "https://example.org"; "*" is every page. Where none is given, every page may, but over loopback only pages of this machine.
+        /// The origins of the web pages that may open a session or, to watch by MSE and WSPlayer, a WebSocket, such as "https://example.org"; "*" is every page. Where none is given, every page may, but over loopback only pages of this machine.
         @live origins: Vec<String> = Vec::new();
     }
 }
@@ -50,15 +50,17 @@ impl Protocol for Wcs {
     }
 
     fn start(&self, context: &mut Context) -> Result<(), StartError> {
+        // Viewers by other WebSockets go by them as well, even without a session.
+        let origins = context.offered.get_or_insert_default::<Origins>().clone();
+        origins.replace(&self.wcs.origins);
         let webrtc = context.offered.get::<headwater_webrtc::WebRtc>().cloned();
         let Some(webrtc) = webrtc.filter(|_| self.wcs.enabled) else {
             return Ok(());
         };
         let entrance = context.offered.get::<Entrance>().cloned();
         let entrance = entrance.unwrap_or_else(|| Entrance::new(context.gates.clone()));
-        let origins = Origins::new(&self.wcs.origins);
-        context.offered.insert(origins.clone());
-        let wcs = wcs::Wcs::with_entrance(context.hub.clone(), webrtc, origins, entrance);
+        let wanted = context.offered.get::<Whip>().map(Whip::wanted).unwrap_or_default();
+        let wcs = wcs::Wcs::asking(context.hub.clone(), webrtc, origins, entrance, wanted);
         context.routes.add_ahead(|_, headers| is_upgrade(headers), wcs.router());
         let clients: Arc<dyn Clients> = Arc::new(WcsClients(wcs.clone()));
         context.offered.insert(clients);

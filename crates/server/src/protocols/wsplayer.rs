@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use headwater_control::{Metric, Record, Source};
 use headwater_wsplayer::{Statistics, WsPlayer, is_wsplayer};
 
-use super::{Context, Protocol};
+use super::{Context, Protocol, pages};
 use crate::{
     config::{Listener, Section, section::section},
     error::StartError,
@@ -43,7 +43,8 @@ impl Protocol for OverWebSocket {
             return Ok(());
         }
         let wsplayer = WsPlayer::new(context.hub.clone(), context.gates.clone());
-        context.routes.add_ahead(is_wsplayer, wsplayer.router());
+        let router = pages::guard(wsplayer.router(), context);
+        context.routes.add_ahead(is_wsplayer, router);
         context.add_source(Arc::new(WsPlayerSource(wsplayer.clone())));
         context.at_stop.push(Box::pin(async move { wsplayer.stop().await }));
         Ok(())

@@ -30,7 +30,7 @@ impl Origins {
     }
 
     /// Whether a page may, by the headers of its request and the address that it comes from.
-    pub(crate) fn allow(&self, headers: &HeaderMap, remote: IpAddr) -> bool {
+    pub fn allow(&self, headers: &HeaderMap, remote: IpAddr) -> bool {
         let Some(origin) = headers.get(header::ORIGIN) else {
             return true;
         };

@@ -53,11 +53,7 @@ async fn begin(job: &Job, seat: &Seat) -> Result<Publishing, Outcome> {
 
 fn options(job: &Job) -> PublishOptions {
     let bits = |kilobits: u64| (kilobits > 0).then(|| kilobits.saturating_mul(1_000));
-    PublishOptions {
-        min_bitrate: bits(job.request.min_bitrate),
-        max_bitrate: bits(job.request.max_bitrate),
-        ..PublishOptions::default()
-    }
+    job.wcs.0.wanted.within(bits(job.request.min_bitrate), bits(job.request.max_bitrate))
 }
 
 fn refuse_name(error: PublishError) -> Outcome {

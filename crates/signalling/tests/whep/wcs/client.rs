@@ -5,7 +5,7 @@ use std::{convert::Infallible, net::SocketAddr, time::Duration};
 use axum::{body::Body, extract::ConnectInfo};
 use futures_util::{SinkExt, StreamExt};
 use headwater_signalling::{
-    Entrance,
+    Entrance, Wanted,
     wcs::{Origins, Wcs},
 };
 use http::Request;
@@ -49,21 +49,26 @@ impl Server {
     }
 
     pub(super) async fn with(origins: &[&str]) -> Server {
-        Server::new(origins, Entrance::default()).await
+        Server::new(origins, Entrance::default(), Wanted::default()).await
     }
 
     /// One where it is decided who may connect, publish and play.
     pub(super) async fn gated(entrance: Entrance) -> Server {
-        Server::new(&[], entrance).await
+        Server::new(&[], entrance, Wanted::default()).await
     }
 
-    async fn new(origins: &[&str], entrance: Entrance) -> Server {
+    /// One that asks publishers for something.
+    pub(super) async fn asking(wanted: Wanted) -> Server {
+        Server::new(&[], Entrance::default(), wanted).await
+    }
+
+    async fn new(origins: &[&str], entrance: Entrance, wanted: Wanted) -> Server {
         static TURN: Mutex<()> = Mutex::const_new(());
         let turn = TURN.lock().await;
         let scene = scene();
         let origins: Vec<String> = origins.iter().map(|origin| (*origin).to_owned()).collect();
         let (hub, webrtc) = (scene.hub.clone(), scene.webrtc.clone());
-        let wcs = Wcs::with_entrance(hub, webrtc, Origins::new(&origins), entrance);
+        let wcs = Wcs::asking(hub, webrtc, Origins::new(&origins), entrance, wanted);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve(listener, wcs.clone()));

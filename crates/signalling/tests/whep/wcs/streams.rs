@@ -1,6 +1,8 @@
 //! Streams that are published and played, and why not.
 
 use headwater_media::limits;
+use headwater_signalling::Wanted;
+use headwater_webrtc::PublishOptions;
 use serde_json::{Value, json};
 
 use super::client::{Server, stream};
@@ -191,4 +193,33 @@ async fn a_player_is_told_in_words_that_there_is_nothing_to_choose_from() {
     let told = client.hear_status("FAILED").await;
     assert_eq!(told["info"], "Stream not found");
     assert!(told["reason"].as_str().unwrap().contains("one size only"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_is_asked_for_the_bitrates_that_the_server_wants_unless_its_page_says_others() {
+    let wanted = PublishOptions { min_bitrate: Some(300_000), max_bitrate: Some(1_500_000), ..Default::default() };
+    let wanted = Wanted::new(wanted);
+    let server = Server::asking(wanted.clone()).await;
+    let mut client = server.connect().await;
+    let later = PublishOptions { max_bitrate: Some(900_000), ..Default::default() };
+    for (index, (own, expected, replaced)) in [
+        (0, "x-google-min-bitrate=300;x-google-max-bitrate=1500\r\n", None),
+        (800, "x-google-min-bitrate=300;x-google-max-bitrate=800\r\n", Some(later)),
+        (0, "x-google-max-bitrate=900\r\n", None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (id, name) = (format!("id-{index}"), format!("bounded-{index}"));
+        let mut stream = stream(&id, &name, true);
+        stream["maxBitrate"] = json!(own);
+        client.say("publishStream", stream).await;
+        client.hear_status("PENDING").await;
+        let (heard, data) = client.hear().await;
+        let sdp = data[1].as_str().unwrap();
+        assert!(heard == "setRemoteSDP" && sdp.contains(expected), "no {expected:?} in {sdp}");
+        replaced.into_iter().for_each(|options| wanted.replace(options));
+    }
+    drop(client);
+    server.wait_empty().await;
 }
