@@ -156,3 +156,6 @@ fn count_limits(error: &hyper::Error, asked: bool) {
         limits::HTTP_HEADER_MS.hit();
     }
 }
+
+#[cfg(test)]
+mod tests;

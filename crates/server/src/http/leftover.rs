@@ -83,15 +83,17 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio_util::sync::CancellationToken;
 
-    use super::super::{Ends, builder, converse};
+    use super::super::{Ends, Front, builder, converse};
+    use crate::routes::Direct;
 
     /// Serves one connection by a router that reads no bodies.
     fn connect() -> DuplexStream {
         let (ours, theirs) = duplex(1 << 20);
         let local = "127.0.0.1:1".parse().unwrap();
         let router = Router::new().route("/", any(async || "answered"));
+        let front = Front::new(router, Direct::default(), headwater_control::Hosts::default());
         tokio::spawn(async move {
-            converse(theirs, Ends { local, remote: local }, &builder(), router, CancellationToken::new()).await;
+            converse(theirs, Ends { local, remote: local }, &builder(), &front, CancellationToken::new()).await;
         });
         ours
     }
