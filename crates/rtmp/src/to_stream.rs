@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
-use headwater_codec::parameters::from_config;
+use headwater_codec::{parameters::from_config, vp8, vp9};
 use headwater_flv::{CodedFrame, Events, Media as Tag, MediaReader, Metadata, read_script};
 use headwater_graph::{LaneWriter, Publication, Stream};
 use headwater_media::{AudioFormat, ClockRate, Codec, Format, Frame, Ticks, TrackKind, TrackParameters};
@@ -38,6 +38,8 @@ struct Lane {
     codec: Codec,
     clock_rate: ClockRate,
     writer: LaneWriter<Frame>,
+    /// What the source has told of a picture.
+    known: Option<TrackParameters>,
     last: Option<Ticks>,
 }
 
@@ -111,20 +113,29 @@ impl ToStream {
 
     /// Adds the track, or changes it where it is known.
     fn parameters(&mut self, track: u8, mut parameters: TrackParameters) {
-        if let Format::Video(video) = &mut parameters.format {
-            video.frame_rate = video.frame_rate.or(self.announced.frame_rate);
-        }
+        let announced = self.announced.frame_rate;
         let (kind, codec, clock_rate) = (parameters.kind(), parameters.codec, parameters.clock_rate);
+        let known = self.lane(kind, track).and_then(|lane| lane.known.as_ref()).filter(|known| known.codec == codec);
+        let known = known.and_then(TrackParameters::video).map(|video| (video.width, video.height));
+        if let Format::Video(video) = &mut parameters.format {
+            video.frame_rate = video.frame_rate.or(announced);
+            // A record without a size that comes again says nothing new.
+            if let Some(known) = known.filter(|_| video.width == 0) {
+                (video.width, video.height) = known;
+            }
+        }
         if let Some(lane) = self.lane(kind, track) {
             if lane.clock_rate != clock_rate {
                 lane.last = lane.last.map(|last| lane.clock_rate.rescale(last, clock_rate));
             }
             (lane.codec, lane.clock_rate) = (codec, clock_rate);
+            lane.known = Some(parameters.clone());
             lane.writer.set_parameters(parameters);
             return;
         }
+        let known = Some(parameters.clone());
         match self.publication.add_frames(parameters) {
-            Ok(writer) => self.lanes.push(Lane { kind, track, codec, clock_rate, writer, last: None }),
+            Ok(writer) => self.lanes.push(Lane { kind, track, codec, clock_rate, writer, known, last: None }),
             Err(error) => self.malformed(&error),
         }
         self.look_whether_ready(0);
@@ -139,11 +150,26 @@ impl ToStream {
         {
             return;
         }
+        if frame.key {
+            self.learn_size(track, codec, &frame.data);
+        }
         let start = self.publication.start();
         let Some(lane) = self.lane(codec.kind(), track) else { return };
         lane.push(lane.clock_rate.ticks(start), mapped.ms, frame);
         self.context.counters().frames_received.fetch_add(1, Relaxed);
         self.look_whether_ready(mapped.ms);
+    }
+
+    /// VP8 and VP9 tell the size of their pictures in key frames alone, and players of MP4 take none without a size.
+    fn learn_size(&mut self, track: u8, codec: Codec, frame: &[u8]) {
+        let Some(size) = key_frame_size(codec, frame) else { return };
+        let Some(lane) = self.lane(TrackKind::Video, track) else { return };
+        let Some(mut known) = lane.known.clone() else { return };
+        let Format::Video(video) = &mut known.format else { return };
+        if (video.width, video.height) != size {
+            (video.width, video.height) = size;
+            self.parameters(track, known);
+        }
     }
 
     /// Codecs that carry in band what a decoder needs may begin with a frame.
@@ -210,6 +236,14 @@ impl Lane {
         let tolerance = GRID_MS * Ticks::from(self.clock_rate.hertz()) / 1_000;
         let mut grid = AAC_FRAME_SAMPLES.iter().map(|samples| last.saturating_add(*samples));
         grid.find(|expected| (time.saturating_sub(*expected)).abs() <= tolerance).unwrap_or(time)
+    }
+}
+
+fn key_frame_size(codec: Codec, frame: &[u8]) -> Option<(u32, u32)> {
+    match codec {
+        Codec::Vp8 => vp8::FrameHeader::parse(frame).ok()?.key_frame_size,
+        Codec::Vp9 => vp9::FrameHeader::parse(frame).ok()?.key_frame_size,
+        _ => None,
     }
 }
 

@@ -123,3 +123,28 @@ async fn frames_before_their_sequence_header_are_passed_over() {
     rig.push(MediaKind::Audio, 20, b"\x91Opus\xfc");
     assert_eq!(rig.stream.tracks().len(), 1, "but Opus needs none");
 }
+
+/// A record of VP9 in the form of Enhanced RTMP, and a key frame of profile 0 (VP9 bitstream specification §6.2).
+#[tokio::test]
+async fn the_size_of_vp9_is_learnt_from_its_key_frames_and_kept_when_its_record_comes_again() {
+    const RECORD: &[u8] = &[0x90, b'v', b'p', b'0', b'9', 1, 0, 0, 0, 0, 21, 0x82, 2, 2, 2, 0, 0];
+    let key = |width: u16, height: u16| {
+        let size = (u32::from(width - 1) << 16) | u32::from(height - 1);
+        // Colour space 1 and range 0 are four bits, after which the size begins in mid-byte.
+        let bits = (0x2_u64 << 32 | u64::from(size)) << 4;
+        [&[0x91, b'v', b'p', b'0', b'9', 0x82, 0x49, 0x83, 0x42][..], &bits.to_be_bytes()[3..], &[0; 8]].concat()
+    };
+    let mut rig = Rig::new();
+    let size = |rig: &Rig| {
+        let parameters = rig.stream.track(TrackKind::Video).unwrap().native().parameters().unwrap();
+        parameters.video().map(|video| (video.width, video.height)).unwrap()
+    };
+    rig.push(MediaKind::Video, 0, RECORD);
+    assert_eq!(size(&rig), (0, 0));
+    rig.push(MediaKind::Video, 0, &key(480, 270));
+    assert_eq!(size(&rig), (480, 270));
+    rig.push(MediaKind::Video, 40, RECORD);
+    assert_eq!(size(&rig), (480, 270));
+    rig.push(MediaKind::Video, 40, &key(640, 360));
+    assert_eq!(size(&rig), (640, 360));
+}
