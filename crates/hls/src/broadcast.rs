@@ -31,9 +31,14 @@ const VIDEO_TS: &[Codec] = &[Codec::H264, Codec::H265];
 /// The one codec that all players of HLS can play.
 const AUDIO: &[Codec] = &[Codec::Aac];
 
-/// So many whole segments are awaited before the first playlist of a stream that has just begun. Of one alone, the player
-/// in Chromium makes an error, and hlsdemux2 of GStreamer 1.22 never goes on after it.
-const SEGMENTS_TO_BEGIN: usize = 2;
+/// So much is awaited before the first playlist of a stream that has just begun, in segments as long as they should be.
+/// Of one segment alone, hlsdemux2 of GStreamer 1.22 never goes on.
+const BEGIN_WITH: f64 = 2.0;
+/// The same where no parts are listed: those who then play the newest stay three segments behind, and the player in
+/// Chromium gives up if there are fewer.
+const BEGIN_WITHOUT_PARTS: f64 = 3.0;
+/// Segments may be so much shorter.
+const SHORTEST: f64 = 0.9;
 
 /// A stream as it is packaged.
 #[derive(Debug)]
@@ -41,6 +46,8 @@ pub(crate) struct Broadcast {
     stream: Arc<Stream>,
     format: Format,
     renditions: Vec<Outlet>,
+    /// So much is awaited for the first playlist.
+    begin_with: Duration,
     begun: Instant,
     /// When somebody last asked for something, in milliseconds from the beginning.
     used: AtomicU64,
@@ -88,10 +95,12 @@ impl Broadcast {
             tasks.push(Packager::new(plan, rendition.clone(), container, environment.clone())?);
             renditions.push(Outlet { rendition, content });
         }
+        let segments = if options.part.is_some() { BEGIN_WITH } else { BEGIN_WITHOUT_PARTS };
         let broadcast = Arc::new(Broadcast {
             stream,
             format,
             renditions,
+            begin_with: options.segment.mul_f64(segments * SHORTEST),
             begun: environment.now(),
             used: AtomicU64::new(0),
             stopping: stopping.clone(),
@@ -153,7 +162,8 @@ impl Broadcast {
         let ready = async {
             for rendition in self.renditions() {
                 let is_over = |window: &Window| window.has_ended() || window.problem().is_some();
-                rendition.until(|window| window.segments().len() >= SEGMENTS_TO_BEGIN || is_over(window)).await;
+                let listed = |window: &Window| window.segments().map(|segment| segment.duration).sum::<Duration>();
+                rendition.until(|window| listed(window) >= self.begin_with || is_over(window)).await;
             }
         };
         tokio::select! {
