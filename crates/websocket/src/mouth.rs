@@ -16,8 +16,13 @@ use tokio::io::AsyncWrite;
 
 /// Payloads up to this size are copied together with their heads: one large piece costs less than many small.
 const COPY_BELOW: usize = 8 << 10;
+/// A piece is not collected beyond this size, and one so large is not kept for the next: whoever has caught up with a
+/// group needs no more than a message.
+const PIECE_BYTES: usize = 16 << 10;
 /// Pieces of one system call.
 const SLICES: usize = 16;
+/// The head of a frame that is not masked (RFC 6455 §5.2).
+const HEAD_BYTES_MAX: usize = 10;
 /// The payload of a control frame (RFC 6455 §5.5).
 const CONTROL_BYTES_MAX: usize = 125;
 
@@ -95,6 +100,10 @@ impl<W: AsyncWrite + Unpin> Mouth<W> {
     fn part(&mut self, part: &Bytes) {
         if part.len() < COPY_BELOW {
             self.open.put_slice(part);
+            if self.open.len() >= PIECE_BYTES {
+                let piece = std::mem::take(&mut self.open).freeze();
+                self.push(piece);
+            }
         } else {
             self.seal();
             self.push(part.clone());
@@ -180,6 +189,8 @@ impl<W: AsyncWrite + Unpin> Mouth<W> {
 
     /// A whole message in one frame, unmasked, as servers send it (RFC 6455 §5.1, §5.2).
     fn frame_head(&mut self, opcode: Opcode, length: usize) {
+        // Once for all that is copied, and not for each part of it.
+        self.open.reserve(HEAD_BYTES_MAX + length.min(COPY_BELOW));
         self.open.put_u8(0x80 | opcode as u8);
         match length {
             0..=125 => self.open.put_u8(length as u8),
@@ -239,6 +250,22 @@ mod tests {
         };
         let (written, ()) = tokio::join!(sender, receiver);
         assert!(written > lengths.iter().sum::<usize>());
+    }
+
+    #[tokio::test]
+    async fn a_viewer_who_has_caught_up_keeps_no_more_than_a_message() {
+        let (here, _there) = tokio::io::duplex(1 << 20);
+        let mut mouth = Mouth::new(here, Replies::default(), &limits::MSE_QUEUE_BYTES);
+        let part = Bytes::from(vec![1; COPY_BELOW - 1]);
+        while !mouth.is_full() {
+            mouth.binary([&HEAD, &part].into_iter());
+        }
+        mouth.write().await.unwrap();
+        mouth.binary([&HEAD, &part].into_iter());
+        // What it has room for without asking for memory again.
+        mouth.write().await.unwrap();
+        while mouth.open.try_reclaim(mouth.open.capacity() + 1) {}
+        assert!(mouth.open.capacity() <= 2 * PIECE_BYTES, "{} bytes are kept", mouth.open.capacity());
     }
 
     #[tokio::test]
