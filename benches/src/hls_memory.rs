@@ -24,23 +24,23 @@ const WINDOW_SECONDS: u64 = 10;
 /// Media that stays besides: what has left the playlist for three target durations of two seconds, a segment that is
 /// being made, and the one that is the next to go.
 const BESIDES_SECONDS: u64 = 10;
-/// Until window and lanes are full.
-const FILLING: Duration = Duration::from_secs(30);
+/// Until window and lanes are full, and the allocator has settled.
+const FILLING: Duration = Duration::from_secs(60);
 /// MiB a minute; a stream that was kept whole would take 29.
 const BAR_SLOPE: f64 = 1.0;
 
 /// Options of `hls-memory`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
-    /// Seconds of the measurement, after half a minute in which windows fill.
-    #[arg(long, default_value_t = 80)]
+    /// Seconds of the measurement, after a minute in which windows fill.
+    #[arg(long, default_value_t = 50)]
     seconds: u64,
 }
 
 impl Options {
     /// What `all` runs.
     pub(crate) fn lasting(seconds: u64) -> Options {
-        Options { seconds: seconds.max(60) }
+        Options { seconds: seconds.max(50) }
     }
 }
 
