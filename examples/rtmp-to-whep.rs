@@ -31,7 +31,7 @@ async fn main() -> anyhow::Result<()> {
 
     // The way out: media by UDP and TCP, on the ports from 8189 on.
     let webrtc = WebRtc::start(&Config::default(), &connections)?;
-    println!("WebRTC media at {:?}", webrtc.addresses());
+    println!("WebRTC media at {}", webrtc.address());
 
     // And its signalling, with the player's page beside it.
     let pages = headwater_web::router();

@@ -123,6 +123,34 @@ impl Connection {
     }
 }
 
+/// A connection on its way to another thread.
+#[derive(Debug)]
+pub struct IdleConnection {
+    stream: std::net::TcpStream,
+    remote: SocketAddr,
+    permit: Permit,
+}
+
+impl Connection {
+    /// Takes it off this thread's runtime.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn rest(self) -> io::Result<IdleConnection> {
+        Ok(IdleConnection { stream: self.stream.into_std()?, remote: self.remote, permit: self.permit })
+    }
+}
+
+impl IdleConnection {
+    /// Gives it to this thread's runtime.
+    ///
+    /// # Errors
+    /// What the kernel says. Has to run on a tokio runtime.
+    pub fn resume(self) -> io::Result<Connection> {
+        Ok(Connection { stream: TcpStream::from_std(self.stream)?, remote: self.remote, permit: self.permit })
+    }
+}
+
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)

@@ -3,10 +3,12 @@
 use std::{
     io::{self, IoSliceMut},
     net::{IpAddr, Ipv6Addr, SocketAddr},
+    sync::Arc,
 };
 
-use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
-use socket2::{Domain, Protocol, Socket, Type};
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::Interest;
 
 use crate::Burst;
@@ -21,10 +23,31 @@ const SOCKET_BUFFER_BYTES: usize = 8 << 20;
 /// A UDP socket that receives and sends in batches, with segmentation offload where the kernel has it.
 #[derive(Debug)]
 pub struct UdpSocket {
-    io: tokio::net::UdpSocket,
+    io: Io,
     state: UdpSocketState,
     dual_stack: bool,
 }
+
+/// A socket, and who waits for it.
+#[derive(Debug)]
+enum Io {
+    /// The runtime does.
+    Watched(tokio::net::UdpSocket),
+    /// Nobody, as long as it takes what is sent: each datagram that comes in would wake another thread for nothing.
+    Unwatched(std::net::UdpSocket),
+}
+
+impl Io {
+    fn as_socket(&self) -> UdpSockRef<'_> {
+        match self {
+            Io::Watched(io) => io.into(),
+            Io::Unwatched(io) => io.into(),
+        }
+    }
+}
+
+/// How long it is waited for room in a send buffer before the runtime is asked whether it is still wanted.
+const ROOM_WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// What became of a burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +86,20 @@ impl UdpSocket {
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         let state = UdpSocketState::new((&socket).into())?;
-        let io = tokio::net::UdpSocket::from_std(socket.into())?;
+        let io = Io::Watched(tokio::net::UdpSocket::from_std(socket.into())?);
         Ok(UdpSocket { io, state, dual_stack })
+    }
+
+    /// Another end of the same socket, for another thread to send from.
+    ///
+    /// # Errors
+    /// What the kernel says, above all that there are no descriptors left.
+    pub fn sender(&self) -> io::Result<UdpSender> {
+        let socket = match &self.io {
+            Io::Watched(io) => SockRef::from(io).try_clone()?.into(),
+            Io::Unwatched(io) => io.try_clone()?,
+        };
+        Ok(UdpSender { socket, dual_stack: self.dual_stack })
     }
 
     /// The address it is bound to.
@@ -72,7 +107,10 @@ impl UdpSocket {
     /// # Errors
     /// What the kernel says.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.io.local_addr()
+        match &self.io {
+            Io::Watched(io) => io.local_addr(),
+            Io::Unwatched(io) => io.local_addr(),
+        }
     }
 
     /// How many datagrams one system call may send; 1 where offload is missing or has been given up.
@@ -83,10 +121,14 @@ impl UdpSocket {
     /// Waits for datagrams and takes as many as are there, up to the size of the buffer.
     ///
     /// # Errors
-    /// What the kernel says. An ICMP error of an earlier datagram is not one: it is passed over.
+    /// What the kernel says. An ICMP error of an earlier datagram is not one: it is passed over. `Unsupported` for a
+    /// socket that only sends.
     pub async fn receive(&self, buffer: &mut ReceiveBuffer) -> io::Result<()> {
+        let Io::Watched(io) = &self.io else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
         loop {
-            let result = self.io.async_io(Interest::READABLE, || self.receive_now(buffer)).await;
+            let result = io.async_io(Interest::READABLE, || self.receive_now(io.into(), buffer)).await;
             match result {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 other => return other,
@@ -94,10 +136,10 @@ impl UdpSocket {
         }
     }
 
-    fn receive_now(&self, buffer: &mut ReceiveBuffer) -> io::Result<()> {
+    fn receive_now(&self, io: UdpSockRef<'_>, buffer: &mut ReceiveBuffer) -> io::Result<()> {
         buffer.filled = 0;
         let mut slices = buffer.bytes.each_mut().map(|bytes| IoSliceMut::new(bytes));
-        buffer.filled = self.state.recv((&self.io).into(), &mut slices, &mut buffer.meta)?;
+        buffer.filled = self.state.recv(io, &mut slices, &mut buffer.meta)?;
         Ok(())
     }
 
@@ -141,10 +183,12 @@ impl UdpSocket {
             segment_size,
             src_ip: burst.source().map(|ip| self.to_wire(SocketAddr::new(ip, 0)).ip()),
         };
-        let result = self.state.try_send((&self.io).into(), &transmit);
-        if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+        let result = self.state.try_send(self.io.as_socket(), &transmit);
+        if let Io::Watched(io) = &self.io
+            && result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        {
             // Tells the runtime too, so that `writable` really waits.
-            let _ = self.io.try_io(Interest::WRITABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+            let _ = io.try_io(Interest::WRITABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
         }
         result
     }
@@ -162,7 +206,35 @@ impl UdpSocket {
     /// # Errors
     /// What the kernel says.
     pub async fn writable(&self) -> io::Result<()> {
-        self.io.writable().await
+        let socket = match &self.io {
+            Io::Watched(io) => return io.writable().await,
+            Io::Unwatched(io) => Arc::new(io.try_clone()?),
+        };
+        loop {
+            let socket = socket.clone();
+            let wait = move || poll(&mut [PollFd::new(&*socket, PollFlags::OUT)], Some(&ROOM_WAIT));
+            if tokio::task::spawn_blocking(wait).await.map_err(io::Error::other)?? > 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A socket on its way to the thread that is to send from it.
+#[derive(Debug)]
+pub struct UdpSender {
+    socket: std::net::UdpSocket,
+    dual_stack: bool,
+}
+
+impl UdpSender {
+    /// A socket that sends; nothing is ever received from it, so that what arrives wakes only the one it was made from.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn start(self) -> io::Result<UdpSocket> {
+        let state = UdpSocketState::new((&self.socket).into())?;
+        Ok(UdpSocket { io: Io::Unwatched(self.socket), state, dual_stack: self.dual_stack })
     }
 }
 
@@ -264,6 +336,36 @@ mod tests {
     async fn an_ipv6_wildcard_serves_both_families() {
         exchange("[::]:0", Some("127.0.0.1")).await;
         exchange("[::]:0", Some("::1")).await;
+    }
+
+    #[tokio::test]
+    async fn two_threads_send_from_one_port_and_one_of_them_receives() {
+        let reader = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let sender = reader.sender().unwrap();
+        let other = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let (port, to) = (reader.local_address().unwrap(), other.local_address().unwrap());
+        let from_thread = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let socket = sender.start().unwrap();
+                let mut burst = Burst::new(to, None);
+                assert!(burst.push(b"one"));
+                assert_eq!(socket.send(&burst).unwrap(), Sent::All);
+                socket.writable().await.unwrap();
+                let refused = socket.receive(&mut ReceiveBuffer::new()).await.unwrap_err();
+                assert_eq!(refused.kind(), io::ErrorKind::Unsupported);
+            });
+        };
+        std::thread::spawn(from_thread).join().unwrap();
+        let mut buffer = ReceiveBuffer::new();
+        other.receive(&mut buffer).await.unwrap();
+        let datagram = buffer.datagrams().next().unwrap();
+        assert_eq!((datagram.source, datagram.bytes), (port, b"one".as_slice()));
+        let mut answer = Burst::new(port, None);
+        assert!(answer.push(b"two"));
+        assert_eq!(other.send(&answer).unwrap(), Sent::All);
+        reader.receive(&mut buffer).await.unwrap();
+        assert_eq!(buffer.datagrams().next().unwrap().bytes, b"two");
     }
 
     #[tokio::test]

@@ -10,9 +10,9 @@ use std::{
 pub struct Config {
     /// The address to listen at. A wildcard serves all interfaces; that of IPv6 serves IPv4 as well.
     pub listen: IpAddr,
-    /// The port of the first shard, for UDP and for TCP; each further shard takes the next. 0 lets the system choose.
+    /// The port of all shards, for UDP and for TCP. 0 lets the system choose.
     pub port: u16,
-    /// The number of shards, each a thread with its own port; 0 is one for each core.
+    /// The number of shards, each a thread; 0 is one for each core.
     pub shards: usize,
     /// Levels of niceness by which the shards' threads go before others, where the system lets them.
     pub precedence: u8,

@@ -23,14 +23,6 @@ pub enum StartError {
     /// A shard's thread did not start.
     #[error("a WebRTC shard could not be started: {0}")]
     Shard(#[source] io::Error),
-    /// The ports of the shards go beyond 65,535.
-    #[error("{shards} shards from port {port} on need ports beyond 65535")]
-    Ports {
-        /// The first port.
-        port: u16,
-        /// The number of shards.
-        shards: usize,
-    },
     /// The cryptographic library could not make a certificate.
     #[error("no certificate for DTLS could be made")]
     Certificate,

@@ -30,6 +30,17 @@ impl Unframer {
     /// # Errors
     /// It is announced to be too long; the connection is of no use any more.
     pub(crate) fn next(&mut self) -> Result<Option<&[u8]>, TooLong> {
+        let length = self.peek()?.map(<[u8]>::len);
+        let begin = self.taken.saturating_add(2);
+        let Some(end) = length.map(|length| begin.saturating_add(length)) else {
+            return Ok(None);
+        };
+        self.taken = end;
+        Ok(self.bytes.get(begin..end))
+    }
+
+    /// The same, which comes once more then.
+    pub(crate) fn peek(&self) -> Result<Option<&[u8]>, TooLong> {
         let rest = self.bytes.get(self.taken..).unwrap_or_default();
         let Some((length, rest)) = rest.split_first_chunk::<2>() else {
             return Ok(None);
@@ -39,11 +50,7 @@ impl Unframer {
             limits::WEBRTC_DATAGRAM_BYTES.hit();
             return Err(TooLong(length));
         }
-        let datagram = rest.get(..length);
-        if datagram.is_some() {
-            self.taken = self.taken.saturating_add(length).saturating_add(2);
-        }
-        Ok(datagram)
+        Ok(rest.get(..length))
     }
 }
 

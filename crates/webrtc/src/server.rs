@@ -17,12 +17,15 @@ use crate::{
     egress::Common,
     publishers::Publishers,
     session::Accepted,
-    shard::{self, Command, Plan, PublishRequest, ViewRequest},
+    shard::{self, Command, Inbound, Mail, Plan, Port, PublishRequest, Sorting, Started, ViewRequest},
     statistics::Counters,
 };
 
 /// Commands that may wait for a shard.
 const COMMANDS_QUEUED: usize = 1_024;
+/// A publisher goes to the shard that reads the port, which saves handing its packets over, unless that one has so
+/// many sessions more than the emptiest.
+const READER_LEAD: u64 = 64;
 
 /// WebRTC viewers over all shards. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -31,6 +34,7 @@ pub struct WebRtc(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     shards: Vec<Handle>,
+    address: SocketAddr,
     pending: Quota,
     publishers: Publishers,
     threads: Mutex<Vec<Shard>>,
@@ -40,11 +44,11 @@ struct Inner {
 struct Handle {
     commands: mpsc::Sender<Command>,
     counters: Arc<Counters>,
-    address: SocketAddr,
 }
 
 impl WebRtc {
-    /// Starts the shards. Blocks until each has bound its sockets. TCP connections count in `connections`.
+    /// Starts the shards, which have one port together. Blocks until each has its sockets. TCP connections count in
+    /// `connections`.
     ///
     /// # Errors
     /// Says which address cannot be bound, or what else is wrong.
@@ -53,20 +57,28 @@ impl WebRtc {
         let count = if config.shards == 0 { cores() } else { config.shards };
         let common = Common::new().ok_or(StartError::Certificate)?;
         let (mut shards, mut threads) = (Vec::new(), Vec::new());
-        for index in 0..count {
-            let bind = SocketAddr::new(config.listen, port(config.port, index, count)?);
-            let (handle, thread) = start_shard(index, bind, config, &common, connections)?;
+        let mut start = |port, others, part| {
+            let index = shards.len();
+            let (handle, thread, started) = start_shard(index, port, others, part, config, &common, connections)?;
             shards.push(handle);
             threads.push(thread);
+            Ok::<Started, StartError>(started)
+        };
+        let mut parts = Sorting::new(count).into_iter();
+        let first = parts.next().ok_or_else(|| StartError::Shard(std::io::Error::other("there is none to start")))?;
+        let bind = SocketAddr::new(config.listen, config.port);
+        let Started { local, senders } = start(Port::Bind(bind), parts.len(), first)?;
+        for (sender, part) in senders.into_iter().zip(parts) {
+            start(Port::Share(sender, local), 0, part)?;
         }
         let pending = Quota::new(&limits::WEBRTC_PENDING, &limits::WEBRTC_PENDING_PER_ADDRESS);
         let publishers = Publishers::default();
-        Ok(WebRtc(Arc::new(Inner { shards, pending, publishers, threads: Mutex::new(threads) })))
+        Ok(WebRtc(Arc::new(Inner { shards, address: local, pending, publishers, threads: Mutex::new(threads) })))
     }
 
-    /// The address of each shard, for UDP and TCP.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.0.shards.iter().map(|shard| shard.address).collect()
+    /// The address at which all shards are reached, by UDP and by TCP.
+    pub fn address(&self) -> SocketAddr {
+        self.0.address
     }
 
     /// Takes a viewer in, in the shard with the fewest. `peer` is where the offer came from.
@@ -83,7 +95,8 @@ impl WebRtc {
         answered.await.map_err(|_| ViewError::Stopping)?
     }
 
-    /// Takes a publisher in, in the shard with the fewest sessions. `peer` is where the offer came from.
+    /// Takes a publisher in, in the shard that reads the port, or in the one with the fewest sessions where that one
+    /// has many more. `peer` is where the offer came from.
     ///
     /// The publication becomes ready when media has come. It is ended when [`Session::end`](crate::Session::end) ends
     /// the session; if the publisher vanishes, it is dropped, so that the stream waits for its grace time.
@@ -98,7 +111,7 @@ impl WebRtc {
         peer: IpAddr,
     ) -> Result<Accepted, PublishError> {
         let pending = self.0.pending.admit(peer).map_err(PublishError::Pending)?;
-        let shard = self.emptiest().ok_or(PublishError::Stopping)?;
+        let shard = self.reader_or_emptiest().ok_or(PublishError::Stopping)?;
         let (answer, answered) = oneshot::channel();
         let name = publication.stream().name().clone();
         let request = PublishRequest { offer, publication, options, pending, answer };
@@ -122,6 +135,12 @@ impl WebRtc {
 
     fn emptiest(&self) -> Option<&Handle> {
         self.0.shards.iter().min_by_key(|shard| shard.counters.sessions.get())
+    }
+
+    fn reader_or_emptiest(&self) -> Option<&Handle> {
+        let (reader, emptiest) = (self.0.shards.first()?, self.emptiest()?);
+        let lead = reader.counters.sessions.get().saturating_sub(emptiest.counters.sessions.get());
+        Some(if lead > READER_LEAD { emptiest } else { reader })
     }
 
     /// What each shard has counted.
@@ -156,26 +175,19 @@ impl WebRtc {
     }
 }
 
-fn port(first: u16, index: usize, shards: usize) -> Result<u16, StartError> {
-    if first == 0 {
-        return Ok(0);
-    }
-    let offset = u16::try_from(index).ok();
-    let port = offset.and_then(|offset| first.checked_add(offset));
-    port.ok_or(StartError::Ports { port: first, shards })
-}
-
 fn start_shard(
     index: usize,
-    bind: SocketAddr,
+    port: Port,
+    others: usize,
+    (sorting, inbound): (Sorting, mpsc::Receiver<Inbound>),
     config: &Config,
     common: &Common,
     connections: &Quota,
-) -> Result<(Handle, Shard), StartError> {
+) -> Result<(Handle, Shard, Started), StartError> {
     let (commands, receiver) = mpsc::channel(COMMANDS_QUEUED);
     let counters = Arc::new(Counters::default());
     let plan = Plan {
-        bind,
+        sorting,
         tcp: config.tcp,
         common: common.clone(),
         public_addresses: config.public_addresses.clone(),
@@ -184,14 +196,15 @@ fn start_shard(
         counters: counters.clone(),
         own_commands: commands.downgrade(),
     };
+    let mail = Mail { commands: receiver, inbound };
     let (report, started) = std::sync::mpsc::channel();
-    let run = async move || shard::run(plan, receiver, report).await;
+    let run = async move || shard::run(port, plan, mail, others, report).await;
     let thread = Shard::start(index, config.precedence, run).map_err(StartError::Shard)?;
-    let address = match started.recv() {
+    let started = match started.recv() {
         Ok(result) => result?,
         Err(_) => {
             return Err(StartError::Shard(std::io::Error::other("its thread has ended")));
         }
     };
-    Ok((Handle { commands, counters, address }, thread))
+    Ok((Handle { commands, counters }, thread, started))
 }

@@ -5,18 +5,22 @@
 //!
 //! | task | waits for |
 //! |---|---|
-//! | receiver | datagrams |
+//! | receiver, in the first shard | datagrams |
+//! | taker | what the first shard has received for this one |
 //! | one for each stream that is watched | the bell that its lanes ring |
 //! | timekeeper | the earliest deadline of a viewer |
 //! | sender | room in the socket's buffer, after it was full |
 //! | listener, one for each TCP connection | ICE-TCP |
 //! | one for each session | the end of its stream |
 
+mod command;
 mod core;
 mod demux;
 mod join;
 mod outbox;
 mod publish;
+mod sockets;
+mod sorting;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -30,70 +34,36 @@ use std::{
     time::{Duration, Instant},
 };
 
-use headwater_graph::{Bell, Publication, Subscription};
-use headwater_net::{Listener, Permit, Quota, ReceiveBuffer, UdpSocket};
-use tokio::sync::{Notify, mpsc, oneshot};
+use headwater_graph::Bell;
+use headwater_net::{Quota, ReceiveBuffer, UdpSender, UdpSocket};
+use tokio::sync::{Notify, mpsc};
 
 use crate::{
-    Fragment, Offer, PublishOptions, RenditionChoice,
     egress::Common,
-    error::{PublishError, StartError, ViewError},
+    error::StartError,
     sdp::Candidates,
-    session::{Accepted, Ended, Place, Stage},
+    session::{Ended, Stage},
     statistics::Counters,
 };
 
-use self::core::Core;
-pub(crate) use self::outbox::Outbox;
+pub(crate) use self::{
+    command::{Command, PublishRequest, ViewRequest},
+    outbox::Outbox,
+    sockets::Port,
+    sorting::{Inbound, Sorting},
+};
+use self::{core::Core, sockets::Sockets, sorting::Sorter};
 
 /// Viewers that one stream's task serves before it lets others run.
 const VIEWERS_PER_TURN: usize = 64;
 /// Deadlines handled before the timekeeper lets others run.
 const DEADLINES_PER_TURN: usize = 64;
 
-/// What a shard is asked to do.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// Take a viewer in.
-    View(Box<ViewRequest>),
-    /// Take a publisher in.
-    Publish(Box<PublishRequest>),
-    /// Begin ICE anew.
-    Restart { place: Place, fragment: Box<Fragment>, answer: oneshot::Sender<String> },
-    /// Give a viewer another rendition.
-    Choose { place: Place, choice: RenditionChoice },
-    /// Have a publisher end if it has vanished, for another that wants its name; say whether it did.
-    MakeWay { place: Place, answer: oneshot::Sender<bool> },
-    /// End a session.
-    End { place: Place, ended: Ended },
-    /// End all sessions and then the shard.
-    Stop,
-}
-
-/// A viewer that wants to be taken in.
-#[derive(Debug)]
-pub(crate) struct ViewRequest {
-    pub(crate) offer: Offer,
-    pub(crate) subscription: Subscription,
-    pub(crate) pending: Permit,
-    pub(crate) answer: oneshot::Sender<Result<Accepted, ViewError>>,
-}
-
-/// A publisher that wants to be taken in.
-#[derive(Debug)]
-pub(crate) struct PublishRequest {
-    pub(crate) offer: Offer,
-    pub(crate) publication: Publication,
-    pub(crate) options: PublishOptions,
-    pub(crate) pending: Permit,
-    pub(crate) answer: oneshot::Sender<Result<Accepted, PublishError>>,
-}
-
 /// What a shard is made of.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) bind: SocketAddr,
     pub(crate) tcp: bool,
+    pub(crate) sorting: Sorting,
     pub(crate) common: Common,
     pub(crate) public_addresses: Vec<std::net::IpAddr>,
     /// How long a publisher's packet waits for the rest of its picture.
@@ -103,82 +73,54 @@ pub(crate) struct Plan {
     pub(crate) own_commands: mpsc::WeakSender<Command>,
 }
 
-/// The sockets of a shard, bound on its own thread.
-struct Sockets {
-    udp: UdpSocket,
-    tcp: Option<Listener>,
-    local: SocketAddr,
+/// A shard that has started.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) local: SocketAddr,
+    /// Of the first: ends of its socket for as many others as it was asked for.
+    pub(crate) senders: Vec<UdpSender>,
 }
 
-/// Times that another port is tried where the system chooses it and TCP cannot have the same as UDP.
-const PORT_TRIES: usize = 16;
-
-impl Sockets {
-    fn bind(plan: &Plan) -> Result<Sockets, StartError> {
-        let mut tries = if plan.bind.port() == 0 { PORT_TRIES } else { 1 };
-        loop {
-            tries -= 1;
-            match Sockets::try_bind(plan) {
-                Err(StartError::Bind { carrier: "TCP", .. }) if tries > 0 => {}
-                other => return other,
-            }
-        }
-    }
-
-    fn try_bind(plan: &Plan) -> Result<Sockets, StartError> {
-        let failed = |carrier, address| move |source| StartError::Bind { address, carrier, source };
-        let udp = UdpSocket::bind(plan.bind).map_err(failed("UDP", plan.bind))?;
-        let local = udp.local_address().map_err(failed("UDP", plan.bind))?;
-        let tcp = match plan.tcp {
-            true => Some(Listener::bind(local, &plan.connections).map_err(failed("TCP", local))?),
-            false => None,
-        };
-        Ok(Sockets { udp, tcp, local })
-    }
-
-    fn candidates(&self, plan: &Plan) -> Candidates {
-        let own = headwater_net::candidate_addresses(self.local.ip()).unwrap_or_else(|error| {
-            tracing::warn!(%error, "the addresses of this machine could not be listed");
-            Vec::new()
-        });
-        let mut ips = plan.public_addresses.clone();
-        ips.extend(own);
-        let mut seen = Vec::new();
-        ips.retain(|ip| {
-            !seen.contains(ip) && {
-                seen.push(*ip);
-                true
-            }
-        });
-        let all: Vec<SocketAddr> = ips.iter().map(|ip| SocketAddr::new(*ip, self.local.port())).collect();
-        Candidates { tcp: if self.tcp.is_some() { all.clone() } else { Vec::new() }, udp: all }
-    }
+/// What comes to a shard from elsewhere.
+#[derive(Debug)]
+pub(crate) struct Mail {
+    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) inbound: mpsc::Receiver<Inbound>,
 }
 
-/// Runs a shard until it is told to stop. `started` learns of its address, or of why it did not start.
+/// Runs a shard until it is told to stop. `started` learns of its address, or of why it did not start. The
+/// first makes ends of its socket for so many `others`.
 pub(crate) async fn run(
+    port: Port,
     plan: Plan,
-    commands: mpsc::Receiver<Command>,
-    started: std::sync::mpsc::Sender<Result<SocketAddr, StartError>>,
+    mail: Mail,
+    others: usize,
+    started: std::sync::mpsc::Sender<Result<Started, StartError>>,
 ) {
-    let sockets = match Sockets::bind(&plan) {
-        Ok(sockets) => sockets,
+    let made = Sockets::make(port, plan.tcp, &plan.connections).and_then(|sockets| {
+        let senders: Result<_, _> = (0..others).map(|_| sockets.udp.sender()).collect();
+        Ok((sockets, senders.map_err(StartError::Shard)?))
+    });
+    let (Sockets { udp, tcp, local, is_reader }, senders) = match made {
+        Ok(made) => made,
         Err(error) => {
             let _ = started.send(Err(error));
             return;
         }
     };
-    let candidates = sockets.candidates(&plan);
-    let Sockets { udp, tcp, local } = sockets;
+    let candidates = Sockets::candidates(local, plan.tcp, &plan.public_addresses);
     let shard = Shard::new(plan, Rc::new(udp), local, candidates);
-    let _ = started.send(Ok(local));
-    tokio::task::spawn_local(shard.clone().receive());
+    let _ = started.send(Ok(Started { local, senders }));
+    if is_reader {
+        tokio::task::spawn_local(shard.clone().receive());
+    }
+    tokio::task::spawn_local(shard.clone().take_over(mail.inbound));
     tokio::task::spawn_local(shard.clone().keep_time());
     tokio::task::spawn_local(shard.clone().send_rest());
     if let Some(listener) = tcp {
         tokio::task::spawn_local(tcp::listen(shard.clone(), listener));
     }
-    shard.serve(commands).await;
+    shard.serve(mail.commands).await;
 }
 
 /// A shard, shared by its tasks.
@@ -207,14 +149,32 @@ impl Shard {
 
     async fn receive(self) {
         let mut buffer = ReceiveBuffer::new();
+        let mut sorter = Sorter::new(self.core.borrow().sorting.clone());
         loop {
             if let Err(error) = self.socket.receive(&mut buffer).await {
                 tracing::warn!(%error, "datagrams could not be received");
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
                 continue;
             }
-            self.core.borrow_mut().receive_datagrams(buffer.datagrams(), now());
+            let mut core = self.core.borrow_mut();
+            core.receive_datagrams(sorter.sort(buffer.datagrams()), now());
+            let lost = sorter.hand_over();
+            core.counters.datagrams_lost.add(lost as u64);
+            drop(core);
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// Takes what another shard has received for this one.
+    async fn take_over(self, mut inbound: mpsc::Receiver<Inbound>) {
+        while let Some(inbound) = inbound.recv().await {
+            match inbound {
+                Inbound::Datagrams(parcel) => self.core.borrow_mut().receive_datagrams(parcel.datagrams(), now()),
+                Inbound::Connection(connection) => {
+                    let (connection, read) = *connection;
+                    tokio::task::spawn_local(tcp::resume(self.clone(), connection, read));
+                }
+            }
         }
     }
 

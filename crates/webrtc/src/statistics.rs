@@ -52,6 +52,8 @@ counters! {
     datagrams_received,
     #[doc = "Datagrams received that belong to no session, or not to this address."]
     datagrams_ignored,
+    #[doc = "Datagrams received and lost because the shard they were for is behind."]
+    datagrams_lost,
     #[doc = "Key frames that viewers asked for."]
     key_frames_wanted,
     #[doc = "Key frames that publishers were asked for."]

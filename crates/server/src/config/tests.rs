@@ -119,7 +119,6 @@ fn errors_say_where_what_and_what_to_do() {
         ("[rtmps]\nkey = \"k.pem\"", "test.toml:2: key in [rtmps] is set, but certificate is not. Set both"),
         ("[demo]\nname = \"a b\"", "name in [demo] is no stream name"),
         ("[rtmp]\nport = 8080", "test.toml:2: ports in [http] and port in [rtmp] both take port 8080"),
-        ("[webrtc]\nport = 65535\nshards = 2", "test.toml:2: port in [webrtc] leaves no ports for 2 shards"),
         ("[rtmp\nport = 5", "test.toml:1: "),
         ("[rtmp]\nport = 5\nport = 6", "test.toml:3: "),
         ("[rtmp]\n\"a\\u001b[31m\\nb\" = 5", "there is no key \"a\\u{1b}[31m\\nb\" in [rtmp]"),

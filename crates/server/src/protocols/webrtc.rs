@@ -25,10 +25,10 @@ section! {
         enabled: bool = true;
         /// The address for WebRTC media, if it differs from [listen].
         address: Option<IpAddr> = None;
-        /// The UDP port for media, and the same TCP port for viewers behind firewalls; each further shard takes the next one.
+        /// The UDP port for media, and the same TCP port for viewers behind firewalls.
         port: u16 = 8189;
-        /// How many threads carry media, each with its own port; 0 takes one per processor core.
-        shards: usize = 1, in 0..=256;
+        /// How many threads carry media, all by the same port; 0 takes one per processor core.
+        shards: usize = 0, in 0..=256;
         /// By how many levels of niceness the threads that carry media go before others, on Linux and for users who may (root, `LimitNICE=` of systemd, CAP_SYS_NICE); 0 leaves them as they are.
         precedence: u64 = 10, in 0..=20;
         /// The addresses under which viewers reach this machine, where they differ from its own, as behind NAT or in a container.
@@ -53,13 +53,6 @@ pub(super) struct WebRtc {
 }
 
 impl WebRtc {
-    fn shards(&self) -> usize {
-        match self.webrtc.shards {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            shards => shards,
-        }
-    }
-
     fn publish_options(&self) -> PublishOptions {
         let chosen = |bits: u64| (bits > 0).then_some(bits);
         PublishOptions {
@@ -93,31 +86,13 @@ impl Protocol for WebRtc {
         if !self.webrtc.enabled {
             return Vec::new();
         }
-        let first = self.webrtc.port;
-        let ports = (0..self.shards()).map(|shard| match first {
-            0 => 0,
-            first => first.saturating_add(u16::try_from(shard).unwrap_or(u16::MAX)),
-        });
-        ports
-            .flat_map(|port| {
-                let tcp = self.webrtc.tcp.then(|| self.listener(address, port, Transport::Tcp));
-                [Some(self.listener(address, port, Transport::Udp)), tcp]
-            })
-            .flatten()
-            .collect()
+        let port = self.webrtc.port;
+        let tcp = self.webrtc.tcp.then(|| self.listener(address, port, Transport::Tcp));
+        [Some(self.listener(address, port, Transport::Udp)), tcp].into_iter().flatten().collect()
     }
 
     fn complaints(&self) -> Vec<Complaint> {
         let mut complaints = Vec::new();
-        let last = usize::from(self.webrtc.port) + self.shards() - 1;
-        if self.webrtc.port != 0 && last > usize::from(u16::MAX) {
-            complaints.push(Complaint {
-                section: "webrtc",
-                key: "port",
-                message: format!("leaves no ports for {} shards, the last would take {last}", self.shards()),
-                remedy: "Write a lower port or fewer shards.".into(),
-            });
-        }
         let (min, max) = (self.webrtc.publish_bitrate_min, self.webrtc.publish_bitrate_max);
         if max > 0 && min > max {
             complaints.push(Complaint {
@@ -137,7 +112,7 @@ impl Protocol for WebRtc {
         let config = Config {
             listen: self.webrtc.address.unwrap_or(context.address),
             port: self.webrtc.port,
-            shards: self.shards(),
+            shards: self.webrtc.shards,
             precedence: u8::try_from(self.webrtc.precedence).unwrap_or(u8::MAX),
             public_addresses: self.webrtc.public_addresses.clone(),
             tcp: self.webrtc.tcp,
@@ -145,9 +120,7 @@ impl Protocol for WebRtc {
         };
         let shards =
             headwater_webrtc::WebRtc::start(&config, &context.quota).map_err(|error| self.failed(error, context))?;
-        for address in shards.addresses() {
-            context.listening.push(Listening { what: "WebRTC", address });
-        }
+        context.listening.push(Listening { what: "WebRTC", address: shards.address() });
         context.add_source(Arc::new(WebRtcSource(shards.clone())));
         let entrance = Entrance::new(context.gates.clone());
         let whep = Whep::new(context.hub.clone(), shards.clone(), &self.webrtc.ice_servers);
@@ -215,7 +188,7 @@ const FORWARDING: &str = "Time from the moment that new media may be read until 
 
 type Figure = (&'static str, &'static str, fn(&ShardStatistics) -> u64);
 
-const FIGURES: [Figure; 15] = [
+const FIGURES: [Figure; 16] = [
     ("sessions", "Sessions now, those that wait for their peer included.", |shard| shard.sessions),
     ("sessions_connected", "Sessions whose peer has connected.", |shard| shard.connected),
     ("packets", "Media packets sent.", |shard| shard.packets),
@@ -230,6 +203,9 @@ const FIGURES: [Figure; 15] = [
     ("datagrams_received", "Datagrams received.", |shard| shard.datagrams_received),
     ("datagrams_ignored", "Datagrams received that belong to no session, or not to this address.", |shard| {
         shard.datagrams_ignored
+    }),
+    ("datagrams_lost", "Datagrams received and lost because the thread they were for is behind.", |shard| {
+        shard.datagrams_lost
     }),
     ("key_frames_wanted", "Key frames that viewers asked for.", |shard| shard.key_frames_wanted),
     ("key_frames_requested", "Key frames that publishers were asked for.", |shard| shard.key_frames_requested),

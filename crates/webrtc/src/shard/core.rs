@@ -16,7 +16,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::{
     Fragment, RenditionChoice,
-    egress::{Common, Remote},
+    egress::{Carrier, Common, Remote},
     participant::Participant,
     sdp::{self, Candidates, IceCredentials},
     session::{Ended, Place, Progress},
@@ -26,6 +26,7 @@ use crate::{
 
 use super::{
     Command, Outbox, Plan,
+    sorting::Sorting,
     timers::{Deadline, Timers},
 };
 
@@ -42,6 +43,8 @@ pub(crate) struct Core {
     pub(super) seats: Slab<Seat>,
     pub(super) by_fragment: HashMap<String, usize>,
     pub(super) by_remote: HashMap<Remote, usize>,
+    /// What other shards are told of those addresses.
+    pub(super) sorting: Sorting,
     /// Those who watch a stream, by its address in memory.
     pub(super) feeds: HashMap<usize, Feed>,
     /// Publishers that have brought something since the last [`Core::settle`].
@@ -101,6 +104,7 @@ impl Core {
             seats: Slab::new(),
             by_fragment: HashMap::new(),
             by_remote: HashMap::new(),
+            sorting: plan.sorting,
             feeds: HashMap::new(),
             unrung: Vec::new(),
             next_serial: 0,
@@ -246,7 +250,8 @@ impl Core {
     /// Credentials whose fragment no session of this shard has.
     pub(super) fn new_credentials(&self) -> IceCredentials {
         loop {
-            let credentials = IceCredentials { fragment: random_text(8), password: random_text(32) };
+            let credentials =
+                IceCredentials { fragment: self.sorting.mark() + &random_text(8), password: random_text(32) };
             if !self.by_fragment.contains_key(&credentials.fragment) {
                 return credentials;
             }
@@ -326,6 +331,9 @@ impl Core {
     pub(super) fn forget_remote(&mut self, remote: Remote, of: usize) {
         if self.by_remote.get(&remote) == Some(&of) {
             self.by_remote.remove(&remote);
+            if remote.carrier == Carrier::Udp {
+                self.sorting.forget(remote.address);
+            }
         }
     }
 }

@@ -15,13 +15,13 @@ use super::core::Core;
 
 /// What a datagram is, by its first byte (RFC 7983 §7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Content {
+pub(super) enum Content {
     Stun,
     Session,
     Unknown,
 }
 
-fn content(datagram: &[u8]) -> Content {
+pub(super) fn content(datagram: &[u8]) -> Content {
     match datagram.first() {
         Some(0..=3) => Content::Stun,
         Some(20..=63 | 128..=191) => Content::Session,
@@ -30,6 +30,7 @@ fn content(datagram: &[u8]) -> Content {
 }
 
 impl Core {
+    /// Takes datagrams that are for this shard.
     pub(super) fn receive_datagrams<'a>(&mut self, datagrams: impl Iterator<Item = Datagram<'a>>, now: Instant) {
         for datagram in datagrams {
             let remote = Remote { carrier: Carrier::Udp, address: datagram.source };
@@ -66,7 +67,10 @@ impl Core {
         }
         let forgotten = participant.learn(from, local);
         // The address may have belonged to an earlier session of the same peer.
-        self.by_remote.insert(from, index);
+        let known = self.by_remote.insert(from, index);
+        if known.is_none() && from.carrier == Carrier::Udp {
+            self.sorting.learn(from.address);
+        }
         if let Some(forgotten) = forgotten {
             self.forget_remote(forgotten, index);
         }

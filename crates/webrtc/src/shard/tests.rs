@@ -5,14 +5,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use headwater_graph::{Hub, HubOptions, Peer, Publication};
 use headwater_media::{ClockRate, Codec, Format, Packet, StreamName, TrackParameters, VideoFormat, limits};
-use headwater_net::TokioEnvironment;
+use headwater_net::{Permit, TokioEnvironment};
+use tokio::sync::oneshot;
 
 use super::*;
 use crate::{
+    Offer, PublishOptions,
     egress::{Carrier, Remote},
     participant::Participant,
     sdp::tests::CHROMIUM,
-    session::Session,
+    session::{Accepted, Session},
     viewer::Surroundings,
 };
 
@@ -44,7 +46,7 @@ fn scene() -> Scene {
     let (commands, _) = mpsc::channel(1);
     let bind = "127.0.0.1:0".parse().unwrap();
     let plan = Plan {
-        bind,
+        sorting: Sorting::new(1).remove(0).0,
         tcp: false,
         common: Common::new().unwrap(),
         public_addresses: Vec::new(),

@@ -13,7 +13,7 @@ use crate::{
 
 async fn stranger(server: &WebRtc) -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    socket.connect(server.addresses()[0]).await.unwrap();
+    socket.connect(server.address()).await.unwrap();
     socket
 }
 
@@ -140,7 +140,7 @@ async fn attack_w2_tcp_connections_that_prove_nothing_are_closed() {
         &[0xff, 0xff],
         &[0, 20, 22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0],
     ] {
-        let mut stream = tokio::net::TcpStream::connect(server.addresses()[0]).await.unwrap();
+        let mut stream = tokio::net::TcpStream::connect(server.address()).await.unwrap();
         stream.write_all(bytes).await.unwrap();
         let mut buffer = [0; 100];
         let read = tokio::time::timeout(Duration::from_secs(2), stream.read(&mut buffer)).await;

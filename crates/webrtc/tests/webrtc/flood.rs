@@ -45,7 +45,7 @@ async fn attack_w1_ten_thousand_forged_hellos_a_second_hinder_none_of_a_hundred_
     let (hub, server) = (hub(), server());
     tokio::spawn(Publisher::new(&hub).run());
     let (over, thrown) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let to = server.addresses()[0];
+    let to = server.address();
     let thrower = thread::spawn({
         let (over, thrown) = (over.clone(), thrown.clone());
         move || {
@@ -93,7 +93,7 @@ fn resident() -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn attack_w2_five_thousand_unproven_sources_are_not_remembered() {
     let (hub, server) = (hub(), server());
-    let to = server.addresses()[0];
+    let to = server.address();
     let throw = || {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         for _ in 0..4 {

@@ -9,4 +9,5 @@ mod play;
 mod publisher;
 mod publishing;
 mod sender;
+mod shards;
 mod viewer;

@@ -117,7 +117,7 @@ impl Sender {
             rtc,
             socket,
             local,
-            remote: server.addresses()[0],
+            remote: server.address(),
             plan,
             video,
             audio,

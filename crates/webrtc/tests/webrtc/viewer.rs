@@ -112,7 +112,7 @@ impl Viewer {
         tcp: bool,
         say: impl FnOnce(String) -> String,
     ) -> Result<Viewer, ViewError> {
-        let address = server.addresses()[0];
+        let address = server.address();
         let (mut viewer, offer, pending) = Viewer::new(tcp.then_some(address)).await;
         viewer.remote = address;
         let peer = Peer::new("WebRTC", "viewer");
