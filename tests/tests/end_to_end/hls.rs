@@ -9,6 +9,7 @@ use headwater_tests::origin::Origin;
 mod access;
 mod cache;
 mod crowd;
+mod native;
 mod page;
 mod players;
 mod playlists;
