@@ -46,12 +46,15 @@ pub(crate) struct Options {
     /// Milliseconds over which the publisher spreads the packets of a picture.
     #[arg(long, default_value_t = 0)]
     spread_ms: u64,
+    /// Have the kernel cut bursts up for the viewers, inside the server's calls, as loopback does.
+    #[arg(long)]
+    cut: bool,
 }
 
 impl Options {
     /// What `all` runs.
     pub(crate) fn lasting(seconds: u64) -> Options {
-        Options { viewers: 200, seconds, kilobits: 2_000, spread_ms: 0 }
+        Options { viewers: 200, seconds, kilobits: 2_000, spread_ms: 0, cut: false }
     }
 
     fn camera(&self) -> Camera {
@@ -72,7 +75,11 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     thread::sleep(Duration::from_millis(500));
     progress.say(format!("{} viewers join", options.viewers));
     for viewer in 0..options.viewers {
-        let sight = if viewer % TIMED == 0 { Sight::Timed } else { Sight::Blind };
+        let sight = match (viewer % TIMED, options.cut) {
+            (0, _) => Sight::Timed,
+            (_, true) => Sight::Blind,
+            (_, false) => Sight::BlindToBursts,
+        };
         crowd.join(sight).with_context(|| server.log())?;
     }
     crowd.run(Duration::from_secs(3))?;
@@ -87,8 +94,10 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     progress.say("the shortest way");
     for (is_busy, seen) in [false, true].into_iter().zip(seen) {
         let _busy = is_busy.then(Busy::start).transpose()?;
-        let floor =
-            Floor { hops: floor::measure(options.camera())?, turns: floor::turns(options.camera(), options.viewers)? };
+        let floor = Floor {
+            hops: floor::measure(options.camera())?,
+            turns: floor::turns(options.camera(), options.viewers, options.cut)?,
+        };
         progress.step();
         tell(options, report, is_busy, &seen, floor);
     }

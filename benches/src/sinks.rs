@@ -13,6 +13,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use quinn_udp::UdpSocketState;
 use rustix::{
     buffer::spare_capacity,
     event::epoll,
@@ -51,9 +52,15 @@ pub(crate) fn drop_rtp(socket: &UdpSocket) -> io::Result<()> {
     SockRef::from(socket).attach_filter(&DROP_RTP)
 }
 
+/// Has the kernel drop a burst as a whole where RTP is dropped, in place of cutting it up before, inside the sender's
+/// call: what the network card of another machine does is not the sender's work.
+pub(crate) fn take_bursts_whole(socket: &UdpSocket) -> io::Result<()> {
+    UdpSocketState::new(socket.into()).map(drop)
+}
+
 /// UDP sockets whose kernel side drops what comes.
 pub(crate) struct UdpSinks {
-    _sockets: Vec<UdpSocket>,
+    sockets: Vec<UdpSocket>,
     pub(crate) addresses: Vec<SocketAddr>,
 }
 
@@ -68,6 +75,13 @@ impl UdpSinks {
         UdpSinks::with_filter(count, &DROP_RTP)
     }
 
+    /// The same, with bursts that nobody cuts up.
+    pub(crate) fn dropping_bursts(count: usize) -> Result<UdpSinks> {
+        let sinks = UdpSinks::dropping_rtp(count)?;
+        sinks.sockets.iter().try_for_each(take_bursts_whole)?;
+        Ok(sinks)
+    }
+
     fn with_filter(count: usize, filter: &[SockFilter]) -> Result<UdpSinks> {
         let mut sockets = Vec::with_capacity(count);
         let mut addresses = Vec::with_capacity(count);
@@ -78,7 +92,7 @@ impl UdpSinks {
             addresses.push(socket.local_addr()?);
             sockets.push(socket);
         }
-        Ok(UdpSinks { _sockets: sockets, addresses })
+        Ok(UdpSinks { sockets, addresses })
     }
 }
 

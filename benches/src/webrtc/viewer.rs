@@ -22,7 +22,7 @@ use str0m::{
 use crate::{
     camera::{self, Position},
     http,
-    sinks::drop_rtp,
+    sinks::{drop_rtp, take_bursts_whole},
     source,
     timed::TimedReceiver,
 };
@@ -57,6 +57,8 @@ pub(crate) struct Arrival {
 pub(crate) enum Sight {
     /// Its socket drops media.
     Blind,
+    /// Its socket drops media, and bursts of it without cutting them up.
+    BlindToBursts,
     /// It counts packets.
     Counting,
     /// It counts packets and has the kernel say when they arrived.
@@ -226,6 +228,10 @@ impl Viewer {
             self.join_time = Some(self.asked.elapsed());
             if self.sight == Sight::Blind {
                 drop_rtp(&self.socket)?;
+            }
+            if self.sight == Sight::BlindToBursts {
+                drop_rtp(&self.socket)?;
+                take_bursts_whole(&self.socket)?;
             }
         }
         let Some(begun) = self.begun else {
