@@ -15,6 +15,7 @@ pub mod fuzzing;
 pub mod http;
 pub mod network;
 pub mod noise;
+pub mod odd_rtmp;
 pub mod origin;
 pub mod players;
 pub mod program;

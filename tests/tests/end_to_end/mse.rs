@@ -12,6 +12,7 @@ use crate::sdk::pages::Pages;
 
 mod fragments;
 mod mishaps;
+mod odd;
 mod web_sdk;
 
 const PATIENCE: Duration = Duration::from_secs(10);
