@@ -1,11 +1,14 @@
 //! The course of one relay: attempts, waits between them, and the state that operators see.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
+use futures_util::future::{Either, select};
 use headwater_graph::Environment;
 use headwater_media::limits;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+use crate::observer::{Begun, Observed, Observer};
 
 /// The wait after the first failure; each further one doubles it.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -77,12 +80,17 @@ pub(crate) struct Course {
     pub(crate) stop: CancellationToken,
     progress: watch::Sender<Progress>,
     environment: Arc<dyn Environment>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl Course {
-    pub(crate) fn new(stop: CancellationToken, environment: Arc<dyn Environment>) -> Course {
+    pub(crate) fn new(
+        stop: CancellationToken,
+        environment: Arc<dyn Environment>,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Course {
         let progress = Progress { status: Status::New, failures: 0, problem: None };
-        Course { stop, progress: watch::Sender::new(progress), environment }
+        Course { stop, progress: watch::Sender::new(progress), environment, observer }
     }
 
     pub(crate) fn progress(&self) -> Progress {
@@ -95,7 +103,7 @@ impl Course {
     }
 
     pub(crate) fn set(&self, status: Status) {
-        self.progress.send_modify(|progress| progress.status = status);
+        self.progress.send_if_modified(|progress| std::mem::replace(&mut progress.status, status) != status);
     }
 
     pub(crate) async fn sleep(&self, time: Duration) {
@@ -104,21 +112,38 @@ impl Course {
 
     /// Attempts until it is over, told to stop, or given up; says why. One that is given up is waited for as long as it
     /// is to be seen.
-    pub(crate) async fn run(&self, line: &impl Line) -> String {
+    pub(crate) async fn run(&self, begun: &Begun<'_>, line: &impl Line) -> String {
+        let observed = self.observer.as_ref().map(|observer| observer.begins(begun));
+        let (status, reason) = {
+            let mut followed = self.follow();
+            let attempts = pin!(self.attempts(line));
+            let told = pin!(tell(&mut followed, observed.as_deref()));
+            match select(attempts, told).await {
+                Either::Left((outcome, _)) => outcome,
+                Either::Right(((), attempts)) => attempts.await,
+            }
+        };
+        if let Some(observed) = observed {
+            observed.changed(status, Some(&reason));
+        }
+        self.end(status, reason).await
+    }
+
+    async fn attempts(&self, line: &impl Line) -> (Status, String) {
         loop {
             if self.stop.is_cancelled() {
-                return self.end(Status::Stopped, "it was told to stop".into()).await;
+                return (Status::Stopped, "it was told to stop".into());
             }
             self.set(Status::Pending);
             match line.attempt().await {
-                Outcome::Over(reason) => return self.end(Status::Stopped, reason).await,
-                Outcome::Hopeless(reason) => return self.end(Status::Failed, reason).await,
+                Outcome::Over(reason) => return (Status::Stopped, reason),
+                Outcome::Hopeless(reason) => return (Status::Failed, reason),
                 Outcome::Again { .. } if self.stop.is_cancelled() => {}
                 Outcome::Again { reason, worked } => {
                     let failures = self.count(&reason, worked);
                     if failures > limits::RELAY_ATTEMPTS.get() {
                         limits::RELAY_ATTEMPTS.hit();
-                        return self.end(Status::Failed, reason).await;
+                        return (Status::Failed, reason);
                     }
                     let wait = wait(failures, rand::random_range(0.5..1.0));
                     self.stop.run_until_cancelled(self.sleep(wait)).await;
@@ -145,6 +170,15 @@ impl Course {
             self.stop.run_until_cancelled(self.sleep(KEPT)).await;
         }
         reason
+    }
+}
+
+/// Tells of each change; of those that follow each other at once, of the last.
+async fn tell(progress: &mut watch::Receiver<Progress>, observed: Option<&dyn Observed>) {
+    let Some(observed) = observed else { return };
+    while progress.changed().await.is_ok() {
+        let Progress { status, problem, .. } = progress.borrow_and_update().clone();
+        observed.changed(status, problem.as_deref());
     }
 }
 

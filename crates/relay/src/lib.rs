@@ -12,6 +12,7 @@
 
 mod course;
 mod error;
+mod observer;
 mod on_demand;
 mod pull;
 mod push;
@@ -37,6 +38,7 @@ use sounds::Sounds;
 
 pub use course::Status;
 pub use error::RelayError;
+pub use observer::{Begun, Observed, Observer};
 pub use pull::PullFacts;
 pub use push::{PushFacts, PushRequest};
 pub use sound::SoundRequest;
@@ -71,6 +73,7 @@ struct Inner {
     list: Mutex<List>,
     wanted: Mutex<Wanted>,
     hashes: RandomState,
+    observer: Option<Arc<dyn Observer>>,
     stopping: CancellationToken,
     tasks: TaskTracker,
 }
@@ -91,6 +94,15 @@ impl std::fmt::Debug for Relays {
 impl Relays {
     /// Relays of the streams of a hub, by RTMP.
     pub fn new(rtmp: Context, dialer: Dialer, settings: Settings) -> Relays {
+        Relays::open(rtmp, dialer, settings, None)
+    }
+
+    /// The same with someone who sees them.
+    pub fn observed(rtmp: Context, dialer: Dialer, settings: Settings, observer: Arc<dyn Observer>) -> Relays {
+        Relays::open(rtmp, dialer, settings, Some(observer))
+    }
+
+    fn open(rtmp: Context, dialer: Dialer, settings: Settings, observer: Option<Arc<dyn Observer>>) -> Relays {
         let relays = Relays(Arc::new(Inner {
             rtmp,
             dialer,
@@ -99,6 +111,7 @@ impl Relays {
             list: Mutex::default(),
             wanted: Mutex::default(),
             hashes: RandomState::new(),
+            observer,
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }));
@@ -248,7 +261,7 @@ impl Relays {
     }
 
     fn course(&self) -> Course {
-        Course::new(self.0.stopping.child_token(), self.hub().environment().clone())
+        Course::new(self.0.stopping.child_token(), self.hub().environment().clone(), self.0.observer.clone())
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

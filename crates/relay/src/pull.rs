@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::{
     course::{Course, Line, Outcome, Progress, Status},
+    observer::Begun,
     target::Target,
 };
 
@@ -108,7 +109,8 @@ impl Pull {
 
     pub(crate) async fn run(self: &Arc<Pull>) {
         tracing::info!(pull = self.id, stream = %self.name, url = self.target.shown, "a pull begins");
-        let run = pin!(self.course.run(&**self));
+        let begun = Begun { kind: "pull", id: &self.id, stream: &self.name, url: &self.target.shown };
+        let run = pin!(self.course.run(&begun, &**self));
         let reason = match self.on_demand {
             false => run.await,
             true => match select(run, pin!(self.until_unwatched())).await {

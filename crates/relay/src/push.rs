@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use crate::{
     course::{Course, Line, Outcome, Status},
     error::RelayError,
+    observer::Begun,
     sound::{Sound, SoundRequest},
     target::Target,
 };
@@ -165,7 +166,8 @@ impl Push {
 
     pub(crate) async fn run(self: &Arc<Push>) {
         tracing::info!(push = self.id, stream = %self.request.stream, url = self.target.shown, "a push begins");
-        let reason = self.course.run(&**self).await;
+        let begun = Begun { kind: "push", id: &self.id, stream: &self.request.stream, url: &self.target.shown };
+        let reason = self.course.run(&begun, &**self).await;
         tracing::info!(push = self.id, stream = %self.request.stream, url = self.target.shown, reason, "a push ends");
     }
 }

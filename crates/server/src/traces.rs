@@ -3,6 +3,7 @@
 //! ```text
 //!  session ──┬── publish or play ── first media, end        one trace for each session; its id comes
 //!            └── hook connect, hook publishStream, …        from the session's id, so nothing is kept of it
+//!  push or pull ── connected, interrupted                 a trace of its own
 //!  REST call                                                a trace of its own, or part of the caller's
 //! ```
 //!
@@ -13,6 +14,7 @@ mod collector;
 mod exporter;
 mod gate;
 mod hooks;
+mod relays;
 mod rest;
 mod span;
 

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use headwater_tests::{http, origin::Origin, players, program::until, report, source::Source, turn};
 
+use serde_json::{Value, json};
+
 use crate::hooks::BackEnd;
 use collector::{Collector, Seen};
 
@@ -70,6 +72,50 @@ fn sessions_hooks_and_calls_are_told_to_a_collector_as_they_belong_together() ->
     let said = format!("{spans:?}{log}");
     ensure!(!said.contains("canary"), "secrets are told: {said}");
     report(&format!("{} spans in {} requests", spans.len(), collector.heads().len()));
+    Ok(())
+}
+
+#[test]
+fn a_push_and_a_pull_are_told_from_their_beginning_to_their_end_with_what_interrupted_them() -> Result<()> {
+    let _turn = turn();
+    let collector = Collector::start(200)?;
+    let here = Origin::configured(&[("TRACES__ENDPOINT", &collector.address()), ("RELAY__ALLOW", "127.0.0.0/8")])?;
+    let there = Origin::start()?;
+    let _encoder = Source::default().publish(&here.rtmp("camera"))?;
+    here.wait_published("camera")?;
+    let call = |path: &str, body: Value| -> Result<Value> {
+        let answer = http::post_json(&here.http(), &format!("/rest-api/{path}"), &body.to_string())?;
+        ensure!(answer.status == 200, "{path} {body}: {answer:?}");
+        Ok(serde_json::from_str(&answer.body).unwrap_or_default())
+    };
+    let url = format!("rtmp://{}/live?token=canary-4711", there.host());
+    let push = call("push/startup", json!({ "streamName": "camera", "rtmpUrl": url }))?;
+    there.wait_published("rtmp_camera")?;
+    let uri = there.rtmp("rtmp_camera");
+    call("pull/rtmp/pull", json!({ "uri": uri, "localStreamName": "copy" }))?;
+    here.wait_published("copy")?;
+    call("pull/rtmp/terminate", json!({ "uri": uri }))?;
+    let host = there.kill();
+    until("the push is interrupted", SOON, || {
+        call("push/find_all", json!({})).is_ok_and(|pushes| pushes[0]["status"] == "PENDING")
+    })?;
+    let there = Origin::at(host, &[], &[])?;
+    there.wait_published("rtmp_camera")?;
+    call("push/terminate", json!({ "mediaSessionId": push["mediaSessionId"] }))?;
+    there.wait_gone("rtmp_camera")?;
+    here.stop()?;
+
+    let spans = collector.spans();
+    let one =
+        |name: &str| spans.iter().find(|span| span.name == name).with_context(|| format!("no {name} in {spans:#?}"));
+    let (pushed, pulled) = (one("push")?, one("pull")?);
+    let id = push["mediaSessionId"].as_str().context("no id")?;
+    ensure!(pushed.is_of(id) && pushed.parent.is_empty(), "{pushed:#?}");
+    ensure!(pushed.get("headwater.stream") == "camera" && pushed.get("headwater.status") == "STOPPED", "{pushed:#?}");
+    let connected = |events: &[String]| events.iter().filter(|event| *event == "connected").count();
+    ensure!(connected(&pushed.events) == 2 && pushed.events.iter().any(|event| event == "interrupted"), "{pushed:#?}");
+    ensure!(pulled.get("headwater.stream") == "copy" && connected(&pulled.events) == 1, "{pulled:#?}");
+    ensure!(!format!("{spans:?}").contains("canary"), "secrets are told: {spans:#?}");
     Ok(())
 }
 

@@ -64,7 +64,7 @@ impl Protocol for Relay {
             pull_by_url: self.0.pull_by_url,
             sounds: self.0.sounds.clone(),
         };
-        let relays = Relays::new(rtmp, dialer, settings);
+        let relays = Relays::observed(rtmp, dialer, settings, Arc::new(context.traces.clone()));
         context.add_source(Arc::new(RelaySource(relays.clone())));
         context.offered.insert(relays.clone());
         context.at_stop.push(Box::pin(async move { relays.stop().await }));
