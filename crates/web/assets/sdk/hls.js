@@ -16,8 +16,10 @@ import { HOLE_S, HlsTrack } from './hls-track.js';
 /** Beyond what is wanted by so much the element is brought back to the live edge, as long as the viewer did not leave it, in seconds. */
 const LATE_S = 3;
 const STEP_MS = 100;
-/** A size that could not be had is not turned to again for so long. */
+/** A size that could not be had, or that came too late, is not turned to again for so long. */
 const SHUN_MS = 20_000;
+/** Without anything to show for so long the size is too large, whatever was measured. */
+const DRY_MS = 700;
 
 /** The browser's own; Safari on phones has only the managed one. @returns {typeof MediaSource|undefined} */
 export const kindOfSource = () => globalThis.MediaSource ?? /** @type {any} */ (globalThis).ManagedMediaSource;
@@ -40,6 +42,8 @@ export class HlsReader {
   #isApart = false;
   #turned = 0;
   #isTurning = false;
+  /** Since when there is nothing to show. @type {number|null} */
+  #dry = null;
   /** Whether the viewer has left the live edge. */
   #isWound = false;
   /** The sizes that this browser plays, the best first. @type {Level[]} */
@@ -183,6 +187,14 @@ export class HlsReader {
   #adapt() {
     if (this.#chosen !== null || this.#isTurning || this.levels.length < 2) return;
     const now = performance.now();
+    const { readyState, paused, seeking } = this.#video;
+    this.#dry = readyState > 2 || paused || seeking ? null : (this.#dry ?? now);
+    if (this.#dry !== null && now - this.#dry > DRY_MS && this.level < this.levels.length - 1) {
+      this.#dry = null;
+      this.levels[this.level].shunned = now;
+      this.#turn(this.level + 1);
+      return;
+    }
     const level = fitting(this.levels, this.level, this.#rate.value, now - this.#turned);
     if (now - (this.levels[level].shunned ?? -SHUN_MS) >= SHUN_MS) this.#turn(level);
   }
