@@ -8,6 +8,7 @@ pub mod codec;
 pub mod config;
 pub mod convert;
 pub mod flv;
+pub mod hls;
 pub mod rtmp;
 pub mod rtp;
 pub mod signalling;
@@ -30,6 +31,9 @@ pub const TARGETS: &[(&str, Harness)] = &[
     ("amf3", flv::amf3),
     ("flv_tags", flv::flv_tags),
     ("ertmp_ex_headers", flv::ertmp_ex_headers),
+    ("hls_address", hls::hls_address),
+    ("hls_init", hls::hls_init),
+    ("hls_frames", hls::hls_frames),
     ("handshake", rtmp::handshake),
     ("chunk_stream", rtmp::chunk_stream),
     ("rtmp_conversation", rtmp::rtmp_conversation),
