@@ -7,8 +7,10 @@ use headwater_tests::http::{self, Answer};
 use headwater_tests::origin::Origin;
 
 mod access;
+mod always;
 mod cache;
 mod crowd;
+mod held;
 mod native;
 mod page;
 mod players;

@@ -1,0 +1,99 @@
+//! Hundreds of players that wait for the same part.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use headwater_tests::origin::Origin;
+use headwater_tests::program::until;
+use headwater_tests::source::Source;
+use headwater_tests::{http, report, turn};
+
+use super::{beside, fetch};
+
+const INDEX: &str = "/clock/index.m3u8";
+const VIEWERS: usize = 40;
+/// Fewer than one viewer may have.
+const OF_EACH: usize = 5;
+
+/// While the source rests, all wait; when it goes on, all get the same playlist, at once and whole.
+#[test]
+fn hundreds_of_held_requests_are_answered_together_with_one_playlist() -> Result<()> {
+    let _turn = turn();
+    let origin = Origin::start()?;
+    let publisher = Source::default().publish(&origin.rtmp("clock"))?;
+    origin.wait_published("clock")?;
+    let playlists = (0..VIEWERS).map(|viewer| arrive(&origin, viewer)).collect::<Result<Vec<_>>>()?;
+    let first = playlists.first().context("no viewers")?;
+    fetch(&origin, first)?;
+    publisher.signal("STOP")?;
+    let mut last = (Instant::now(), String::new());
+    until("the playlist rests for longer than a part", Duration::from_secs(4), || {
+        let now = fetch(&origin, first).map(|answer| answer.body).unwrap_or_default();
+        if now != last.1 {
+            last = (Instant::now(), now);
+        }
+        last.0.elapsed() > Duration::from_millis(400)
+    })?;
+    let asked = hold_all(&origin, &playlists)?;
+    let all = (VIEWERS * OF_EACH) as f64;
+    until("all requests are held", Duration::from_secs(4), || held(&origin).is_ok_and(|held| held == all))?;
+    publisher.signal("CONT")?;
+    let begin = Instant::now();
+    let mut answers = asked.into_iter().map(read_all).collect::<Result<Vec<_>>>()?;
+    report(&format!(
+        "{all} held requests: all answers {:.0} ms after the source went on",
+        begin.elapsed().as_secs_f64() * 1e3
+    ));
+    answers.sort();
+    answers.dedup();
+    // Some may have been looked at when there was already one part more.
+    ensure!(answers.len() <= 3, "{} different playlists: {answers:#?}", answers.len());
+    ensure!(answers.iter().all(|answer| answer.contains("#EXT-X-PRELOAD-HINT")), "{answers:#?}");
+    until("nothing is held any more", Duration::from_secs(4), || held(&origin).is_ok_and(|held| held == 0.0))?;
+    publisher.kill();
+    origin.stop()?;
+    Ok(())
+}
+
+fn held(origin: &Origin) -> Result<f64> {
+    origin.metric("headwater_hls_held")?.context("requests that are held are not counted")
+}
+
+/// The media playlist of a viewer of its own.
+fn arrive(origin: &Origin, viewer: usize) -> Result<String> {
+    let agent = format!("User-Agent: viewer-{viewer}");
+    let index = http::exchange(&origin.http(), "GET", INDEX, &[&agent], "")?;
+    let address = index.body.lines().find(|line| !line.starts_with('#'));
+    Ok(beside(INDEX, address.with_context(|| format!("no variant in {index:?}"))?))
+}
+
+/// Asks for the part that is announced.
+fn hold_all(origin: &Origin, playlists: &[String]) -> Result<Vec<TcpStream>> {
+    let text = fetch(origin, playlists.first().context("no viewers")?)?.body;
+    let hint = text.lines().find(|line| line.starts_with("#EXT-X-PRELOAD-HINT")).context("nothing is announced")?;
+    let numbers = hint.split('-').rev().nth(1).and_then(|numbers| numbers.split_once('.'));
+    let (sequence, part) = numbers.with_context(|| format!("no number in {hint}"))?;
+    let mut asked = Vec::new();
+    for playlist in playlists.iter().flat_map(|playlist| [playlist; OF_EACH]) {
+        let mut stream = TcpStream::connect(origin.http())?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        write!(
+            stream,
+            "GET {playlist}&_HLS_msn={sequence}&_HLS_part={part} HTTP/1.0\r\nHost: {}\r\n\r\n",
+            origin.http()
+        )?;
+        asked.push(stream);
+    }
+    Ok(asked)
+}
+
+/// The body of the answer, which must be one with content.
+fn read_all(mut stream: TcpStream) -> Result<String> {
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let (head, body) = text.split_once("\r\n\r\n").context("no whole answer")?;
+    ensure!(head.split(' ').nth(1) == Some("200"), "{text}");
+    Ok(body.to_owned())
+}
