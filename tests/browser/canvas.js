@@ -15,7 +15,7 @@
       let energy = 0; for (const x of this.block) energy += x * x; energy /= 256;
       const beep = this.goertzel(${BEEP}), loud = beep > 5e-4;
       this.sum.blocks++; this.sum.energy += energy;
-      if (beep < 1e-6) { this.sum.steady += energy; this.sum.tone += this.goertzel(${TONE}); }
+      if (beep < 1e-4) { this.sum.steady += energy; this.sum.tone += this.goertzel(${TONE}); }
       if (energy < 1e-7) this.sum.silent++;
       if (loud && !this.loud && this.quiet > 20) this.port.postMessage({ beep: end - 256 / sampleRate });
       this.quiet = loud ? 0 : this.quiet + 1; this.loud = loud;

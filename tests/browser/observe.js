@@ -22,7 +22,7 @@
       let energy = 0; for (const x of this.block) energy += x * x; energy /= 256;
       const tone = this.goertzel(${TONE}), beep = this.goertzel(${BEEP});
       this.sum.blocks++; this.sum.energy += energy;
-      if (beep < 1e-6) { this.sum.steady += energy; this.sum.tone += tone; }
+      if (beep < 1e-4) { this.sum.steady += energy; this.sum.tone += tone; }
       if (energy < 1e-7) this.sum.silent++;
       const loud = beep > 5e-4;
       if (loud && !this.loud && this.quiet > 20) this.port.postMessage({ beep: end - 256 / sampleRate });
