@@ -9,13 +9,16 @@ use headwater_tests::origin::Origin;
 mod access;
 mod always;
 mod cache;
+mod codecs;
+mod control;
 mod crowd;
-mod held;
 mod native;
+mod held;
 mod page;
 mod players;
 mod playlists;
 mod reader;
+mod renditions;
 mod segments;
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
