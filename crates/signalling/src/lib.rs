@@ -28,13 +28,13 @@ mod name;
 mod reply;
 mod request;
 mod resource;
-pub mod wcs;
 mod wanted;
+pub mod wcs;
 mod whep;
 mod whip;
 
 pub use address::{is_whep, is_whip};
 pub use entrance::Entrance;
-pub use whep::{SERVED, Whep};
 pub use wanted::Wanted;
+pub use whep::{SERVED, Whep};
 pub use whip::Whip;

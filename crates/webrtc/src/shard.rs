@@ -149,18 +149,19 @@ impl Shard {
 
     async fn receive(self) {
         let mut buffer = ReceiveBuffer::new();
-        let mut sorter = Sorter::new(self.core.borrow().sorting.clone());
+        let (mut sorter, counters) = {
+            let core = self.core.borrow();
+            (Sorter::new(core.sorting.clone()), core.counters.clone())
+        };
         loop {
             if let Err(error) = self.socket.receive(&mut buffer).await {
                 tracing::warn!(%error, "datagrams could not be received");
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
                 continue;
             }
-            let mut core = self.core.borrow_mut();
-            core.receive_datagrams(sorter.sort(buffer.datagrams()), now());
+            self.core.borrow_mut().receive_datagrams(sorter.sort(buffer.datagrams()), now());
             let lost = sorter.hand_over();
-            core.counters.datagrams_lost.add(lost as u64);
-            drop(core);
+            counters.datagrams_lost.add(lost as u64);
             tokio::task::yield_now().await;
         }
     }
