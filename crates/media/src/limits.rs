@@ -156,6 +156,7 @@ limits! {
     WEBRTC_DATAGRAM_BYTES = 1_500, "bytes", "One datagram, or one framed packet of ICE-TCP.";
     WEBRTC_PATHS = 16, "addresses", "Addresses from which one WebRTC peer may have proved itself at a time.";
     WEBRTC_HANDED_OVER = 1_024, "batches", "Datagrams and connections that wait for a shard which another has received for it.";
+    WEBRTC_HANDED_OVER_BYTES = 4 << 20, "bytes", "The same, in bytes of datagrams.";
     WEBRTC_SEND_QUEUE_BYTES = 4 << 20, "bytes", "Datagrams of one shard that wait while its socket's buffer is full.";
     WEBRTC_RESENDS = 125, "percent", "Media sent again to one WebRTC viewer, for what it was sent first.";
     WEBRTC_AWAITED_PACKETS = 1_024, "packets", "Packets sent to one WebRTC viewer that are remembered until it says when they arrived, to estimate what its network carries: a power of two from 64 to 16,384.";

@@ -170,7 +170,11 @@ impl Shard {
     async fn take_over(self, mut inbound: mpsc::Receiver<Inbound>) {
         while let Some(inbound) = inbound.recv().await {
             match inbound {
-                Inbound::Datagrams(parcel) => self.core.borrow_mut().receive_datagrams(parcel.datagrams(), now()),
+                Inbound::Datagrams(parcel) => {
+                    let mut core = self.core.borrow_mut();
+                    core.receive_datagrams(parcel.datagrams(), now());
+                    core.sorting.has_taken(&parcel);
+                }
                 Inbound::Connection(connection) => {
                     let (connection, read) = *connection;
                     tokio::task::spawn_local(tcp::resume(self.clone(), connection, read));

@@ -7,7 +7,10 @@ use std::{
     collections::{HashMap, hash_map::Entry},
     mem,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use headwater_media::limits;
@@ -71,7 +74,22 @@ impl Parcel {
 struct Common {
     /// Which shard a proven address belongs to.
     shards: RwLock<HashMap<SocketAddr, usize>>,
-    doors: Vec<mpsc::Sender<Inbound>>,
+    doors: Vec<Door>,
+}
+
+/// Where a shard takes what is handed over to it.
+#[derive(Debug)]
+struct Door {
+    queue: mpsc::Sender<Inbound>,
+    /// Bytes of datagrams that wait.
+    waiting: AtomicUsize,
+}
+
+impl Door {
+    fn has_room_for(&self, parcel: &Parcel) -> bool {
+        let waiting = self.waiting.load(Relaxed).saturating_add(parcel.bytes.len());
+        waiting <= limits::WEBRTC_HANDED_OVER_BYTES.get_usize()
+    }
 }
 
 /// One shard's part in it.
@@ -93,8 +111,9 @@ impl Sorting {
     /// The parts of so many shards, each with what is handed over to it.
     pub(crate) fn new(shards: usize) -> Vec<(Sorting, mpsc::Receiver<Inbound>)> {
         let queue = |_| mpsc::channel(limits::WEBRTC_HANDED_OVER.get_usize());
-        let (doors, inbound): (Vec<_>, Vec<_>) = (0..shards).map(queue).unzip();
-        let common = Arc::new(Common { shards: RwLock::default(), doors });
+        let (queues, inbound): (Vec<_>, Vec<_>) = (0..shards).map(queue).unzip();
+        let door = |queue| Door { queue, waiting: AtomicUsize::new(0) };
+        let common = Arc::new(Common { shards: RwLock::default(), doors: queues.into_iter().map(door).collect() });
         let part = |own| Sorting { own, common: common.clone() };
         inbound.into_iter().enumerate().map(|(own, inbound)| (part(own), inbound)).collect()
     }
@@ -150,9 +169,16 @@ impl Sorting {
     /// Hands a connection over. One that the other shard has no room for is closed.
     pub(super) fn hand_over_connection(&self, other: usize, connection: IdleConnection, read: Unframer) {
         let inbound = Inbound::Connection(Box::new((connection, read)));
-        let sent = self.common.doors.get(other).map(|door| door.try_send(inbound));
+        let sent = self.common.doors.get(other).map(|door| door.queue.try_send(inbound));
         if !matches!(sent, Some(Ok(()))) {
             limits::WEBRTC_HANDED_OVER.hit();
+        }
+    }
+
+    /// This shard has taken what was handed over to it.
+    pub(super) fn has_taken(&self, parcel: &Parcel) {
+        if let Some(door) = self.common.doors.get(self.own) {
+            door.waiting.fetch_sub(parcel.bytes.len(), Relaxed);
         }
     }
 
@@ -210,11 +236,19 @@ impl Sorter {
             if parcel.heads.is_empty() {
                 continue;
             }
-            if let Err(refused) = door.try_send(Inbound::Datagrams(mem::take(parcel))) {
+            let parcel = mem::take(parcel);
+            let (datagrams, bytes) = (parcel.heads.len(), parcel.bytes.len());
+            if !door.has_room_for(&parcel) {
+                limits::WEBRTC_HANDED_OVER_BYTES.hit();
+                lost += datagrams;
+                continue;
+            }
+            // Before it is sent, as it may be taken before this call is over.
+            door.waiting.fetch_add(bytes, Relaxed);
+            if door.queue.try_send(Inbound::Datagrams(parcel)).is_err() {
+                door.waiting.fetch_sub(bytes, Relaxed);
                 limits::WEBRTC_HANDED_OVER.hit();
-                if let Inbound::Datagrams(parcel) = refused.into_inner() {
-                    lost += parcel.heads.len();
-                }
+                lost += datagrams;
             }
         }
         lost
@@ -285,5 +319,23 @@ mod tests {
         }
         sorted(&mut sorter, &[(5, &[0x80]), (5, &[0x81])]);
         assert_eq!(sorter.hand_over(), 2);
+    }
+
+    #[test]
+    fn what_waits_for_a_shard_is_bounded_in_bytes_as_well() {
+        let (mut sorter, _, second, mut inbound) = two();
+        second.learn(address(5));
+        let large = [0x80; 60_000];
+        let fitting = limits::WEBRTC_HANDED_OVER_BYTES.get_usize() / large.len();
+        let mut hand_over = || {
+            let datagram = Datagram { source: address(5), destination: None, bytes: &large };
+            assert_eq!(sorter.sort([datagram].into_iter()).count(), 0);
+            sorter.hand_over()
+        };
+        assert!((0..fitting).all(|_| hand_over() == 0));
+        assert_eq!(hand_over(), 1);
+        let Ok(Inbound::Datagrams(parcel)) = inbound.try_recv() else { panic!("nothing was handed over") };
+        second.has_taken(&parcel);
+        assert_eq!(hand_over(), 0, "there is room again");
     }
 }
