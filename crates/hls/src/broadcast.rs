@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant, SystemTime},
 };
@@ -51,6 +51,8 @@ pub(crate) struct Broadcast {
     begun: Instant,
     /// When somebody last asked for something, in milliseconds from the beginning.
     used: AtomicU64,
+    /// Requests that are being answered or held.
+    attended: AtomicUsize,
     stopping: CancellationToken,
     over: AtomicBool,
 }
@@ -60,6 +62,19 @@ pub(crate) struct Broadcast {
 pub(crate) struct Outlet {
     pub(crate) rendition: Arc<Rendition>,
     content: Content,
+}
+
+/// A request that is being answered or held.
+pub(crate) struct Attendance<'a> {
+    broadcast: &'a Broadcast,
+    environment: &'a dyn Environment,
+}
+
+impl Drop for Attendance<'_> {
+    fn drop(&mut self) {
+        self.broadcast.touch(self.environment.now());
+        self.broadcast.attended.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Broadcast {
@@ -103,6 +118,7 @@ impl Broadcast {
             begin_with: options.segment.mul_f64(segments * SHORTEST),
             begun: environment.now(),
             used: AtomicU64::new(0),
+            attended: AtomicUsize::new(0),
             stopping: stopping.clone(),
             over: AtomicBool::new(false),
         });
@@ -139,8 +155,17 @@ impl Broadcast {
         self.used.fetch_max(u64::try_from(since).unwrap_or(u64::MAX), Relaxed);
     }
 
+    /// Somebody asks for something of it: until that is dropped it is in use, however long the answer takes.
+    pub(crate) fn attend<'a>(&'a self, environment: &'a dyn Environment) -> Attendance<'a> {
+        self.attended.fetch_add(1, Relaxed);
+        Attendance { broadcast: self, environment }
+    }
+
     /// How long nobody has asked for anything.
     pub(crate) fn idle(&self, now: Instant) -> Duration {
+        if self.attended.load(Relaxed) > 0 {
+            return Duration::ZERO;
+        }
         now.saturating_duration_since(self.begun).saturating_sub(Duration::from_millis(self.used.load(Relaxed)))
     }
 
@@ -159,6 +184,7 @@ impl Broadcast {
 
     /// Waits until players have something to begin with.
     pub(crate) async fn ready(&self, environment: &dyn Environment) -> Result<(), HlsError> {
+        let _attendance = self.attend(environment);
         let ready = async {
             for rendition in self.renditions() {
                 let is_over = |window: &Window| window.has_ended() || window.problem().is_some();

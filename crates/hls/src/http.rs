@@ -142,7 +142,7 @@ impl Request<'_> {
         let broadcast = self.hls.find(name, rendition).ok_or(GONE)?;
         let rendition = broadcast.rendition(rendition).ok_or(GONE)?;
         let now = || self.hls.environment().now();
-        broadcast.touch(now());
+        let _attendance = broadcast.attend(&**self.hls.environment());
         viewer.touch(now());
         if let Some(position) = query.position {
             if rendition.ahead(position) == Ahead::Far {
@@ -151,7 +151,6 @@ impl Request<'_> {
             let here = |window: &Window| window.ahead(position) == Ahead::Here;
             self.hold(&viewer, rendition, here).await?;
             viewer.touch(now());
-            broadcast.touch(now());
         } else {
             broadcast.ready(&**self.hls.environment()).await?;
         }
@@ -207,7 +206,7 @@ impl Request<'_> {
     async fn media(&self, name: &StreamName, rendition: &RenditionName, item: Item) -> Result<Reply, Trouble> {
         let broadcast = self.hls.find(name, rendition).ok_or(GONE)?;
         let rendition = broadcast.rendition(rendition).ok_or(GONE)?;
-        broadcast.touch(self.hls.environment().now());
+        let _attendance = broadcast.attend(&**self.hls.environment());
         if let Item::Part { sequence, part, key } = item
             && rendition.read(|window| window.is_announced(sequence, part, key))
         {

@@ -22,8 +22,8 @@ fn figure(origin: &Origin, name: &str) -> f64 {
 fn origin(always: &str) -> Result<Origin> {
     Origin::configured(&[
         ("HLS__ALWAYS", always),
-        ("LIMITS__HLS_IDLE_MS", "2000"),
-        ("LIMITS__HLS_VIEWER_SILENCE_MS", "2000"),
+        ("LIMITS__HLS_IDLE_MS", "4000"),
+        ("LIMITS__HLS_VIEWER_SILENCE_MS", "4000"),
         ("STREAMS__GRACE_MS", "300"),
     ])
 }
