@@ -192,11 +192,15 @@ impl Line for Push {
         let peer = Peer::new("RTMP", self.id.as_str());
         let subscribed = stop.run_until_cancelled(hub.subscribe(&self.request.stream, peer)).await;
         let Some(Ok(subscription)) = subscribed else { return over() };
+        // Kept, as its end can be asked for only as long as somebody has it.
+        let viewer = subscription.viewer().clone();
         let ended = subscription.ended();
         self.course.set(Status::Connected);
         let result = client::push(io, url, subscription, &self.pushing, &self.rtmp, stop).await;
         let worked = self.pushing.has_begun();
-        if let Some(reason) = ended.now_or_never() {
+        let ended = ended.now_or_never();
+        drop(viewer);
+        if let Some(reason) = ended {
             return Outcome::Over(reason);
         }
         match result {
