@@ -42,7 +42,7 @@ fn goes_from_browser_to_browser(codec: &str) -> Result<()> {
     ensure!(seen.changes() * 10 > seen.frames() * 8, "{} of {} frames differ", seen.changes(), seen.frames());
     ensure!(seen.backwards() == 0, "{} frames were shown out of order", seen.backwards());
     ensure!(seen.tone() > 0.7 && seen.silence() < 15.0, "tone {:.2}, silence {:.1} %", seen.tone(), seen.silence());
-    ensure!(sync.abs() < 150.0, "the sound comes {sync:.0} ms after the picture");
+    ensure!(sync.abs() < 100.0, "the sound comes {sync:.0} ms after the picture");
     ensure!(slowest < 400.0, "latency p50 {latency:.0} ms, p95 {slowest:.0} ms");
     publisher.leave()?;
     origin.wait_gone("clock")?;
