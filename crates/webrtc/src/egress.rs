@@ -42,6 +42,8 @@ pub(crate) use stream::Writer;
 pub(crate) enum Carrier {
     Udp,
     Tcp,
+    /// UDP from the socket of a call of this number (see `call`).
+    Call(u32),
 }
 
 /// The other end of a path.

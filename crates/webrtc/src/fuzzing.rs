@@ -162,6 +162,7 @@ fn ingress() -> Option<Ingress> {
         role: offer.role,
         sections: &sections,
         port: 8189,
+        call: None,
     };
     Ingress::new(common()?, &agreed, Instant::now()).ok()
 }

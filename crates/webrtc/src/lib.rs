@@ -13,6 +13,7 @@
 //! why in `docs/design/webrtc-egress.md`.
 
 mod backlog;
+mod call;
 mod config;
 mod dtls;
 mod egress;
@@ -35,7 +36,8 @@ mod viewer;
 pub use config::Config;
 pub use error::{PublishError, StartError, ViewError};
 pub use publisher::{PublishOptions, Received};
-pub use sdp::{Direction, Fragment, Kind, Offer, OfferError};
+pub use call::{CallError, Proposal};
+pub use sdp::{Answer, Direction, Fragment, Kind, Offer, OfferError};
 pub use server::WebRtc;
 pub use session::{Accepted, Ended, Session};
 pub use statistics::ShardStatistics;

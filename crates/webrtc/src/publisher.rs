@@ -30,7 +30,7 @@ use crate::{egress::Remote, sdp::IceCredentials, session::Ended, viewer::Surroun
 
 use self::{paths::Paths, rivals::Rivals, selector::Selector, source::Source};
 
-pub(crate) use agreed::{Agreed, Section};
+pub(crate) use agreed::{Agreed, Call, Section};
 pub(crate) use ingress::{Ingress, Notice};
 pub(crate) use options::ReceivedCounters;
 pub use options::{PublishOptions, Received};

@@ -17,6 +17,8 @@ pub(crate) mod extension;
 mod format;
 mod fragment;
 mod offer;
+mod proposal;
+mod reply;
 mod section;
 
 pub(crate) use answer::{Candidates, Decision, Local, write};
@@ -25,6 +27,8 @@ pub use fragment::Fragment;
 pub(crate) use fragment::write as write_fragment;
 pub(crate) use offer::{IceCredentials, Role};
 pub use offer::{Offer, OfferError};
+pub(crate) use proposal::propose;
+pub use reply::Answer;
 pub use section::{Direction, Kind};
 pub(crate) use section::{MediaSection, OfferedSource, Payload};
 

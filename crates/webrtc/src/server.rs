@@ -13,10 +13,11 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Config, Offer, PublishError, PublishOptions, ShardStatistics, StartError, ViewError,
+    Answer, CallError, Config, Offer, Proposal, PublishError, PublishOptions, ShardStatistics, StartError, ViewError,
+    call::CallRequest,
     egress::Common,
     publishers::Publishers,
-    session::Accepted,
+    session::{Accepted, Session},
     shard::{self, Command, Inbound, Mail, Plan, Port, PublishRequest, Sorting, Started, ViewRequest},
     statistics::Counters,
 };
@@ -37,6 +38,7 @@ struct Inner {
     address: SocketAddr,
     pending: Quota,
     publishers: Publishers,
+    common: Common,
     threads: Mutex<Vec<Shard>>,
 }
 
@@ -73,7 +75,14 @@ impl WebRtc {
         }
         let pending = Quota::new(&limits::WEBRTC_PENDING, &limits::WEBRTC_PENDING_PER_ADDRESS);
         let publishers = Publishers::default();
-        Ok(WebRtc(Arc::new(Inner { shards, address: local, pending, publishers, threads: Mutex::new(threads) })))
+        Ok(WebRtc(Arc::new(Inner {
+            shards,
+            address: local,
+            pending,
+            publishers,
+            common,
+            threads: Mutex::new(threads),
+        })))
     }
 
     /// The address at which all shards are reached, by UDP and by TCP.
@@ -120,6 +129,35 @@ impl WebRtc {
         let accepted = answered.await.map_err(|_| PublishError::Stopping)??;
         self.0.publishers.add(name, accepted.session.clone());
         Ok(accepted)
+    }
+
+    /// An offer by which another server can be asked for a stream.
+    pub fn propose(&self) -> Proposal {
+        Proposal::new(&self.0.common)
+    }
+
+    /// Begins the session that another server has agreed to by its answer to a proposal, and writes what comes to the
+    /// publication, as of any publisher. `peer` is where the answer came from.
+    ///
+    /// # Errors
+    /// Says why not; nothing is kept then.
+    pub async fn call(
+        &self,
+        proposal: Proposal,
+        answer: Answer,
+        publication: Publication,
+        options: PublishOptions,
+        peer: IpAddr,
+    ) -> Result<Session, CallError> {
+        let pending = self.0.pending.admit(peer).map_err(|refused| CallError::Full(refused.to_string()))?;
+        let shard = self.emptiest().ok_or(CallError::Stopping)?;
+        let (reply, replied) = oneshot::channel();
+        let name = publication.stream().name().clone();
+        let request = CallRequest { proposal, peer: answer, publication, options, pending, answer: reply };
+        shard.commands.send(Command::Call(Box::new(request))).await.map_err(|_| CallError::Stopping)?;
+        let session = replied.await.map_err(|_| CallError::Stopping)??;
+        self.0.publishers.add(name, session.clone());
+        Ok(session)
     }
 
     /// Has the publisher of a name make way for another, if nothing has been heard of it for

@@ -12,7 +12,9 @@
 //! | sender | room in the socket's buffer, after it was full |
 //! | listener, one for each TCP connection | ICE-TCP |
 //! | one for each session | the end of its stream |
+//! | one for each session that this side has begun | what comes to its socket |
 
+mod call;
 mod command;
 mod core;
 mod demux;
@@ -242,6 +244,7 @@ impl Shard {
             match command {
                 Command::View(request) => self.view(*request),
                 Command::Publish(request) => self.publish(*request),
+                Command::Call(request) => self.call(*request),
                 Command::Restart { place, fragment, answer } => {
                     if let Some(text) = self.core.borrow_mut().restart_ice(place, &fragment) {
                         let _ = answer.send(text);

@@ -1,5 +1,7 @@
 //! What has been agreed on with a publisher.
 
+use std::net::SocketAddr;
+
 use str0m::crypto::Fingerprint;
 
 use crate::sdp::{Format, IceCredentials, OfferedSource, Role};
@@ -41,6 +43,17 @@ pub(crate) struct Agreed<'a> {
     pub(crate) fingerprint: &'a Fingerprint,
     pub(crate) role: Role,
     pub(crate) sections: &'a [Section],
-    /// The port that the shard's sockets are bound to.
+    /// The port that the socket is bound to.
     pub(crate) port: u16,
+    /// Where this side has begun, and looks for ways to the peer.
+    pub(crate) call: Option<Call<'a>>,
+}
+
+/// A session that this side has begun.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call<'a> {
+    /// Which of the shard's calls it is.
+    pub(crate) number: u32,
+    /// Where the peer says it can be reached.
+    pub(crate) candidates: &'a [SocketAddr],
 }

@@ -90,6 +90,8 @@ pub(crate) struct Ingress {
     mids: Vec<Mid>,
     strangers: Strangers,
     stand_ins: Vec<Candidate>,
+    /// The call whose socket it uses, if this side has begun it.
+    call: Option<u32>,
 }
 
 impl Ingress {
@@ -105,7 +107,7 @@ impl Ingress {
             .config()
             .set_crypto_provider(dtls::provider(agreed.role == Role::Active))
             .set_local_ice_credentials(credentials(agreed.local_ice))
-            .set_ice_lite(true)
+            .set_ice_lite(agreed.call.is_none())
             .set_rtp_mode(true)
             .set_stats_interval(Some(COUNT_INTERVAL))
             .set_rtcp_report_interval_audio(REPORT_INTERVAL)
@@ -117,7 +119,8 @@ impl Ingress {
         }
         let mut rtc = config.build(now);
         let mut api = rtc.direct_api();
-        api.set_ice_controlling(false);
+        // Who offers controls, unless it is lite and the other is not (RFC 8445 §6.1.1).
+        api.set_ice_controlling(agreed.call.is_some());
         api.set_remote_ice_credentials(credentials(agreed.remote_ice));
         api.set_remote_fingerprint(agreed.fingerprint.clone());
         let mids = agreed.sections.iter().map(|section| declare(&mut api, section)).collect();
@@ -130,7 +133,12 @@ impl Ingress {
         for candidate in &stand_ins {
             rtc.add_local_candidate(candidate.clone());
         }
-        Ok(Ingress { rtc, port: agreed.port, mids, strangers: Strangers::new(agreed.sections), stand_ins })
+        let candidates = agreed.call.map_or(&[][..], |call| call.candidates);
+        for candidate in candidates.iter().filter_map(|address| Candidate::host(*address, Protocol::Udp).ok()) {
+            rtc.add_remote_candidate(candidate);
+        }
+        let call = agreed.call.map(|call| call.number);
+        Ok(Ingress { rtc, port: agreed.port, mids, strangers: Strangers::new(agreed.sections), stand_ins, call })
     }
 
     /// The fingerprint of this side's certificate.
@@ -173,7 +181,7 @@ impl Ingress {
 
     fn receive_input<'a>(&self, from: Remote, datagram: &'a [u8]) -> Option<Receive<'a>> {
         let protocol = match from.carrier {
-            Carrier::Udp => Protocol::Udp,
+            Carrier::Udp | Carrier::Call(_) => Protocol::Udp,
             Carrier::Tcp => Protocol::Tcp,
         };
         let local = stand_in(from.address.is_ipv4(), self.port);
@@ -204,9 +212,10 @@ impl Ingress {
             match self.rtc.poll_output()? {
                 Output::Timeout(at) => return Ok(at),
                 Output::Transmit(transmit) => {
-                    let carrier = match transmit.proto {
-                        Protocol::Udp => Carrier::Udp,
-                        _ => Carrier::Tcp,
+                    let carrier = match (self.call, transmit.proto) {
+                        (Some(call), _) => Carrier::Call(call),
+                        (None, Protocol::Udp) => Carrier::Udp,
+                        (None, _) => Carrier::Tcp,
                     };
                     send(Remote { carrier, address: transmit.destination }, &transmit.contents);
                 }

@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     Fragment, Offer, PublishOptions, RenditionChoice,
+    call::CallRequest,
     error::{PublishError, ViewError},
     session::{Accepted, Ended, Place},
 };
@@ -17,6 +18,8 @@ pub(crate) enum Command {
     View(Box<ViewRequest>),
     /// Take a publisher in.
     Publish(Box<PublishRequest>),
+    /// Take up a session that this side has begun.
+    Call(Box<CallRequest>),
     /// Begin ICE anew.
     Restart { place: Place, fragment: Box<Fragment>, answer: oneshot::Sender<String> },
     /// Give a viewer another rendition.

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::{
     Fragment, RenditionChoice,
+    call::random_text,
     egress::{Carrier, Common, Remote},
     participant::Participant,
     sdp::{self, Candidates, IceCredentials},
@@ -229,7 +230,7 @@ impl Core {
         }
     }
 
-    fn index(&self, place: Place) -> Option<usize> {
+    pub(super) fn index(&self, place: Place) -> Option<usize> {
         let seat = self.seats.get(place.index)?;
         (seat.serial == place.serial).then_some(place.index)
     }
@@ -336,10 +337,4 @@ impl Core {
             }
         }
     }
-}
-
-/// Letters and digits, five bits and more of chance in each.
-fn random_text(length: usize) -> String {
-    use rand::distr::{Alphanumeric, SampleString};
-    Alphanumeric.sample_string(&mut rand::rng(), length)
 }

@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     net::{IpAddr, Ipv4Addr, SocketAddr},
     rc::Rc,
 };
@@ -30,6 +30,10 @@ pub(crate) struct Outbox {
     /// Tells the task that waits for the socket.
     blocked: Rc<Notify>,
     connections: HashMap<SocketAddr, Rc<TcpQueue>>,
+    calls: HashMap<u32, Rc<UdpSocket>>,
+    last_call: u32,
+    /// For a datagram of a call.
+    call_burst: Burst,
 }
 
 impl Outbox {
@@ -43,6 +47,9 @@ impl Outbox {
             waiting_bytes: 0,
             blocked,
             connections: HashMap::new(),
+            calls: HashMap::new(),
+            last_call: 0,
+            call_burst: Burst::new(nowhere, None),
         }
     }
 
@@ -107,6 +114,37 @@ impl Outbox {
             && self.connections.get(&remote.address).is_some_and(|queue| queue.is_congested())
     }
 
+    /// The socket of a call; yields the number that stands for it.
+    pub(crate) fn add_call(&mut self, socket: Rc<UdpSocket>) -> u32 {
+        loop {
+            self.last_call = self.last_call.wrapping_add(1);
+            if let Entry::Vacant(place) = self.calls.entry(self.last_call) {
+                place.insert(socket);
+                return self.last_call;
+            }
+        }
+    }
+
+    /// The call is over.
+    pub(crate) fn remove_call(&mut self, carrier: Carrier) {
+        if let Carrier::Call(number) = carrier {
+            self.calls.remove(&number);
+        }
+    }
+
+    /// A call sends little: checks, reports and wishes. What its socket does not take is lost.
+    fn write_call(
+        &mut self,
+        number: u32,
+        to: SocketAddr,
+        length: usize,
+        write: impl FnOnce(&mut [u8]) -> bool,
+    ) -> bool {
+        let Some(socket) = self.calls.get(&number) else { return false };
+        self.call_burst.reset(to, None);
+        self.call_burst.write(length, write) && matches!(socket.send(&self.call_burst), Ok(Sent::All))
+    }
+
     /// A TCP connection that datagrams can be sent over.
     pub(crate) fn add_connection(&mut self, remote: SocketAddr, queue: Rc<TcpQueue>) {
         self.connections.insert(remote, queue);
@@ -134,6 +172,7 @@ impl Sink for Outbox {
         let to = path.remote;
         let is_taken = match to.carrier {
             Carrier::Tcp => self.connections.get(&to.address).is_some_and(|queue| queue.push(length, write)),
+            Carrier::Call(number) => self.write_call(number, to.address, length, write),
             Carrier::Udp => {
                 let is_same = self.burst.destination() == to.address && self.burst.source() == path.local;
                 if !is_same || !self.burst.fits(length) {

@@ -50,6 +50,7 @@ impl Core {
             role: offer.role,
             sections: &sections,
             port: self.local.port(),
+            call: None,
         };
         let ingress = Ingress::new(&self.common, &agreed, now);
         let mut ingress = ingress.map_err(|error| PublishError::Setup(error.to_string()))?;
@@ -87,7 +88,7 @@ impl Core {
 /// Decides what each section is to become: all that the peer wants to send is received, or the offer is refused.
 ///
 /// Source: RFC 9725 §4.4.3: nothing is taken in part.
-fn decide(offer: &Offer, options: &PublishOptions) -> Result<Vec<Decision>, PublishError> {
+pub(super) fn decide(offer: &Offer, options: &PublishOptions) -> Result<Vec<Decision>, PublishError> {
     let range = BitrateRange { min: options.min_bitrate, max: options.max_bitrate };
     let mut decisions = Vec::new();
     let mut taken = 0;
@@ -148,7 +149,7 @@ fn extensions(offer: &Offer, section: &MediaSection) -> Vec<(u8, &'static str)> 
 }
 
 /// What is received, section by section.
-fn sections(offer: &Offer, decisions: &[Decision]) -> Vec<Section> {
+pub(super) fn sections(offer: &Offer, decisions: &[Decision]) -> Vec<Section> {
     let received = offer.media.iter().zip(decisions).filter_map(|(section, decision)| match decision {
         Decision::Receive { formats, extensions, rids, .. } => Some((section, formats, extensions, rids)),
         _ => None,
@@ -169,7 +170,7 @@ fn sections(offer: &Offer, decisions: &[Decision]) -> Vec<Section> {
     received.enumerate().map(section).collect()
 }
 
-fn first_section(offer: &Offer, decisions: &[Decision]) -> Option<(String, String)> {
+pub(super) fn first_section(offer: &Offer, decisions: &[Decision]) -> Option<(String, String)> {
     let mut taken = offer.media.iter().zip(decisions).filter(|(_, decision)| !matches!(decision, Decision::Refuse));
     let (section, _) = taken.next()?;
     Some((section.name.clone(), section.mid.clone()?))

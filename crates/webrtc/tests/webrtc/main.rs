@@ -2,6 +2,7 @@
 
 mod attack;
 mod attack_by_publisher;
+mod call;
 mod flood;
 mod ingest;
 mod life;
