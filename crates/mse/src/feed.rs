@@ -10,12 +10,12 @@ use std::{
 use headwater_graph::{Bell, BoxFuture, Lane, LaneOptions, LaneWriter, Stream, lane};
 use headwater_media::{ClockRate, Ticks};
 use headwater_mp4::{InitTrack, Run, Sample, fragment, init};
+use headwater_websocket::Trouble;
 
 pub(crate) use self::line::Line;
 use self::line::{Framed, Step};
 use crate::{
     chunk::{Chunk, Init},
-    error::Trouble,
     feeds::{Feeds, Key},
     wire::{TrackObject, mime},
 };
@@ -140,7 +140,7 @@ impl FeedTask {
                 Turn::More => tokio::task::yield_now().await,
                 Turn::Over => break,
                 Turn::Failed(trouble) => {
-                    tracing::warn!(stream = %self.stream.name(), reason = trouble.sentence, "an MSE feed fails");
+                    tracing::warn!(stream = %self.stream.name(), reason = trouble.sentence(), "an MSE feed fails");
                     let _ = self.feed.trouble.set(trouble);
                     break;
                 }
@@ -243,7 +243,7 @@ impl FeedTask {
         let Some(init) = self.init_for(is_lead && sample.sync)? else { return Ok(()) };
         self.sequence = self.sequence.wrapping_add(1);
         let fragment = fragment(self.sequence, &[Run { track: id, samples: std::slice::from_ref(&sample) }]);
-        let fragment = fragment.map_err(|error| Trouble::new("internal", error.to_string()))?;
+        let fragment = fragment.map_err(|error| Trouble::internal(error.to_string()))?;
         let ticks = rate.rescale(i64::try_from(sample.decode_time).unwrap_or(i64::MAX), self.rate);
         self.keep_groups_short(is_lead && sample.sync, ticks);
         self.writer.push(Chunk { init, fragment, ticks, starts_group: is_lead && sample.sync });

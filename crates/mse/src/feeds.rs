@@ -4,14 +4,12 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use headwater_graph::{Bell, ConvertError, Cursor, Environment, Join, Stream, Subscription};
 use headwater_media::{Codec, TrackKind};
+use headwater_websocket::{Accept, Missing, Trouble};
 use parking_lot::Mutex;
 
 use crate::{
-    accept::Accept,
     chunk::Chunk,
-    error::Trouble,
     feed::{Feed, FeedTask, Line},
-    wire::{Missing, kind_name},
 };
 
 /// The picture first, as the sound joins where the picture does.
@@ -119,7 +117,7 @@ fn open(
         match subscription.frames(&track, accept.codecs(kind), bell, join) {
             Ok(cursor) => lines.extend(Line::new(&track, cursor)),
             Err(ConvertError::NotBegun { .. }) => has_more_to_come = true,
-            Err(error) => missing.push(Missing { kind: kind_name(kind), reason: error.to_string() }),
+            Err(error) => missing.push(Missing::new(kind, error.to_string())),
         }
     }
     if lines.is_empty() && !has_more_to_come && !missing.is_empty() {

@@ -13,17 +13,14 @@
 //! The messages stand in `docs/reference/mse.md`. Fragments are made once for a stream in a choice of codecs by a
 //! [`feed`], into a lane that all viewers read; their media is the bytes of the stream's own lanes.
 
-mod accept;
 mod chunk;
-mod error;
 mod feed;
 mod feeds;
 mod server;
-mod session;
 mod tags;
 mod viewing;
 mod wire;
 
-pub use server::{Mse, Statistics};
-pub use session::is_mse;
+pub use headwater_websocket::Statistics;
+pub use server::{Mse, is_mse};
 pub use tags::Tags;

@@ -1,13 +1,14 @@
 //! The messages that are no media, as JSON.
 
 use headwater_codec::codec_string;
-use headwater_media::{TrackKind, TrackParameters};
+use headwater_media::TrackParameters;
+use headwater_websocket::{Missing, kind_name};
 use serde::Serialize;
 
 /// The version of the messages. Another one means that old pages cannot read them.
 const VERSION: u32 = 1;
 
-/// A message that is no media.
+/// A message that is no media and not the last.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum Message<'a> {
@@ -24,10 +25,6 @@ pub(crate) enum Message<'a> {
     Skipped { fragments: u64 },
     /// The times of what follows do not continue those of what came before.
     Break,
-    /// The stream is over, or the viewer was sent away.
-    End { reason: &'a str },
-    /// The viewer gets nothing.
-    Error { code: &'a str, message: &'a str },
 }
 
 impl Message<'_> {
@@ -45,13 +42,6 @@ impl Message<'_> {
         // Nothing in these messages can fail to be written.
         serde_json::to_string(self).unwrap_or_default()
     }
-}
-
-/// A track that a viewer cannot be sent.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Missing {
-    pub(crate) kind: &'static str,
-    pub(crate) reason: String,
 }
 
 /// A track of an init segment.
@@ -99,18 +89,11 @@ pub(crate) fn mime(tracks: &[TrackObject]) -> String {
     format!("{kind}/mp4; codecs=\"{}\"", codecs.join(", "))
 }
 
-pub(crate) fn kind_name(kind: TrackKind) -> &'static str {
-    match kind {
-        TrackKind::Video => "video",
-        TrackKind::Audio => "audio",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
     use headwater_codec::parameters::from_config;
-    use headwater_media::Codec;
+    use headwater_media::{Codec, TrackKind};
     use serde_json::{Value, json};
 
     use super::*;
@@ -121,7 +104,7 @@ mod tests {
         let tracks = [TrackObject::new(2, &aac).unwrap()];
         let mime = mime(&tracks);
         assert_eq!(mime, r#"audio/mp4; codecs="mp4a.40.2""#);
-        let missing = [Missing { kind: "video", reason: "no way".to_owned() }];
+        let missing = [Missing::new(TrackKind::Video, "no way")];
         let text = Message::init("camera", &mime, &tracks, &missing).write();
         let expected = json!({
             "type": "init", "version": 1, "stream": "camera", "mime": mime,

@@ -6,25 +6,18 @@ use std::sync::Arc;
 
 use headwater_graph::{Bell, ConvertError, Join, Subscription, Track};
 use headwater_media::{TrackKind, limits::Limit};
-use headwater_websocket::Mouth;
+use headwater_websocket::{Accept, Missing, Mouth, Reader, Tally, Trouble, kind_name};
 use tokio::io::AsyncWrite;
 
 use self::reading::{Ahead, Reading};
-use crate::{
-    accept::Accept,
-    error::Trouble,
-    server::WsPlayer,
-    wire::{Message, Missing, TrackObject, kind_name},
-};
+use crate::wire::{Message, TrackObject};
 
 /// The picture first, as the sound joins where the picture does.
 const KINDS: [TrackKind; 2] = [TrackKind::Video, TrackKind::Audio];
-/// Counters that all viewers share are touched once for so many frames.
-const COUNT_TOGETHER: u64 = 64;
 
 /// Reads a stream for one viewer.
-pub(crate) struct FromStream {
-    wsplayer: WsPlayer,
+pub struct FromStream {
+    tally: Tally,
     subscription: Subscription,
     accept: Accept,
     bell: Bell,
@@ -34,58 +27,10 @@ pub(crate) struct FromStream {
     /// How many of the stream's tracks have been looked at; none while one of them has not begun.
     tracks_seen: Option<usize>,
     announce: bool,
-    /// Frames handed on, and bytes sent, that are not yet counted where others see them.
-    uncounted: u64,
-    uncounted_bytes: u64,
-    has_sent: bool,
 }
 
-impl FromStream {
-    pub(crate) fn new(wsplayer: WsPlayer, subscription: Subscription, accept: Accept) -> FromStream {
-        FromStream {
-            wsplayer,
-            subscription,
-            accept,
-            bell: Bell::new(),
-            readings: Vec::new(),
-            missing: Vec::new(),
-            tracks_seen: None,
-            announce: false,
-            uncounted: 0,
-            uncounted_bytes: 0,
-            has_sent: false,
-        }
-    }
-
-    /// Rings when there is something to read.
-    pub(crate) fn bell(&self) -> &Bell {
-        &self.bell
-    }
-
-    /// Whether a frame has been handed on.
-    pub(crate) fn has_sent(&self) -> bool {
-        self.has_sent
-    }
-
-    /// Takes note of bytes that have been sent to the viewer.
-    pub(crate) fn count_sent(&mut self, bytes: usize) {
-        self.uncounted_bytes += bytes as u64;
-        if self.uncounted >= COUNT_TOGETHER {
-            self.count();
-        }
-    }
-
-    fn count(&mut self) {
-        let (frames, bytes) = (std::mem::take(&mut self.uncounted), std::mem::take(&mut self.uncounted_bytes));
-        self.wsplayer.counters().send(frames, bytes);
-        self.subscription.viewer().count_sent(bytes);
-    }
-
-    /// Hands on everything that is new, until as much waits as may wait.
-    ///
-    /// # Errors
-    /// The stream has nothing that the viewer can be sent.
-    pub(crate) fn read<W: AsyncWrite + Unpin>(&mut self, mouth: &mut Mouth<W>) -> Result<(), Trouble> {
+impl Reader for FromStream {
+    fn read<W: AsyncWrite + Unpin>(&mut self, mouth: &mut Mouth<W>) -> Result<(), Trouble> {
         self.join_new_tracks()?;
         self.spare_the_slow(mouth);
         while !mouth.is_full() {
@@ -93,15 +38,38 @@ impl FromStream {
                 Some((index, Ahead::Change)) => self.read_changes(index),
                 Some((index, Ahead::Frame(_))) => {
                     self.tell_tracks(mouth);
-                    let sent = self.readings.get_mut(index).is_some_and(|reading| reading.read_frame(mouth));
-                    self.uncounted += u64::from(sent);
-                    self.has_sent |= sent;
+                    if self.readings.get_mut(index).is_some_and(|reading| reading.read_frame(mouth)) {
+                        self.tally.send();
+                    }
                 }
                 None => break,
             }
         }
         self.tell_tracks(mouth);
         Ok(())
+    }
+
+    fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
+    fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+}
+
+impl FromStream {
+    pub(crate) fn new(subscription: Subscription, accept: Accept, tally: Tally) -> FromStream {
+        FromStream {
+            tally,
+            subscription,
+            accept,
+            bell: Bell::new(),
+            readings: Vec::new(),
+            missing: Vec::new(),
+            tracks_seen: None,
+            announce: false,
+        }
     }
 
     /// What comes next in the order of time; changes come before all media.
@@ -114,7 +82,7 @@ impl FromStream {
         let Some(reading) = self.readings.get_mut(index) else { return };
         let (lost, changed) = reading.read_changes();
         self.announce |= changed;
-        self.wsplayer.counters().skip(lost);
+        self.tally.skip(lost);
         let codec = reading.codec();
         if codec.is_some_and(|codec| !self.accept.codecs(codec.kind()).contains(&codec)) {
             self.rejoin(index);
@@ -137,7 +105,7 @@ impl FromStream {
 
     fn miss(&mut self, kind: TrackKind, error: &ConvertError) {
         tracing::info!(stream = %self.subscription.stream().name(), %error, "a WSPlayer viewer goes without a track");
-        self.missing.push(Missing { kind: kind_name(kind), reason: error.to_string() });
+        self.missing.push(Missing::new(kind, error.to_string()));
         self.announce = true;
     }
 
@@ -161,7 +129,7 @@ impl FromStream {
         }
         if self.readings.is_empty() && self.tracks_seen.is_some() && !self.missing.is_empty() {
             let reasons: Vec<&str> = self.missing.iter().map(|missing| missing.reason.as_str()).collect();
-            return Err(Trouble { info: "No common codecs", ..Trouble::new("codec", reasons.join("; ")) });
+            return Err(Trouble::no_codec(reasons.join("; ")));
         }
         Ok(())
     }
@@ -200,7 +168,7 @@ impl FromStream {
                 picture = reading.next_frame_time();
             }
         }
-        self.wsplayer.counters().skip(skipped);
+        self.tally.skip(skipped);
         mouth.text(&Message::Skipped { frames: skipped }.write());
     }
 
@@ -231,11 +199,5 @@ impl Start {
             (Start::At(time), Some(rate)) => Join::At(crate::wire::ticks(rate, time)),
             _ => Join::NewestGroup,
         }
-    }
-}
-
-impl Drop for FromStream {
-    fn drop(&mut self) {
-        self.count();
     }
 }

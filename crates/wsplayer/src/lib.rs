@@ -17,13 +17,9 @@
 //! | RFC 6455, WebSocket | `headwater_websocket` |
 //! | WebCodecs and its codec registrations, RFC 6381 codec strings | [`wire`] |
 
-mod accept;
-mod error;
 mod from_stream;
 mod server;
-mod session;
-mod upgrade;
 mod wire;
 
-pub use server::{Statistics, WsPlayer};
-pub use upgrade::is_wsplayer;
+pub use headwater_websocket::Statistics;
+pub use server::{WsPlayer, is_wsplayer};

@@ -1,147 +1,80 @@
-//! What all viewers share: the hub, those who decide, and what is counted.
-
-use std::{
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-};
+//! WSPlayer for the streams of a hub.
 
 use axum::Router;
-use headwater_access::{Admitted, Asking, Client, Gates, Refused, Why};
-use headwater_graph::Hub;
-use headwater_media::limits;
-use headwater_net::Quota;
-use tokio::time::timeout;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use headwater_access::Gates;
+use headwater_graph::{Hub, Subscription};
+use headwater_media::{Codec, limits};
+use headwater_websocket::{Accept, Audience, Bounds, Protocol, Statistics, Tally, Terms, router};
+use http::HeaderMap;
 
-use crate::upgrade;
+use crate::from_stream::FromStream;
+
+const CODECS: [(Codec, &str); 7] = [
+    (Codec::H264, "h264"),
+    (Codec::H265, "h265"),
+    (Codec::Vp8, "vp8"),
+    (Codec::Vp9, "vp9"),
+    (Codec::Av1, "av1"),
+    (Codec::Opus, "opus"),
+    (Codec::Aac, "aac"),
+];
+
+/// Whether a request is for this protocol: its path begins with `/ws/`, and it asks for a WebSocket.
+pub fn is_wsplayer(path: &str, headers: &HeaderMap) -> bool {
+    WsPlayer::TERMS.is_for(path, headers)
+}
 
 /// WSPlayer for the streams of a hub. Cloning is cheap.
 #[derive(Clone, Debug)]
-pub struct WsPlayer(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    hub: Hub,
-    gates: Gates,
-    waiting: Quota,
-    counters: Counters,
-    stopping: CancellationToken,
-    tasks: TaskTracker,
-}
+pub struct WsPlayer(Audience);
 
 impl WsPlayer {
     /// For streams of which these decide who watches.
     pub fn new(hub: Hub, gates: Gates) -> WsPlayer {
-        WsPlayer(Arc::new(Inner {
-            hub,
-            gates,
-            waiting: Quota::new(&limits::GATE_WAITING, &limits::GATE_WAITING_PER_ADDRESS),
-            counters: Counters::default(),
-            stopping: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        }))
+        WsPlayer(Audience::new(hub, gates))
     }
 
-    /// A router for requests of which [`is_wsplayer`](crate::is_wsplayer) is true.
+    /// A router for requests of which [`is_wsplayer`] is true.
     ///
     /// It reads the peer's address from the extension `ConnectInfo<SocketAddr>` of a request.
     pub fn router(&self) -> Router {
-        Router::new().fallback(upgrade::serve).with_state(self.clone())
+        router(self.clone())
     }
 
-    /// What has been counted so far.
+    /// What has been counted so far, in frames.
     pub fn statistics(&self) -> Statistics {
-        let Counters { viewers, opened, frames, skipped, bytes } = &self.0.counters;
-        Statistics {
-            viewers: viewers.load(Relaxed),
-            viewers_opened: opened.load(Relaxed),
-            frames_sent: frames.load(Relaxed),
-            frames_skipped: skipped.load(Relaxed),
-            bytes_sent: bytes.load(Relaxed),
-        }
+        self.0.statistics()
     }
 
     /// Tells all viewers that the server goes, and waits for them.
     pub async fn stop(&self) {
-        self.0.stopping.cancel();
-        self.0.tasks.close();
-        self.0.tasks.wait().await;
-    }
-
-    pub(crate) fn hub(&self) -> &Hub {
-        &self.0.hub
-    }
-
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.0.counters
-    }
-
-    pub(crate) fn stopping(&self) -> &CancellationToken {
-        &self.0.stopping
-    }
-
-    pub(crate) fn tasks(&self) -> &TaskTracker {
-        &self.0.tasks
-    }
-
-    /// Asks those who decide, within their time and for so many at once.
-    pub(crate) async fn admit(&self, client: &Client, asking: Asking, address: IpAddr) -> Result<Admitted, Refused> {
-        let full = |full| Refused::new(Why::TooMany, format!("{full}; try again later"));
-        let _waiting = self.0.waiting.admit(address).map_err(full)?;
-        let decided = timeout(limits::GATE_MS.get_duration(), self.0.gates.admit(client, asking)).await;
-        let decided = decided.unwrap_or_else(|_| {
-            limits::GATE_MS.hit();
-            let sentence = "it was not decided in time whether this may be; try again later";
-            Err(Refused::new(Why::Unavailable, sentence))
-        });
-        decided.map(Admitted::new)
+        self.0.stop().await;
     }
 }
 
-/// What is counted since the start; only `viewers` comes and goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Statistics {
-    /// Viewers that watch now.
-    pub viewers: u64,
-    /// Viewers that have begun to watch.
-    pub viewers_opened: u64,
-    /// Frames sent.
-    pub frames_sent: u64,
-    /// Frames left out for viewers that were too slow.
-    pub frames_skipped: u64,
-    /// Bytes sent, with all that is around the media.
-    pub bytes_sent: u64,
-}
+impl Protocol for WsPlayer {
+    const TERMS: Terms = Terms {
+        name: "WSPlayer",
+        session: "wsplayer",
+        path: "/ws/",
+        codecs: &CODECS,
+        bounds: Bounds {
+            message_bytes: &limits::WSPLAYER_MESSAGE_BYTES,
+            messages_per_second: &limits::WSPLAYER_MESSAGES_PER_SECOND,
+        },
+        queue: &limits::WSPLAYER_QUEUE_BYTES,
+    };
 
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    viewers: AtomicU64,
-    opened: AtomicU64,
-    frames: AtomicU64,
-    skipped: AtomicU64,
-    bytes: AtomicU64,
-}
+    type Reader = FromStream;
 
-impl Counters {
-    pub(crate) fn come(&self) {
-        self.viewers.fetch_add(1, Relaxed);
-        self.opened.fetch_add(1, Relaxed);
+    fn audience(&self) -> &Audience {
+        &self.0
     }
 
-    pub(crate) fn leave(&self) {
-        self.viewers.fetch_sub(1, Relaxed);
-    }
-
-    pub(crate) fn skip(&self, frames: u64) {
-        self.skipped.fetch_add(frames, Relaxed);
-    }
-
-    pub(crate) fn send(&self, frames: u64, bytes: u64) {
-        self.frames.fetch_add(frames, Relaxed);
-        self.bytes.fetch_add(bytes, Relaxed);
+    fn reader(&self, subscription: Subscription, accept: Accept, tally: Tally) -> FromStream {
+        FromStream::new(subscription, accept, tally)
     }
 }
+
+#[cfg(test)]
+mod tests;

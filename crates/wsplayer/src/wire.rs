@@ -2,7 +2,8 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use headwater_codec::codec_string;
-use headwater_media::{ClockRate, Codec, Frame, Ticks, TrackKind, TrackParameters};
+use headwater_media::{ClockRate, Codec, Frame, Ticks, TrackParameters};
+use headwater_websocket::{Missing, kind_name};
 use serde::Serialize;
 
 /// The version of the messages, told with the tracks. Another one means that old pages cannot read them.
@@ -46,7 +47,7 @@ pub(crate) fn head(track: u8, has_break: bool, rate: ClockRate, frame: &Frame) -
     head
 }
 
-/// A message that is no frame.
+/// A message that is no frame and not the last.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum Message<'a> {
@@ -60,10 +61,6 @@ pub(crate) enum Message<'a> {
     },
     /// Frames were left out for a viewer that is too slow.
     Skipped { frames: u64 },
-    /// The stream is over, or the viewer was sent away.
-    End { reason: &'a str },
-    /// The viewer gets nothing.
-    Error { code: &'a str, message: &'a str },
 }
 
 impl Message<'_> {
@@ -76,13 +73,6 @@ impl Message<'_> {
         // Nothing in these messages can fail to be written.
         serde_json::to_string(self).unwrap_or_default()
     }
-}
-
-/// A track that a viewer cannot be sent.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Missing {
-    pub(crate) kind: &'static str,
-    pub(crate) reason: String,
 }
 
 /// A track, as decoders of WebCodecs want it described.
@@ -128,13 +118,6 @@ impl TrackObject {
     }
 }
 
-pub(crate) fn kind_name(kind: TrackKind) -> &'static str {
-    match kind {
-        TrackKind::Video => "video",
-        TrackKind::Audio => "audio",
-    }
-}
-
 /// What a decoder is told before the first frame, in Base64: the record of H.264, H.265, AAC and Opus.
 ///
 /// VP8, VP9 and AV1 carry all of it in their frames (registrations of WebCodecs).
@@ -160,6 +143,7 @@ fn usual_codec_string(codec: Codec) -> &'static str {
 mod tests {
     use bytes::Bytes;
     use headwater_codec::parameters::from_config;
+    use headwater_media::TrackKind;
 
     use super::*;
 
@@ -182,7 +166,7 @@ mod tests {
         let config = Bytes::from_static(&[0x12, 0x10]);
         let aac = from_config(Codec::Aac, config).unwrap();
         let vp8 = from_config(Codec::Vp8, Bytes::new()).unwrap();
-        let missing = [Missing { kind: "audio", reason: "no way".to_owned() }];
+        let missing = [Missing::new(TrackKind::Audio, "no way")];
         let tracks = vec![TrackObject::new(0, &vp8), TrackObject::new(1, &aac)];
         let text = Message::tracks("camera", tracks, &missing).write();
         let expected = serde_json::json!({

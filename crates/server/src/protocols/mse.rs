@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use headwater_control::{Metric, Record, Source};
-use headwater_mse::{Mse, Statistics, is_mse};
+use headwater_mse::{Mse, is_mse};
 
 use super::{Context, Protocol, pages};
 use crate::{
@@ -64,20 +64,19 @@ impl Source for MseSource {
     }
 
     fn read(&self, record: &mut Record<'_>) {
-        let statistics = self.0.statistics();
         for (name, _, figure) in FIGURES {
-            record(&format!("mse_{name}"), "", figure(&statistics) as f64);
+            record(&format!("mse_{name}"), "", figure(&self.0) as f64);
         }
     }
 }
 
-type Figure = (&'static str, &'static str, fn(&Statistics) -> u64);
+type Figure = (&'static str, &'static str, fn(&Mse) -> u64);
 
 const FIGURES: [Figure; 6] = [
-    ("viewers", "MSE viewers that watch now.", |all| all.viewers),
-    ("feeds", "Streams whose fragments are made now for MSE viewers, once for each choice of codecs.", |all| all.feeds),
-    ("viewers_opened", "MSE viewers that have begun to watch.", |all| all.viewers_opened),
-    ("fragments_sent", "Fragments sent to MSE viewers.", |all| all.fragments_sent),
-    ("fragments_skipped", "Fragments left out for MSE viewers that were too slow.", |all| all.fragments_skipped),
-    ("bytes_sent", "Bytes sent to MSE viewers.", |all| all.bytes_sent),
+    ("viewers", "MSE viewers that watch now.", |mse| mse.statistics().viewers),
+    ("feeds", "Streams whose fragments are made now for MSE viewers, once for each choice of codecs.", Mse::feeds),
+    ("viewers_opened", "MSE viewers that have begun to watch.", |mse| mse.statistics().viewers_opened),
+    ("fragments_sent", "Fragments sent to MSE viewers.", |mse| mse.statistics().sent),
+    ("fragments_skipped", "Fragments left out for MSE viewers that were too slow.", |mse| mse.statistics().skipped),
+    ("bytes_sent", "Bytes sent to MSE viewers.", |mse| mse.statistics().bytes_sent),
 ];

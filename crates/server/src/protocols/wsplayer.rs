@@ -76,7 +76,7 @@ type Figure = (&'static str, &'static str, fn(&Statistics) -> u64);
 const FIGURES: [Figure; 5] = [
     ("viewers", "WSPlayer viewers that watch now.", |all| all.viewers),
     ("viewers_opened", "WSPlayer viewers that have begun to watch.", |all| all.viewers_opened),
-    ("frames_sent", "Frames sent to WSPlayer viewers.", |all| all.frames_sent),
-    ("frames_skipped", "Frames left out for WSPlayer viewers that were too slow.", |all| all.frames_skipped),
+    ("frames_sent", "Frames sent to WSPlayer viewers.", |all| all.sent),
+    ("frames_skipped", "Frames left out for WSPlayer viewers that were too slow.", |all| all.skipped),
     ("bytes_sent", "Bytes sent to WSPlayer viewers.", |all| all.bytes_sent),
 ];

@@ -3,11 +3,8 @@
 use std::sync::Arc;
 
 use headwater_graph::{Cursor, Next, Track};
-use headwater_media::{
-    ClockRate, Codec, Frame, Ticks, TrackParameters,
-    limits::{self, Limit},
-};
-use headwater_websocket::Mouth;
+use headwater_media::{ClockRate, Codec, Frame, Ticks, TrackParameters, limits::Limit};
+use headwater_websocket::{Allowance, Mouth};
 use tokio::io::AsyncWrite;
 
 use crate::wire::{head, microseconds};
@@ -31,14 +28,6 @@ pub(super) struct Reading {
     /// The next frame does not continue what came before.
     has_break: bool,
     allowance: Allowance,
-}
-
-/// How far behind a viewer may be: it starts with a whole group to catch up with, and is granted that.
-#[derive(Clone, Copy, Default)]
-struct Allowance {
-    bytes: u64,
-    ms: u64,
-    granted: bool,
 }
 
 impl Reading {
@@ -145,17 +134,6 @@ impl Reading {
     pub(super) fn limit_passed(&mut self) -> Option<&'static Limit> {
         // A change has no time to measure by.
         self.next_frame_time()?;
-        let lag = self.cursor.lag();
-        let ms = u64::try_from(self.clock_rate.duration(lag.ticks).as_millis()).unwrap_or(u64::MAX);
-        if !std::mem::replace(&mut self.allowance.granted, true) {
-            (self.allowance.bytes, self.allowance.ms) = (lag.bytes, ms);
-        }
-        self.allowance.bytes = self.allowance.bytes.min(lag.bytes);
-        self.allowance.ms = self.allowance.ms.min(ms);
-        if lag.bytes > self.allowance.bytes.saturating_add(limits::VIEWER_LAG_BYTES.get()) {
-            Some(&limits::VIEWER_LAG_BYTES)
-        } else {
-            (ms > self.allowance.ms.saturating_add(limits::VIEWER_LAG_MS.get())).then_some(&limits::VIEWER_LAG_MS)
-        }
+        self.allowance.limit_passed(self.cursor.lag(), self.clock_rate)
     }
 }

@@ -1,17 +1,20 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use axum::{body::Body, http::Request};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use headwater_access::{Gates, testing::Doorman};
-use headwater_graph::{Hub, HubOptions, LaneWriter, Publication};
-use headwater_media::{AudioFormat, ClockRate, Codec, Format, Frame, TrackParameters, VideoFormat};
+use headwater_access::testing::Doorman;
+use headwater_graph::{HubOptions, LaneWriter, Peer, Publication};
+use headwater_media::{AudioFormat, ClockRate, Format, Frame, StreamName, TrackParameters, VideoFormat};
 use headwater_net::TokioEnvironment;
+use headwater_websocket::{Visitor, converse};
 use serde_json::Value;
-use tokio::{io::DuplexStream, task::JoinHandle};
+use tokio::{io::DuplexStream, task::JoinHandle, time::timeout};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{self, protocol::Role},
 };
+use tower::ServiceExt;
 
 use super::*;
 
@@ -78,9 +81,9 @@ impl Stage {
 
     async fn watch_named(&self, name: &str, query: &str, buffer: usize) -> Page {
         let (here, there) = tokio::io::duplex(buffer);
-        let viewer = Viewer::new(StreamName::new(name).unwrap(), None, &HeaderMap::new(), Some(query));
-        let accept = Accept::of_query(Some(query));
-        let session = tokio::spawn(converse(self.wsplayer.clone(), there, viewer, accept));
+        let asked = StreamName::new(name).unwrap();
+        let visitor = Visitor::new(&WsPlayer::TERMS, asked, None, &HeaderMap::new(), Some(query));
+        let session = tokio::spawn(converse(self.wsplayer.clone(), there, visitor));
         Page { socket: WebSocketStream::from_raw_socket(here, Role::Client, None).await, session }
     }
 }
@@ -194,7 +197,7 @@ async fn a_viewer_that_takes_too_little_skips_to_the_newest_group_and_is_told_so
     }
     assert_eq!(after, Some((3, 8_000)), "after {skipped} frames");
     assert!(skipped > 100, "{skipped}");
-    assert_eq!(stage.wsplayer.statistics().frames_skipped, skipped as u64);
+    assert_eq!(stage.wsplayer.statistics().skipped, skipped as u64);
 }
 
 #[tokio::test]
@@ -255,4 +258,27 @@ async fn viewers_are_told_when_the_server_stops() {
     stage.wsplayer.stop().await;
     assert_eq!(page.message().await["reason"], "the server is stopping");
     assert_eq!(page.next().await, Told::Close(1001));
+}
+
+async fn status(path: &str, version: &str) -> u16 {
+    let hub = Hub::new(Arc::new(TokioEnvironment::current()), HubOptions::default());
+    let request = Request::get(path).header("upgrade", "WebSocket").header("connection", "keep-alive, Upgrade");
+    let request = request.header("sec-websocket-version", version);
+    let request = request.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==").body(Body::empty()).unwrap();
+    assert_eq!(is_wsplayer(path, request.headers()), path.starts_with("/ws/"), "{path}");
+    WsPlayer::new(hub, Gates::default()).router().oneshot(request).await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_handshake_for_a_stream_is_answered_and_others_are_refused() {
+    for (path, version, expected) in [
+        ("/ws/room/camera?token=x", "13", 101),
+        ("/ws/camera", "8", 426),
+        ("/ws/", "13", 400),
+        ("/ws/-camera", "13", 400),
+        ("/wsp", "13", 400),
+    ] {
+        assert_eq!(status(path, version).await, expected, "{path}");
+    }
+    assert!(!is_wsplayer("/ws/camera", &HeaderMap::new()));
 }

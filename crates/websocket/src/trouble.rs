@@ -6,17 +6,27 @@ use headwater_media::StreamName;
 
 /// Why it is over, and what is to be told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Trouble {
-    /// One of the codes of `docs/reference/mse.md`.
-    pub(crate) code: &'static str,
-    pub(crate) sentence: String,
+pub struct Trouble {
+    /// One of the codes of `docs/reference/mse.md` and `docs/reference/wsplayer.md`.
+    code: &'static str,
+    sentence: String,
     /// What the gates are told, in the words of WCS where it has any.
-    pub(crate) info: &'static str,
+    info: &'static str,
 }
 
 impl Trouble {
-    pub(crate) fn new(code: &'static str, sentence: impl Into<String>) -> Trouble {
+    fn new(code: &'static str, sentence: impl Into<String>) -> Trouble {
         Trouble { code, sentence: sentence.into(), info: "Failed to play" }
+    }
+
+    /// Something went wrong in the server.
+    pub fn internal(sentence: impl Into<String>) -> Trouble {
+        Trouble::new("internal", sentence)
+    }
+
+    /// The stream has nothing that the viewer can be sent.
+    pub fn no_codec(sentence: impl Into<String>) -> Trouble {
+        Trouble { info: "No common codecs", ..Trouble::new("codec", sentence) }
     }
 
     /// The tracks of the stream did not become known in time.
@@ -25,9 +35,26 @@ impl Trouble {
         Trouble { info: "Publish stream is not ready", ..Trouble::new("starting", sentence) }
     }
 
-    /// The stream has nothing that the viewer can be sent.
-    pub(crate) fn no_codec(sentence: impl Into<String>) -> Trouble {
-        Trouble { info: "No common codecs", ..Trouble::new("codec", sentence) }
+    pub(crate) fn of_subscribing(error: SubscribeError, asked: &StreamName) -> Trouble {
+        let (code, info) = match error {
+            SubscribeError::NotFound { .. } => ("not-live", "Stream not found"),
+            _ => ("starting", "Publish stream is not ready"),
+        };
+        Trouble { info, ..Trouble::new(code, error.as_asked(asked).to_string()) }
+    }
+
+    /// For programs.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// For people.
+    pub fn sentence(&self) -> &str {
+        &self.sentence
+    }
+
+    pub(crate) fn info(&self) -> &'static str {
+        self.info
     }
 
     /// The peer's status code (RFC 6455 §7.4.2: those from 4000 on are private).
@@ -38,17 +65,8 @@ impl Trouble {
             "codec" => 4406,
             "starting" => 4409,
             "busy" => 4429,
-            "invalid" => 4400,
             _ => 4500,
         }
-    }
-
-    pub(crate) fn of_subscribing(error: SubscribeError, asked: &StreamName) -> Trouble {
-        let (code, info) = match error {
-            SubscribeError::NotFound { .. } => ("not-live", "Stream not found"),
-            _ => ("starting", "Publish stream is not ready"),
-        };
-        Trouble { info, ..Trouble::new(code, error.as_asked(asked).to_string()) }
     }
 }
 
