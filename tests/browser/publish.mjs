@@ -50,9 +50,14 @@ const timer = setInterval(async () => {
   }
 }, 500);
 
-// "vanish" as input: the end is not told by DELETE.
+// As input: "vanish", and the end is not told by DELETE; "pause RID" or "resume RID" of one rendition.
 let polite = true;
-process.stdin.on("data", (text) => { polite &&= !String(text).includes("vanish"); });
+process.stdin.on("data", async (text) => {
+  polite &&= !String(text).includes("vanish");
+  for (const [, act, rid] of String(text).matchAll(/^(pause|resume) (\S+)$/gm)) {
+    await page.evaluate(([rid, active]) => window.setActive(rid, active), [rid, act === "resume"]);
+  }
+});
 process.stdin.on("end", async () => {
   clearInterval(timer);
   try {

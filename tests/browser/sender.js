@@ -117,6 +117,14 @@
 
   window.publish = (request) => publish(request).catch((error) => { seen.problem = String(error); });
   window.published = async () => ({ ...seen, statistics: await statistics() });
+  window.setActive = async (rid, active) => {
+    for (const sender of peer.getSenders()) {
+      const parameters = sender.getParameters();
+      const encoding = parameters.encodings.find((one) => one.rid === rid);
+      if (encoding) encoding.active = active;
+      if (encoding) await sender.setParameters(parameters);
+    }
+  };
   window.leave = async (say) => {
     if (location_ && say) await fetch(location_, { method: "DELETE" });
     peer?.close();

@@ -154,6 +154,22 @@ impl Publisher {
         Ok(())
     }
 
+    /// Sends one rendition no more, as a browser does whose network has become narrow.
+    ///
+    /// # Errors
+    /// When the browser does not listen.
+    pub fn pause(&mut self, rid: &str) -> Result<()> {
+        self.program.say(&format!("pause {rid}"))
+    }
+
+    /// Sends it again.
+    ///
+    /// # Errors
+    /// When the browser does not listen.
+    pub fn resume(&mut self, rid: &str) -> Result<()> {
+        self.program.say(&format!("resume {rid}"))
+    }
+
     /// Ends the session by DELETE, and the browser.
     ///
     /// # Errors

@@ -187,7 +187,7 @@ impl Broadcast {
         let _attendance = self.attend(environment);
         let ready = async {
             for rendition in self.renditions() {
-                let is_over = |window: &Window| window.has_ended() || window.problem().is_some();
+                let is_over = |window: &Window| window.has_ended() || window.is_paused() || window.problem().is_some();
                 let listed = |window: &Window| window.segments().map(|segment| segment.duration).sum::<Duration>();
                 rendition.until(|window| listed(window) >= self.begin_with || is_over(window)).await;
             }
@@ -195,7 +195,8 @@ impl Broadcast {
         tokio::select! {
             () = ready => self.check(),
             () = environment.sleep(limits::HLS_START_MS.get_duration()) => {
-                let has_any = self.renditions().all(|rendition| rendition.read(|window| window.bytes() > 0));
+                let has_any = |window: &Window| window.bytes() > 0 || window.is_paused();
+                let has_any = self.renditions().all(|rendition| rendition.read(has_any));
                 if has_any { Ok(()) } else { Err(HlsError::Late(limits::HLS_START_MS.get())) }
             }
         }
@@ -211,19 +212,20 @@ impl Broadcast {
     /// Where the other renditions have come to.
     pub(crate) fn reports(&self, but: &RenditionName) -> Vec<Report> {
         self.renditions()
-            .filter(|rendition| rendition.name() != but)
+            .filter(|rendition| rendition.name() != but && !rendition.read(Window::is_paused))
             .filter_map(|rendition| rendition.report())
             .collect()
     }
 
-    /// The playlist of its renditions. `base` goes before each address, `query` behind.
+    /// The playlist of its renditions, but of those that are not sent now. `base` goes before each address, `query` behind.
     pub(crate) fn multivariant(&self, base: &str, query: &str) -> Multivariant {
         let sound = self.renditions.iter().find(|outlet| outlet.content == Content::Sound);
         let address = |rendition: &Rendition| {
             let names = Names { rendition: rendition.name(), is_ts: rendition.is_ts(), query };
             format!("{base}{}", names.playlist())
         };
-        let pictures = self.renditions.iter().filter(|outlet| outlet.content != Content::Sound);
+        let is_sent = |outlet: &&Outlet| !outlet.rendition.read(Window::is_paused);
+        let pictures = self.renditions.iter().filter(|outlet| outlet.content != Content::Sound).filter(is_sent);
         let mut variants: Vec<Variant> =
             pictures.map(|outlet| variant(outlet, sound, address(&outlet.rendition))).collect();
         // The best first, which is what most players begin with.

@@ -145,14 +145,17 @@ impl Request<'_> {
         let _attendance = broadcast.attend(&**self.hls.environment());
         viewer.touch(now());
         if let Some(position) = query.position {
-            if rendition.ahead(position) == Ahead::Far {
+            if !rendition.read(Window::is_paused) && rendition.ahead(position) == Ahead::Far {
                 return Err(Trouble::BadRequest("_HLS_msn or _HLS_part lies too far ahead of what there is"));
             }
-            let here = |window: &Window| window.ahead(position) == Ahead::Here;
+            let here = |window: &Window| window.is_paused() || window.ahead(position) == Ahead::Here;
             self.hold(&viewer, rendition, here).await?;
             viewer.touch(now());
         } else {
             broadcast.ready(&**self.hls.environment()).await?;
+        }
+        if rendition.read(Window::is_paused) {
+            return Err(PAUSED);
         }
         let gzip = self.takes_gzip();
         let style = Style { skip: query.skip, gzip, query: &query.carried };
@@ -228,4 +231,6 @@ impl Request<'_> {
     }
 }
 
+/// Players go to another rendition at once, where they would ask again after a status of 5xx.
+const PAUSED: Trouble = Trouble::NotFound("the source does not send this size of the picture now; play another one");
 const GONE: Trouble = Trouble::NotFound("this is not, or no more, part of the stream; read its playlist again");

@@ -20,7 +20,7 @@ use crate::{
     container::{Container, ContainerError},
     rendition::Rendition,
     segmenter::{Grid, Segmenter},
-    window::WindowOptions,
+    window::{Window, WindowOptions},
 };
 
 /// Frames read in a row before other tasks may run.
@@ -130,6 +130,9 @@ impl Packager {
             if self.plan.stream.state() == StreamState::Ended || missing > MISSING_MAX {
                 return self.end();
             }
+            if self.plan.content.is_paused(&self.plan.stream) {
+                self.pause();
+            }
             if self.is_out_of_date()
                 && let Err(error) = self.join_again()
             {
@@ -163,6 +166,21 @@ impl Packager {
         self.join()?;
         self.has_changed = true;
         Ok(())
+    }
+
+    /// Gives out what has come, and has players go elsewhere until there is more.
+    fn pause(&mut self) {
+        if self.rendition.read(Window::is_paused) {
+            return;
+        }
+        let segmenter = &mut self.segmenter;
+        self.rendition.change(|window| {
+            if let Some(segmenter) = segmenter {
+                complain(segmenter.flush(window));
+            }
+            window.pause();
+        });
+        tracing::info!(stream = %self.plan.stream.name(), rendition = %self.rendition.name(), "a size of the picture is not sent now");
     }
 
     fn end(&mut self) {

@@ -172,9 +172,10 @@ impl Rendition {
 const MEASURED: Duration = Duration::from_secs(1);
 
 /// What all that players are told depends on.
-fn edge(window: &Window) -> (u64, usize, usize, bool, bool) {
+fn edge(window: &Window) -> (u64, usize, usize, [bool; 3]) {
     let parts = window.open().map_or(0, |open| open.parts.len());
-    (window.next().0, window.segments().len(), parts, window.has_ended(), window.problem().is_some())
+    let states = [window.has_ended(), window.is_paused(), window.problem().is_some()];
+    (window.next().0, window.segments().len(), parts, states)
 }
 
 fn rate(bytes: u64, time: Duration) -> u64 {

@@ -132,6 +132,7 @@ pub struct Window {
     has_ended: bool,
     /// Why nothing can be made of what comes.
     problem: Option<String>,
+    is_paused: bool,
 }
 
 /// How much longer than asked for a part may be, in tenths of percent: frames do not fit evenly.
@@ -153,6 +154,7 @@ impl Window {
             bytes: 0,
             has_ended: false,
             problem: None,
+            is_paused: false,
             options,
         }
     }
@@ -188,6 +190,7 @@ impl Window {
         if open.parts.is_empty() && !part.is_independent {
             self.independent = false;
         }
+        self.is_paused = false;
         self.bytes += part.data.len() as u64;
         open.duration += part.duration;
         open.parts.push(part);
@@ -221,6 +224,17 @@ impl Window {
     /// Why nothing can be made of what comes now.
     pub fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
+    }
+
+    /// Nothing of it is sent now, while other renditions of its stream go on. Ends with the next part.
+    pub fn pause(&mut self) {
+        self.close();
+        self.is_paused = true;
+    }
+
+    /// Whether nothing of it is sent now.
+    pub fn is_paused(&self) -> bool {
+        self.is_paused
     }
 
     /// Listed segments, the oldest first.

@@ -15,6 +15,7 @@ mod crowd;
 mod held;
 mod native;
 mod page;
+mod paused;
 mod players;
 mod playlists;
 mod reader;

@@ -17,6 +17,17 @@ pub(crate) enum Content {
 }
 
 impl Content {
+    /// Whether it is one of several renditions of the picture, and nothing of it comes while others do: a browser leaves
+    /// the large ones out when its network narrows.
+    pub(super) fn is_paused(&self, stream: &Stream) -> bool {
+        let Content::Layer(label) = self else { return false };
+        let layers = stream.track(TrackKind::Video).map(|track| track.named_renditions()).unwrap_or_default();
+        let newest = |layer: &Arc<Source>| layer.newest();
+        let own = layers.iter().find(|layer| layer.label() == Some(label.as_str())).and_then(newest);
+        let Some(newest) = layers.iter().filter_map(newest).max() else { return false };
+        own.is_none_or(|own| newest.saturating_sub(own) > PAUSE)
+    }
+
     /// What it is made of now. A track that has been announced and sends nothing must not keep the other one back.
     pub(super) fn parts(&self, stream: &Stream) -> Vec<Part> {
         let track = |kind| stream.track(kind).filter(|track| has_begun(track.native())).map(Part::Track);
@@ -31,6 +42,9 @@ impl Content {
         }
     }
 }
+
+/// Nothing has come for so long in stream time: a still screen is sent once a second.
+const PAUSE: Duration = Duration::from_millis(2_500);
 
 fn has_begun(source: &Source) -> bool {
     source.parameters().is_some() && source.newest().is_some()

@@ -27,7 +27,7 @@ impl Window {
 
     /// Whether this part has been announced and does not exist yet.
     pub fn is_announced(&self, sequence: u64, part: u64, key: u64) -> bool {
-        if self.has_ended() {
+        if self.has_ended() || self.is_paused() {
             return false;
         }
         let (next, next_key) = self.next();

@@ -57,6 +57,24 @@ fn memory_is_bounded_by_bytes_whatever_the_time_says() {
 }
 
 #[test]
+fn what_is_paused_announces_nothing_and_is_back_with_the_next_part() {
+    let mut window = filled(options(), 3);
+    window.begin(begin(false));
+    window.push(part(true));
+    let (sequence, key) = window.open().map(|open| (open.sequence, open.key)).unwrap();
+    assert!(window.is_announced(sequence, 1, key));
+    window.pause();
+    assert!(window.is_paused() && !window.is_announced(sequence, 1, key));
+    assert_eq!(listed(&window), [100, 101, 102, 103], "what there was is whole");
+    let (next, next_key) = window.next();
+    assert!(!window.is_announced(next, 0, next_key));
+    window.begin(begin(true));
+    assert!(window.is_paused(), "there is nothing of it yet");
+    window.push(part(true));
+    assert!(!window.is_paused() && window.is_announced(next, 1, next_key));
+}
+
+#[test]
 fn numbers_go_on_over_discontinuities_and_after_a_restart() {
     let mut window = filled(options(), 2);
     fill(&mut window, true);

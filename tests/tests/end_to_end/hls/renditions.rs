@@ -11,10 +11,10 @@ use serde_json::Value;
 use super::{beside, fetch};
 
 const THREE_SIZES: Kind<'_> = Kind::Simulcast { codec: "video/H264", rids: &["q", "h", "f"] };
-const INDEX: &str = "/sizes/index.m3u8";
+pub(super) const INDEX: &str = "/sizes/index.m3u8";
 
 /// A publisher that has sent for long enough that all sizes come.
-fn publish(origin: &Origin) -> Result<Publisher> {
+pub(super) fn publish(origin: &Origin) -> Result<Publisher> {
     let publisher = Publisher::start(&origin.whip("sizes"), &THREE_SIZES)?;
     origin.wait_published("sizes")?;
     let is_sent = |size: &Value| size["framesSent"].as_u64().unwrap_or(0) > 60;
