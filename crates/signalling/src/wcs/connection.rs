@@ -62,7 +62,7 @@ pub(super) async fn converse(wcs: Wcs, mut socket: Socket, client: Arc<Client>) 
     tracing::debug!(session = %client.id, remote = client.remote(), "a session begins");
     let end = talk(&wcs, &mut session, &mut socket, &mut waiting).await;
     let (code, reason) = match end {
-        End::Media(token) => return wcs.0.berths.hand_over(&token, client.address(), socket).await,
+        End::Media(token) => return wcs.0.berths.hand_over(&token, socket).await,
         End::Left | End::Gone => (CloseCode::Normal, "closed by the client"),
         End::Silent => (CloseCode::Policy, "nothing was heard for too long, not even an answer to a ping"),
         End::Broke(code, reason) => (code, reason),

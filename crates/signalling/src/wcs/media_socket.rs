@@ -1,5 +1,5 @@
 //! A client that plays a stream by MSE: the media goes over a second WebSocket, which the page opens when it has the
-//! answer.
+//! answer. All that it says is the token of the session, so only one player of a session is answered at a time.
 //!
 //! ```text
 //! page                                    server
@@ -10,7 +10,7 @@
 //!   │ ◄────────────────────────────── PLAYING│
 //! ```
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
@@ -39,36 +39,45 @@ pub(super) const MSE: &str = "MSE";
 /// How long a peer may take to close a connection that this side has ended.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
 
-/// Streams that wait for the connection that is to carry their media, by the token and address of their client; the
-/// first that waits gets the first that comes.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Berths(Arc<Mutex<HashMap<(String, IpAddr), Waiting>>>);
+/// What a session is known by on the connections that carry its media.
+#[derive(Debug)]
+pub(super) struct Berth {
+    /// Chosen by the server for this session alone. A token of the client's choice may be another client's as well.
+    token: Arc<str>,
+    /// Whose the next connection is: a player waits here until the one before it has its connection.
+    turn: tokio::sync::Mutex<()>,
+}
 
-type Waiting = Vec<oneshot::Sender<Socket>>;
+impl Berth {
+    pub(super) fn new() -> Berth {
+        Berth { token: format!("{:032x}", rand::random::<u128>()).into(), turn: tokio::sync::Mutex::default() }
+    }
+
+    /// What the client is told, and shows.
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+}
+
+/// Players that wait for the connection that is to carry their media, by the token of their session.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Berths(Arc<Mutex<HashMap<Arc<str>, oneshot::Sender<Socket>>>>);
 
 impl Berths {
-    fn wait(&self, token: &str, address: IpAddr) -> oneshot::Receiver<Socket> {
+    /// Waits for the connection of the player whose turn it is.
+    fn wait(&self, berth: &Berth) -> oneshot::Receiver<Socket> {
         let (sender, receiver) = oneshot::channel();
         let mut berths = self.0.lock();
         // Those that wait no more leave with the next that comes.
-        berths.retain(|_, waiting| {
-            waiting.retain(|sender| !sender.is_closed());
-            !waiting.is_empty()
-        });
-        berths.entry((token.to_owned(), address)).or_default().push(sender);
+        berths.retain(|_, waiting| !waiting.is_closed());
+        berths.insert(berth.token.clone(), sender);
         receiver
     }
 
-    fn find(&self, token: &str, address: IpAddr) -> Option<oneshot::Sender<Socket>> {
-        let mut berths = self.0.lock();
-        let waiting = berths.get_mut(&(token.to_owned(), address))?;
-        let first = waiting.iter().position(|sender| !sender.is_closed())?;
-        Some(waiting.remove(first))
-    }
-
-    /// Gives a connection to the stream that waits for it, or closes it.
-    pub(super) async fn hand_over(&self, token: &str, address: IpAddr, socket: Socket) {
-        let Some(sender) = self.find(token, address) else {
+    /// Gives a connection to the player that waits for it, or closes it.
+    pub(super) async fn hand_over(&self, token: &str, socket: Socket) {
+        let waiting = self.0.lock().remove(token);
+        let Some(sender) = waiting.filter(|sender| !sender.is_closed()) else {
             return close(socket, CloseCode::Policy, "no stream of this session waits for a connection").await;
         };
         if let Err(socket) = sender.send(socket) {
@@ -81,11 +90,11 @@ async fn close(mut socket: Socket, code: CloseCode, reason: &'static str) {
     let _ = timeout(CLOSE_TIME, socket.close(Some(CloseFrame { code, reason: reason.into() }))).await;
 }
 
-pub(super) async fn play(job: Job, token: Arc<str>) {
+pub(super) async fn play(job: Job, berth: Arc<Berth>) {
     let _present = job.wcs.0.counters.stream();
     let (seat, outcome) = match job.admit().await {
         Ok(seat) => {
-            let outcome = begin(&job, &seat, &token).await.unwrap_or_else(|outcome| outcome);
+            let outcome = begin(&job, &seat, &berth).await.unwrap_or_else(|outcome| outcome);
             (Some(seat), outcome)
         }
         Err(outcome) => (None, outcome),
@@ -94,19 +103,24 @@ pub(super) async fn play(job: Job, token: Arc<str>) {
 }
 
 /// Answers, waits for the connection, and plays to the end.
-async fn begin(job: &Job, seat: &Seat, token: &str) -> Result<Outcome, Outcome> {
+async fn begin(job: &Job, seat: &Seat, berth: &Berth) -> Result<Outcome, Outcome> {
     job.tell_status(Status::Pending).await;
     let subscription = tokio::select! {
         subscription = subscribe(job, seat) => subscription?,
         stop = job.stopped() => return Err(job.stopped_outcome(stop)),
     };
+    let turn = tokio::select! {
+        turn = berth.turn.lock() => turn,
+        stop = job.stopped() => return Err(job.stopped_outcome(stop)),
+    };
     let tags = Tags::open(&subscription).map_err(|reason| Outcome::failed(Info::NoCommonCodecs, reason))?;
-    let socket = job.wcs.0.berths.wait(token, job.client.address());
+    let socket = job.wcs.0.berths.wait(berth);
     job.tell_answer(&answer(&tags)).await;
     let socket = tokio::select! {
         socket = timeout(limits::WCS_CONNECT_MS.get_duration(), socket) => socket,
         stop = job.stopped() => return Err(job.stopped_outcome(stop)),
     };
+    drop(turn);
     let Ok(Ok(mut socket)) = socket else {
         limits::WCS_CONNECT_MS.hit();
         return Err(Outcome::failed(Info::IceTimeout, "the page did not connect for the media in time"));

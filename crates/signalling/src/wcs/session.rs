@@ -22,7 +22,7 @@ use super::{
     data::Post,
     directory::{Line, Present},
     job::{Job, Spot, Stop},
-    media_socket::{self, MSE},
+    media_socket::{self, Berth, MSE},
     play, publish,
     rendition::Picks,
     wire::{
@@ -66,8 +66,7 @@ pub(super) struct Session {
     connection: Option<Arc<Connection>>,
     /// Given by those who decide, together with the connection.
     visit: Option<Arc<Visit>>,
-    /// What the client shows on a connection for media.
-    token: Arc<str>,
+    berth: Arc<Berth>,
     deciding: Option<Deciding>,
     post: Option<Post>,
     streams: HashMap<Arc<str>, OpenStream>,
@@ -104,7 +103,7 @@ impl Session {
             client,
             connection: None,
             visit: None,
-            token: Arc::from(""),
+            berth: Arc::new(Berth::new()),
             deciding: None,
             post: None,
             streams,
@@ -261,7 +260,7 @@ impl Session {
         };
         let task = match published {
             true => self.tasks.spawn(publish::publish(job)).id(),
-            false if by_socket => self.tasks.spawn(media_socket::play(job, self.token.clone())).id(),
+            false if by_socket => self.tasks.spawn(media_socket::play(job, self.berth.clone())).id(),
             false => self.tasks.spawn(play::play(job, picked)).id(),
         };
         let picks = (!published).then_some(picks);

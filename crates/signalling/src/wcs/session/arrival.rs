@@ -68,8 +68,7 @@ impl Session {
 
     fn establish(&mut self, connection: Connection, visit: Visit) {
         self.visit = Some(Arc::new(visit));
-        let auth_token = connection.auth_token.clone();
-        let auth_token = auth_token.unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
+        let auth_token = self.berth.token().to_owned();
         let wants_registration = connection.wants_registration;
         tracing::info!(
             session = %self.client.id, remote = self.client.remote(), app = ?connection.app_key, "a client has connected"
@@ -78,7 +77,6 @@ impl Session {
         let (client, replies, line) = (self.client.clone(), self.replies.clone(), self.line.clone());
         self.present = Some(self.wcs.0.directory.enter(client, known.clone(), replies, line));
         self.connection = Some(known);
-        self.token = auth_token.as_str().into();
         self.say(Reply::UserData { connection: Box::new(connection), auth_token, session: self.client.id.clone() });
         if wants_registration {
             self.complain("registration", "this server does no telephony yet");
