@@ -21,6 +21,29 @@ export async function get(address, signal) {
   return response;
 }
 
+/** All that an answer holds. @param {Response} response @param {(bytes: number) => void} oncome  told of each bit of it as it comes */
+export async function read({ body }, oncome) {
+  const bits = [];
+  let length = 0;
+  const reader = /** @type {ReadableStream<Uint8Array>} */ (body).getReader();
+  for (;;) {
+    const { done, value } = await reader.read().catch((cause) => {
+      throw new HeadwaterError('network', undefined, { cause });
+    });
+    if (done || !value) break;
+    bits.push(value);
+    length += value.byteLength;
+    oncome(value.byteLength);
+  }
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const bit of bits) {
+    whole.set(bit, at);
+    at += bit.byteLength;
+  }
+  return whole;
+}
+
 export class HlsFollower {
   #uri;
   #leave = new AbortController();

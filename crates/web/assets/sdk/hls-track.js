@@ -7,7 +7,8 @@
  * @import { Piece } from './hls-playlist.js'
  */
 import { HeadwaterError } from './errors.js';
-import { FAILURES_MAX, HlsFollower, get, rest } from './hls-follow.js';
+import { FAILURES_MAX, HlsFollower, get, read, rest } from './hls-follow.js';
+import { codecsOf, isSound } from './hls-init.js';
 
 /** Seconds ahead of what is seen that are fetched, and behind it that are kept. */
 const AHEAD_S = 20;
@@ -17,8 +18,14 @@ export const HOLE_S = 1;
 const STEP_MS = 100;
 /** What is about to be seen is not replaced by another rendition, in seconds. */
 const SHOWN_S = 0.25;
-/** Another rendition that has no place to begin for so long begins all the same. */
+/** Another rendition that has no place to begin for so long begins all the same, and so it does when no more than this is left to show. */
 const SWITCH_MS = 6000;
+const URGENT_S = 0.4;
+/** What was fetched and is not there, as a browser short of memory throws it away, is fetched again after so long. */
+const GONE_MS = 1000;
+
+/** Its tracks are others than those that the buffer was made for. */
+export class OtherTracks extends Error {}
 
 /** @typedef {{zero: number|null}} Place  the wall clock at the beginning of the element's time, in milliseconds */
 
@@ -29,10 +36,15 @@ export class HlsTrack {
   #leave = new AbortController();
   /** @type {HlsFollower} */
   #follower;
-  /** The rendition that is to follow. @type {{follower: HlsFollower, mime: string, since: number, then: () => void}|null} */
+  /** The rendition that is to follow. @type {{follower: HlsFollower, since: number, then: () => void}|null} */
   #next = null;
-  /** Where it has come to while it replaces what is there already. @type {number|null} */
-  #from = null;
+  /** The stretch that is being fetched, in seconds of the element's time: what comes next begins at its end. @type {{start: number, end: number}|null} */
+  #run = null;
+  /** It has begun behind what is seen, and is to replace what is there. */
+  #isBehind = false;
+  #gone = 0;
+  /** What lies before was here already, in seconds of the element's time. */
+  #newest = -Infinity;
   /** The init segment in force, by its address. */
   #map = '';
   #failures = 0;
@@ -41,20 +53,22 @@ export class HlsTrack {
   onlost = () => {};
   /** Told after each piece. */
   onpiece = () => {};
-  /** Told of the beginning and of the end of what is fetched. @type {{begin: () => void, end: (bytes: number) => void}} */
-  meter;
+  /** Told of what is fetched. @type {import('./hls-levels.js').Rate} */
+  #meter;
+  #isWanted;
 
   /**
    * @param {HTMLVideoElement} video
    * @param {SourceBuffer} buffer
-   * @param {{mime: string, uri: string, place: Place, meter: {begin: () => void, end: (bytes: number) => void}}} rendition
+   * @param {{mime: string, uri: string, place: Place, meter: import('./hls-levels.js').Rate, isWanted: () => boolean}} rendition
    */
-  constructor(video, buffer, { mime, uri, place, meter }) {
+  constructor(video, buffer, { mime, uri, place, meter, isWanted }) {
     this.#video = video;
     this.#buffer = buffer;
     this.#place = place;
     this.#mime = mime;
-    this.meter = meter;
+    this.#meter = meter;
+    this.#isWanted = isWanted;
     this.#follower = new HlsFollower(uri);
     this.#follower.onlost = (error) => this.onlost(error);
   }
@@ -92,12 +106,12 @@ export class HlsTrack {
     return { start: this.#at(pieces[0]), end: this.#at(last) + last.duration };
   }
 
-  /** Goes on with another rendition where that has a place to begin. Resolves when it does. @param {string} uri @param {string} mime */
-  async follow(uri, mime) {
+  /** Goes on with another rendition where that has a place to begin. Resolves when it does. @param {string} uri */
+  async follow(uri) {
     this.#next?.follower.stop();
     const follower = new HlsFollower(uri);
     await new Promise((done, fail) => {
-      const next = (this.#next = { follower, mime, since: performance.now(), then: () => done(undefined) });
+      const next = (this.#next = { follower, since: performance.now(), then: () => done(undefined) });
       const lost = (/** @type {unknown} */ error) => {
         if (this.#next === next) this.#next = null;
         fail(error);
@@ -117,7 +131,7 @@ export class HlsTrack {
     while (!this.#leave.signal.aborted) {
       try {
         this.#turn();
-        const piece = this.#choose();
+        const piece = this.#isWanted() ? this.#choose() : undefined;
         if (piece) await this.#take(piece);
         else await rest(STEP_MS);
         await this.#trim();
@@ -129,22 +143,22 @@ export class HlsTrack {
     }
   }
 
-  /** Turns to the rendition that is to follow, if it can begin ahead of what is seen and no later than what is there ends. */
+  /** Turns to the rendition that is to follow where it can begin ahead of what is seen; or behind it, if that is soon all. */
   #turn() {
     const next = this.#next;
-    const pieces = next?.follower.playlist?.pieces;
-    const end = this.#bufferedEnd();
-    if (!next || !pieces || this.#from !== null) return;
-    const soon = this.#video.currentTime + SHOWN_S;
-    const fit = pieces.filter((piece) => piece.starts && this.#at(piece) > soon && this.#at(piece) <= (end ?? soon) + 0.1).pop();
-    if (!fit && end !== null && performance.now() - next.since < SWITCH_MS) return;
-    const start = fit ?? pieces.filter((piece) => piece.starts && this.#at(piece) <= (end ?? soon)).pop();
+    const starts = next?.follower.playlist?.pieces.filter((piece) => piece.starts) ?? [];
+    if (!next || starts.length === 0 || this.#isBehind) return;
+    const now = this.#video.currentTime;
+    const end = Math.max(this.#run?.end ?? now, now);
+    const fit = starts.filter((piece) => this.#at(piece) > now + SHOWN_S && this.#at(piece) <= end + 0.1).pop();
+    if (!fit && end - now > URGENT_S && performance.now() - next.since < SWITCH_MS) return;
+    const start = fit ?? starts.filter((piece) => this.#at(piece) <= end).pop() ?? starts[0];
     this.#follower.stop();
     this.#follower = next.follower;
     this.#follower.onlost = (error) => this.onlost(error);
     this.#next = null;
-    this.#from = start ? this.#at(start) : null;
-    if (next.mime !== this.#mime) this.#buffer.changeType?.((this.#mime = next.mime));
+    this.#run = { start: now, end: this.#at(start) };
+    this.#isBehind = !fit;
     next.then();
   }
 
@@ -156,16 +170,27 @@ export class HlsTrack {
       const start = last ? last.date + (last.duration - hold) * 1000 : 0;
       return pieces.filter(({ starts, date }) => starts && date <= start).pop() ?? pieces.find(({ starts }) => starts);
     }
-    const end = this.#bufferedEnd();
     const now = this.#video.currentTime;
-    if (end === null) {
-      // After a jump to what is not there: from the last start before it.
-      this.#from = null;
-      return pieces.filter((piece) => piece.starts && this.#at(piece) <= now + 0.05).pop() ?? pieces.find(({ starts }) => starts);
-    }
-    if (end - now > AHEAD_S) return undefined;
-    if (this.#from !== null && this.#from > end - 0.05) this.#from = null;
-    return pieces.find((piece) => this.#at(piece) + piece.duration / 2 > (this.#from ?? end));
+    const run = (this.#run = this.#stretch(pieces, now));
+    if (!run || run.end - now > AHEAD_S) return undefined;
+    return pieces.find((piece) => this.#at(piece) + piece.duration / 2 > run.end);
+  }
+
+  /** What to go on with: the stretch of before, or another if the viewer has left it. @param {Piece[]} pieces @param {number} now */
+  #stretch(pieces, now) {
+    const run = this.#run;
+    const there = this.#isBehind ? null : this.#bufferedEnd();
+    const isWithin = run !== null && now >= run.start - HOLE_S && now <= run.end;
+    if (there !== null || this.#isBehind) this.#gone = performance.now();
+    if (isWithin && performance.now() - this.#gone < GONE_MS) return run;
+    if (there !== null) return { start: now, end: there };
+    const first = pieces.filter((piece) => piece.starts && this.#at(piece) <= now + 0.05).pop() ?? pieces.find(({ starts }) => starts);
+    if (!first) return run;
+    const start = this.#at(first);
+    // It is only late, and there is no later place to begin.
+    if (run !== null && !isWithin && now > run.end && start <= run.end + 0.05) return run;
+    this.#gone = performance.now();
+    return { start: Math.min(start, now), end: start };
   }
 
   /** Where what is there around the present ends; null if there is nothing. */
@@ -181,27 +206,58 @@ export class HlsTrack {
   /** @param {Piece} piece */
   async #take(piece) {
     if (piece.map && piece.map !== this.#map) {
-      await this.#append(await this.#fetch(piece.map));
+      const init = await this.#fetch(piece.map, false);
+      this.#change(init);
+      await this.#append(init);
       this.#map = piece.map;
     }
-    await this.#append(await this.#fetch(piece.uri));
+    const isNew = this.#place.zero === null || this.#at(piece) > this.#newest;
+    await this.#append(await this.#fetch(piece.uri, isNew));
     this.#failures = 0;
-    if (this.#from !== null) this.#from = this.#at(piece) + piece.duration;
     const { buffered } = this.#buffer;
     if (this.#place.zero === null && buffered.length) this.#place.zero = piece.date - buffered.start(0) * 1000;
+    if (this.#place.zero === null) return;
+    const start = this.#at(piece);
+    this.#run = { start: this.#run?.start ?? start, end: start + piece.duration };
+    this.#newest = Math.max(this.#newest, start);
+    this.#catchUp(this.#run.end);
     this.onpiece();
   }
 
-  /** @param {string} uri */
-  async #fetch(uri) {
-    let data;
-    this.meter.begin();
+  /** A browser shows what replaces that which it shows only when it is told to look again. @param {number} end */
+  #catchUp(end) {
+    const video = this.#video;
+    if (!this.#isBehind || end < video.currentTime + 0.1) return;
+    this.#isBehind = false;
+    if (!video.seeking) video.currentTime += 0.001;
+  }
+
+  /** Tells the buffer of other codecs than those it is fed so far. @param {Uint8Array} init */
+  #change(init) {
+    const found = codecsOf(init);
+    const [container, list = ''] = this.#mime.replace(/"/g, '').split('; codecs=');
+    const kinds = (/** @type {string[]} */ codecs) => codecs.map((codec) => isSound(codec)).sort().join();
+    if (found.length === 0 || found.join() === list) return;
+    if (kinds(found) !== kinds(list.split(','))) throw new OtherTracks('the stream has other tracks now');
+    const mime = `${container}; codecs="${found.join(',')}"`;
     try {
-      data = await (await get(uri, this.#leave.signal)).arrayBuffer();
-    } finally {
-      this.meter.end(data?.byteLength ?? 0);
+      this.#buffer.changeType(mime);
+      this.#mime = mime;
+    } catch (cause) {
+      throw new HeadwaterError('codec', `this browser does not play ${found.join(' and ')}`, { cause });
     }
-    return data;
+  }
+
+  /** @param {string} uri @param {boolean} isNew  whether it has to come through the network */
+  async #fetch(uri, isNew) {
+    const { signal } = this.#leave;
+    if (!isNew) return read(await get(uri, signal), (bytes) => (this.#meter.total += bytes));
+    const fetch = this.#meter.begin();
+    try {
+      return await read(await get(uri, signal), (bytes) => this.#meter.add(fetch, bytes));
+    } finally {
+      this.#meter.end(fetch);
+    }
   }
 
   async #trim() {
@@ -210,9 +266,9 @@ export class HlsTrack {
     if (buffered.length && now - buffered.start(0) > KEPT_S * 1.5) await this.#edit((buffer) => buffer.remove(0, now - KEPT_S));
   }
 
-  /** @param {ArrayBuffer} data */
+  /** @param {Uint8Array} data */
   #append(data) {
-    return this.#edit((buffer) => buffer.appendBuffer(data));
+    return this.#edit((buffer) => buffer.appendBuffer(/** @type {BufferSource} */ (data)));
   }
 
   /** Browsers do one thing with a buffer at a time. @param {(buffer: SourceBuffer) => void} work */

@@ -8,28 +8,32 @@
  * @import { Level } from './hls-playlist.js'
  */
 import { HeadwaterError } from './errors.js';
-import { rest } from './hls-follow.js';
+import { get, rest } from './hls-follow.js';
+import { isSound } from './hls-init.js';
 import { Rate, fitting } from './hls-levels.js';
 import { multivariant } from './hls-playlist.js';
-import { HOLE_S, HlsTrack } from './hls-track.js';
+import { HOLE_S, HlsTrack, OtherTracks } from './hls-track.js';
 
 /** Beyond what is wanted by so much the element is brought back to the live edge, as long as the viewer did not leave it, in seconds. */
 const LATE_S = 3;
 const STEP_MS = 100;
 /** A size that could not be had, or that came too late, is not turned to again for so long. */
-const SHUN_MS = 20_000;
+const SHUN_MS = 10_000;
 /** Without anything to show for so long the size is too large, whatever was measured. */
-const DRY_MS = 700;
+const DRY_MS = 500;
+const DRY_S = 0.1;
+/** With less to show than this there is no time to measure for long. */
+const SCARCE_S = 0.5;
 
 /** The browser's own; Safari on phones has only the managed one. @returns {typeof MediaSource|undefined} */
 export const kindOfSource = () => globalThis.MediaSource ?? /** @type {any} */ (globalThis).ManagedMediaSource;
 
 /** @param {string[]} codecs */
 const type = (codecs) => `video/mp4; codecs="${codecs.join(',')}"`;
-const isSound = (/** @type {string} */ codec) => /^(mp4a|opus|ac-3|ec-3|flac)/i.test(codec);
 
 export class HlsReader {
   #video;
+  #address = '';
   #leave = new AbortController();
   /** @type {MediaSource|null} */
   #source = null;
@@ -72,6 +76,27 @@ export class HlsReader {
 
   /** Resolves when something has been fetched. @param {string} address @param {string} text of the first playlist */
   async start(address, text) {
+    this.#address = address;
+    await this.#open(text);
+    this.#watch();
+  }
+
+  /** Begins anew with a source of its own: a browser cannot be given other tracks than it began with. */
+  async #reopen() {
+    for (const track of this.#tracks) track.stop();
+    this.#tracks = [];
+    this.#place = { zero: null };
+    try {
+      await this.#open(await (await get(this.#address, this.#leave.signal)).text());
+      await this.#video.play();
+    } catch (error) {
+      this.#lose(error);
+    }
+  }
+
+  /** @param {string} text of the first playlist */
+  async #open(text) {
+    const address = this.#address;
     const Source = kindOfSource();
     if (!Source) throw new HeadwaterError('unsupported', 'this browser has no Media Source Extensions');
     const { levels, audio } = multivariant(text, address);
@@ -91,18 +116,25 @@ export class HlsReader {
     const level = this.levels[this.level];
     const uris = [level.uri, ...(audio ? [audio] : [])];
     const mimes = [this.#mime(level), ...(audio ? [type(level.codecs.filter(isSound)).replace('video/', 'audio/')] : [])];
+    // A managed source says when it wants no more for now: `startstreaming` and `endstreaming` tell of a change.
+    const isWanted = () => /** @type {any} */ (source).streaming !== false;
     // All buffers are there before the first of them is filled.
     const buffers = mimes.map((mime) => source.addSourceBuffer(mime));
-    this.#tracks = buffers.map((buffer, index) => new HlsTrack(this.#video, buffer, { mime: mimes[index], uri: uris[index], place: this.#place, meter: this.#rate }));
+    this.#tracks = buffers.map((buffer, index) => new HlsTrack(this.#video, buffer, { mime: mimes[index], uri: uris[index], place: this.#place, meter: this.#rate, isWanted }));
     const [lead, ...others] = this.#tracks;
-    for (const track of this.#tracks) track.onlost = (error) => this.#lose(error);
+    for (const track of this.#tracks) {
+      track.onlost = (error) => {
+        if (!this.#tracks.includes(track)) return;
+        if (error instanceof OtherTracks) this.#reopen();
+        else this.#lose(error);
+      };
+    }
     lead.onpiece = () => {
       lead.onpiece = () => this.#tellRange();
       this.#begin();
-      for (const track of others) track.start().catch((error) => this.#lose(error));
+      for (const track of others) track.start().catch((error) => track.onlost(error));
     };
     await lead.start();
-    this.#watch();
   }
 
   /** Which size to begin with: the best, or what the browser takes the network for. */
@@ -165,7 +197,7 @@ export class HlsReader {
     const before = this.level;
     try {
       this.level = level;
-      await this.#tracks[0].follow(this.levels[level].uri, this.#mime(this.levels[level]));
+      await this.#tracks[0].follow(this.levels[level].uri);
     } catch {
       this.level = before;
       this.levels[level].shunned = performance.now();
@@ -187,15 +219,18 @@ export class HlsReader {
   #adapt() {
     if (this.#chosen !== null || this.#isTurning || this.levels.length < 2) return;
     const now = performance.now();
-    const { readyState, paused, seeking } = this.#video;
-    this.#dry = readyState > 2 || paused || seeking ? null : (this.#dry ?? now);
+    const { paused, seeking } = this.#video;
+    // Browsers go on for seconds with sound alone before they say that they wait for the picture.
+    const ahead = this.#tracks[0]?.ahead ?? 0;
+    const isDry = !paused && !seeking && ahead < DRY_S;
+    this.#dry = isDry ? (this.#dry ?? now) : null;
     if (this.#dry !== null && now - this.#dry > DRY_MS && this.level < this.levels.length - 1) {
       this.#dry = null;
       this.levels[this.level].shunned = now;
       this.#turn(this.level + 1);
       return;
     }
-    const level = fitting(this.levels, this.level, this.#rate.value, now - this.#turned);
+    const level = fitting(this.levels, this.level, ahead < SCARCE_S ? this.#rate.lowest() : this.#rate.value, now - this.#turned);
     if (now - (this.levels[level].shunned ?? -SHUN_MS) >= SHUN_MS) this.#turn(level);
   }
 

@@ -1,7 +1,8 @@
 // Playlists as the reader understands them.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { fitting } from '../../assets/sdk/hls-levels.js';
+import { codecsOf, isSound } from '../../assets/sdk/hls-init.js';
+import { Rate, fitting } from '../../assets/sdk/hls-levels.js';
 import { multivariant, parse, reload } from '../../assets/sdk/hls-playlist.js';
 
 const BASE = 'https://media.example/camera/index.m3u8?token=a';
@@ -70,4 +71,67 @@ test('without parts a player keeps three segments back and asks without waiting'
   assert.deepEqual([playlist.hold, playlist.blocks, playlist.isOver, playlist.next], [12, false, true, { sequence: 1, part: 0 }]);
   assert.equal(reload(BASE, playlist).href, BASE);
   assert.deepEqual(parse('', BASE).pieces, []);
+});
+
+/** Fetches pieces of so many bytes one after the other, each of which begins to come after a wait and then at so many bits in a ms. */
+function fetched(rate, pieces, { bytes = 20_000, waitMs = 30, bitsPerMs = 500, from = 0 } = {}) {
+  let now = from;
+  for (let piece = 0; piece < pieces; piece++) {
+    const fetch = rate.begin(now);
+    now += waitMs;
+    for (let bit = 0; bit < 10; bit++) rate.add(fetch, bytes / 10, (now += (bytes * 0.8) / bitsPerMs));
+    rate.end(fetch, now);
+  }
+  return now;
+}
+
+test('what the network carries is measured without the way there and back, and alike for one fetch and for several at once', () => {
+  const near = (found, wanted) => assert.ok(Math.abs(found - wanted) < 0.1 * wanted, `${found}, not ${wanted}`);
+  const [one, two] = [new Rate(), new Rate()];
+  assert.equal(one.lowest(0), null, 'nothing has come');
+  near(one.lowest(fetched(one, 12)), 500_000);
+  assert.equal(one.total, 240_000);
+  // Two at once, which share the network.
+  let now = 0;
+  for (let piece = 0; piece < 6; piece++) {
+    const fetches = [two.begin(now), two.begin(now)];
+    for (let bit = 0; bit < 20; bit++) two.add(fetches[bit % 2], 2000, (now += 32));
+    for (const fetch of fetches) two.end(fetch, now);
+  }
+  near(two.lowest(now), 500_000);
+});
+
+test('a network that becomes narrow is known before a piece is whole', () => {
+  const rate = new Rate();
+  const now = fetched(rate, 12, { bitsPerMs: 5000 });
+  const fetch = rate.begin(now);
+  rate.add(fetch, 5000, now + 500);
+  const soon = rate.lowest(now + 1200);
+  assert.ok(soon < 60_000, `${soon}`);
+  rate.end(fetch, now + 1200);
+  const later = fetched(rate, 12, { bitsPerMs: 5000, from: now + 5000 });
+  assert.ok(rate.lowest(later) > 3_000_000, 'it is wide again');
+});
+
+const bytes = (...parts) => Uint8Array.from(parts.flatMap((part) => (typeof part === 'string' ? [...part].map((letter) => letter.charCodeAt(0)) : [...part])));
+const box = (type, ...parts) => {
+  const body = bytes(...parts);
+  return bytes([0, 0, (body.length + 8) >> 8, (body.length + 8) & 255], type, body);
+};
+const track = (entry) => box('trak', box('mdia', box('minf', box('stbl', box('stsd', new Uint8Array(8), entry)))));
+const picture = (type, record, contents) => box(type, new Uint8Array(78), box('btrt', [0, 0, 0, 0]), box(record, contents));
+
+test('an init segment names its codecs', () => {
+  const of = (...entries) => codecsOf(bytes(box('ftyp', 'iso6'), box('moov', box('mvhd', [0]), ...entries.map(track))));
+  const sound = box('mp4a', new Uint8Array(28));
+  assert.deepEqual(of(picture('avc1', 'avcC', [1, 0x42, 0xc0, 0x1f, 255]), sound), ['avc1.42c01f', 'mp4a.40.2']);
+  assert.deepEqual(of(picture('hvc1', 'hvcC', [1, 1, 0x60, 0, 0, 0, 0x90, 0, 0, 0, 0, 0, 63])), ['hvc1.1.6.L63.90']);
+  assert.deepEqual(of(picture('av01', 'av1C', [0x81, 0x05, 0x0c, 0])), ['av01.0.05M.08']);
+  assert.deepEqual(of(picture('vp09', 'vpcC', [1, 0, 0, 0, 0, 31, 0x82, 2, 2, 2])), ['vp09.00.31.08']);
+  assert.deepEqual(of(box('Opus', new Uint8Array(28))), ['opus']);
+  assert.deepEqual(['mp4a.40.2', 'opus', 'avc1.42c01f'].map(isSound), [true, true, false]);
+  // What is cut off or no MP4 has no tracks, or tracks of which nothing is known.
+  const whole = bytes(box('moov', track(picture('avc1', 'avcC', [1, 0x42, 0xc0, 0x1f]))));
+  for (let length = 0; length < whole.length; length++) assert.deepEqual(codecsOf(whole.slice(0, length)), []);
+  assert.deepEqual(of(picture('avc1', 'avcC', [1])), ['avc1']);
 });
