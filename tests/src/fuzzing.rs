@@ -12,6 +12,7 @@ pub mod hls;
 pub mod rtmp;
 pub mod rtp;
 pub mod signalling;
+pub mod websocket;
 
 mod replay;
 
@@ -48,4 +49,7 @@ pub const TARGETS: &[(&str, Harness)] = &[
     ("session_datagrams", signalling::session_datagrams),
     ("session_reports", signalling::session_reports),
     ("session_arrivals", signalling::session_arrivals),
+    ("websocket_request", websocket::websocket_request),
+    ("websocket_words", websocket::websocket_words),
+    ("websocket_frames", websocket::websocket_frames),
 ];

@@ -95,7 +95,7 @@ pub fn hls_frames(data: &[u8]) {
     check(&window, format);
 }
 
-fn video() -> Arc<TrackParameters> {
+pub(super) fn video() -> Arc<TrackParameters> {
     let sps = Bytes::from_static(&[
         0x67, 0x42, 0xc0, 0x1e, 0xda, 0x02, 0x80, 0xbf, 0xe5, 0xc0, 0x44, 0x00, 0x00, 0x03, 0x00, 0x04, 0x00, 0x00,
         0x03, 0x00, 0xc8, 0x3c, 0x58, 0xba, 0x80,
@@ -106,7 +106,7 @@ fn video() -> Arc<TrackParameters> {
     Arc::new(from_config(Codec::H264, record).unwrap_or_else(|error| panic!("so is their record: {error}")))
 }
 
-fn audio() -> Arc<TrackParameters> {
+pub(super) fn audio() -> Arc<TrackParameters> {
     let config = AudioSpecificConfig::low_complexity(48_000, 2).write();
     Arc::new(from_config(Codec::Aac, config).unwrap_or_else(|error| panic!("this configuration is good: {error}")))
 }
@@ -136,7 +136,7 @@ fn check(window: &Window, format: Format) {
 }
 
 /// The names of the boxes, one behind the other up to the end (ISO/IEC 14496-12 §4.2).
-fn boxes(mut data: &[u8]) -> Vec<String> {
+pub(super) fn boxes(mut data: &[u8]) -> Vec<String> {
     let mut names = Vec::new();
     while !data.is_empty() {
         let (size, name) = (data.get(..4), data.get(4..8));
