@@ -8,17 +8,19 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use bytes::Bytes;
 use headwater_codec::codec_string;
-use headwater_graph::{Environment, Stream, StreamState};
+use headwater_graph::{Environment, Stream, StreamState, Track};
 use headwater_media::{Codec, TrackKind, limits};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::HlsConfig,
     container::{Container, Format},
+    dash::{self, Anchor, Presentation},
     error::HlsError,
     names::{Names, RenditionName},
-    packager::{Content, Packager, Plan},
+    packager::{Content, Packager, Plan, has_begun},
     playlist::{AudioGroup, Multivariant, Report, Variant},
     rendition::Rendition,
     segmenter::Grid,
@@ -30,6 +32,8 @@ const VIDEO: &[Codec] = &[Codec::H264, Codec::H265, Codec::Av1, Codec::Vp9];
 const VIDEO_TS: &[Codec] = &[Codec::H264, Codec::H265];
 /// The one codec that all players of HLS can play.
 const AUDIO: &[Codec] = &[Codec::Aac];
+/// What players of DASH can play.
+const AUDIO_CMAF: &[Codec] = &[Codec::Aac, Codec::Opus];
 
 /// So much is awaited before the first playlist of a stream that has just begun, in segments as long as they should be.
 /// Of one segment alone, hlsdemux2 of GStreamer 1.22 never goes on.
@@ -46,6 +50,7 @@ pub(crate) struct Broadcast {
     stream: Arc<Stream>,
     format: Format,
     renditions: Vec<Outlet>,
+    presentation: Presentation,
     /// So much is awaited for the first playlist.
     begin_with: Duration,
     begun: Instant,
@@ -70,6 +75,13 @@ pub(crate) struct Attendance<'a> {
     environment: &'a dyn Environment,
 }
 
+impl Outlet {
+    /// What it holds where it holds one track.
+    fn kind(&self) -> TrackKind {
+        if self.content == Content::Sound { TrackKind::Audio } else { TrackKind::Video }
+    }
+}
+
 impl Drop for Attendance<'_> {
     fn drop(&mut self) {
         self.broadcast.touch(self.environment.now());
@@ -85,14 +97,17 @@ impl Broadcast {
         config: &HlsConfig,
         environment: &Arc<dyn Environment>,
         numbers: impl Fn(&RenditionName) -> Numbers,
+        anchor: impl FnOnce(Duration) -> Anchor,
     ) -> Result<Arc<Broadcast>, HlsError> {
         let stopping = CancellationToken::new();
         let epoch = wall_clock_at_zero(&stream, &**environment);
+        let since_1970 = epoch.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let options = config.window_options(format);
         let video = if format == Format::Ts { VIDEO_TS } else { VIDEO };
+        let audio = if format == Format::Cmaf { AUDIO_CMAF } else { AUDIO };
         let mut renditions = Vec::new();
         let mut tasks = Vec::new();
-        let contents = layout(&stream, video)?;
+        let contents = layout(&stream, format, video)?;
         let names: Vec<_> =
             contents.iter().enumerate().map(|(at, content)| rendition_name(content, format, at)).collect();
         // Numbers are the same in all of them.
@@ -103,9 +118,10 @@ impl Broadcast {
         let target = Target::new(options.segment);
         for (content, name) in contents.into_iter().zip(names) {
             let window = Window::new(options, numbers).sharing(&target);
+            let window = if format == Format::Cmaf { window.keyed_by_init() } else { window };
             let rendition = Arc::new(Rendition::new(name, format == Format::Ts, window));
             let (plan_stream, plan_content) = (stream.clone(), content.clone());
-            let plan = Plan { stream: plan_stream, content: plan_content, video, audio: AUDIO, options, grid, epoch };
+            let plan = Plan { stream: plan_stream, content: plan_content, video, audio, options, grid, epoch };
             let container = Container::new(format);
             tasks.push(Packager::new(plan, rendition.clone(), container, environment.clone())?);
             renditions.push(Outlet { rendition, content });
@@ -115,6 +131,7 @@ impl Broadcast {
             stream,
             format,
             renditions,
+            presentation: Presentation::new(since_1970, anchor(since_1970), options.segment, options.keep),
             begin_with: options.segment.mul_f64(segments * SHORTEST),
             begun: environment.now(),
             used: AtomicU64::new(0),
@@ -180,6 +197,25 @@ impl Broadcast {
     /// Whether one of its tasks has come to its end.
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Relaxed) || self.stream.state() == StreamState::Ended
+    }
+
+    /// Whether a track has begun that is not among its renditions. One with sound and picture in it takes up what comes.
+    pub(crate) fn lacks_a_track(&self) -> bool {
+        let is_packaged = |kind| self.renditions.iter().any(|outlet| outlet.kind() == kind);
+        let has_begun = |kind| self.stream.track(kind).is_some_and(|track| has_begun(track.native()));
+        self.format == Format::Cmaf
+            && [TrackKind::Video, TrackKind::Audio].into_iter().any(|kind| has_begun(kind) && !is_packaged(kind))
+    }
+
+    /// The segment that a description for players of DASH says begins then.
+    pub(crate) fn sequence_at(&self, rendition: &Rendition, time: u64, key: u64) -> Option<u64> {
+        rendition.read(|window| self.presentation.sequence_at(window, time, key))
+    }
+
+    /// The description of its renditions for players of DASH; nothing while nothing is listed.
+    pub(crate) fn mpd(&self, style: dash::Style<'_>, now: SystemTime) -> Option<Bytes> {
+        let renditions = self.renditions.iter().map(|outlet| (outlet.kind(), &outlet.rendition));
+        self.presentation.text(renditions, style, now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
     }
 
     /// Waits until players have something to begin with.
@@ -265,7 +301,7 @@ fn variant(outlet: &Outlet, sound: Option<&Outlet>, address: String) -> Variant 
 
 /// Which renditions a stream is packaged as: one with sound and picture; or, where its source sends the picture in
 /// several sizes, each of these apart, and the sound apart.
-fn layout(stream: &Stream, video: &[Codec]) -> Result<Vec<Content>, HlsError> {
+fn layout(stream: &Stream, format: Format, video: &[Codec]) -> Result<Vec<Content>, HlsError> {
     let (picture, sound) = (stream.track(TrackKind::Video), stream.track(TrackKind::Audio));
     if picture.is_none() && sound.is_none() {
         return Err(HlsError::Empty);
@@ -274,6 +310,12 @@ fn layout(stream: &Stream, video: &[Codec]) -> Result<Vec<Content>, HlsError> {
     let playable = layers.iter().filter(|layer| layer.parameters().is_some_and(|found| video.contains(&found.codec)));
     let layers: Vec<_> =
         playable.filter_map(|layer| layer.label().map(|label| Content::Layer(label.to_owned()))).collect();
+    if layers.len() < 2 && format == Format::Cmaf {
+        let begun = |track: &Option<Arc<Track>>| track.as_ref().is_some_and(|track| has_begun(track.native()));
+        let of_tracks = [(begun(&picture), Content::Picture), (begun(&sound), Content::Sound)];
+        let of_tracks: Vec<_> = of_tracks.into_iter().filter(|(begun, _)| *begun).map(|(_, content)| content).collect();
+        return if of_tracks.is_empty() { Err(HlsError::Empty) } else { Ok(of_tracks) };
+    }
     if layers.len() < 2 {
         return Ok(vec![Content::Whole]);
     }
@@ -286,9 +328,14 @@ fn newest(stream: &Stream) -> Duration {
 }
 
 fn rendition_name(content: &Content, format: Format, index: usize) -> RenditionName {
-    let ending = if format == Format::Ts { ".ts" } else { "" };
+    let ending = match format {
+        Format::Fmp4 => "",
+        Format::Ts => ".ts",
+        Format::Cmaf => ".dash",
+    };
     let name = match content {
         Content::Whole => format!("main{ending}"),
+        Content::Picture => format!("video{ending}"),
         Content::Sound => format!("audio{ending}"),
         Content::Layer(label) => format!("video.{label}{ending}"),
     };

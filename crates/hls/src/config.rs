@@ -34,11 +34,11 @@ impl Default for HlsConfig {
 }
 
 impl HlsConfig {
-    /// Transport streams are for older players, which know no parts.
+    /// Transport streams are for older players, which know no parts; those of DASH know no parts either.
     pub(crate) fn window_options(&self, format: Format) -> WindowOptions {
         let part = match format {
             Format::Fmp4 => self.part,
-            Format::Ts => None,
+            Format::Ts | Format::Cmaf => None,
         };
         let bytes_max = limits::HLS_WINDOW_BYTES.get();
         WindowOptions { segment: self.segment, part, keep: self.window, bytes_max }

@@ -14,10 +14,12 @@ pub enum Format {
     Fmp4,
     /// MPEG-2 transport streams (RFC 8216 §3.2).
     Ts,
+    /// Fragmented MP4 with one track in each segment, as players of DASH have it (ISO/IEC 23000-19 §7.3.1).
+    Cmaf,
 }
 
 impl Format {
-    /// The format of this name.
+    /// The format of this name that players of HLS may ask for.
     pub fn named(name: &str) -> Option<Format> {
         [Format::Fmp4, Format::Ts].into_iter().find(|format| format.name() == name)
     }
@@ -27,6 +29,7 @@ impl Format {
         match self {
             Format::Fmp4 => "fmp4",
             Format::Ts => "ts",
+            Format::Cmaf => "cmaf",
         }
     }
 }
@@ -66,7 +69,7 @@ impl Container {
     /// A writer of this format.
     pub fn new(format: Format) -> Container {
         let kind = match format {
-            Format::Fmp4 => Kind::Fmp4 { fragments: 0 },
+            Format::Fmp4 | Format::Cmaf => Kind::Fmp4 { fragments: 0 },
             Format::Ts => Kind::Ts(None),
         };
         Container { tracks: Vec::new(), kind }

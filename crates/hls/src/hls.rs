@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use headwater_access::{Action, Admitted, Asking, Client, Credentials, Gates, Refused, Why};
@@ -19,6 +20,7 @@ use crate::{
     broadcast::Broadcast,
     config::HlsConfig,
     container::Format,
+    dash::Anchor,
     error::HlsError,
     names::RenditionName,
     viewers::{Viewer, ViewerId, Viewers},
@@ -37,6 +39,8 @@ struct Inner {
     broadcasts: Mutex<HashMap<(StreamName, Format), Arc<Broadcast>>>,
     /// Where streams that were packaged left off.
     numbers: Mutex<HashMap<(StreamName, RenditionName), Numbers>>,
+    /// What the times of DASH count from, in the streams that are packaged for it.
+    anchors: Mutex<HashMap<StreamName, Duration>>,
     viewers: Arc<Viewers>,
     holds: Quota,
     deciding: Quota,
@@ -84,6 +88,7 @@ impl Hls {
             config,
             broadcasts: Mutex::default(),
             numbers: Mutex::default(),
+            anchors: Mutex::default(),
             viewers: Arc::new(Viewers::new()),
             holds: Quota::new(&limits::HLS_HOLDS, &limits::HLS_HOLDS_PER_ADDRESS),
             deciding: Quota::new(&limits::GATE_WAITING, &limits::GATE_WAITING_PER_ADDRESS),
@@ -228,9 +233,16 @@ impl Hls {
     /// The packaged stream of that name, if there is one.
     pub(crate) fn find(&self, name: &StreamName, rendition: &RenditionName) -> Option<Arc<Broadcast>> {
         let broadcasts = self.0.broadcasts.lock();
-        let mut found =
-            [Format::Fmp4, Format::Ts].into_iter().filter_map(|format| broadcasts.get(&(name.clone(), format)));
+        let mut found = [Format::Fmp4, Format::Ts, Format::Cmaf]
+            .into_iter()
+            .filter_map(|format| broadcasts.get(&(name.clone(), format)));
         found.find(|broadcast| broadcast.rendition(rendition).is_some()).cloned()
+    }
+
+    /// A stream as it is packaged, and as it was packaged until it ended.
+    pub(crate) fn packaged(&self, stream: &Arc<Stream>, format: Format) -> Option<Arc<Broadcast>> {
+        let known = self.0.broadcasts.lock().get(&(stream.name().clone(), format)).cloned();
+        known.filter(|known| Arc::ptr_eq(known.stream(), stream))
     }
 
     /// Packages a stream as soon as its tracks send something; one that is silent is not waited for long.
@@ -260,14 +272,15 @@ impl Hls {
         let mut broadcasts = self.0.broadcasts.lock();
         let key = (stream.name().clone(), format);
         if let Some(known) = broadcasts.get(&key) {
-            if Arc::ptr_eq(known.stream(), stream) && !known.is_over() {
+            if Arc::ptr_eq(known.stream(), stream) && !known.is_over() && !known.lacks_a_track() {
                 return Ok(known.clone());
             }
             self.retire(known);
             broadcasts.remove(&key);
         }
         let numbers = |rendition: &RenditionName| self.numbers(stream.name(), rendition);
-        let begun = Broadcast::begin(stream.clone(), format, &self.0.config, self.environment(), numbers)?;
+        let anchor = |epoch| self.anchor(stream.name(), format, epoch);
+        let begun = Broadcast::begin(stream.clone(), format, &self.0.config, self.environment(), numbers, anchor)?;
         begun.touch(self.environment().now());
         broadcasts.insert(key, begun.clone());
         Ok(begun)
@@ -280,6 +293,19 @@ impl Hls {
         let seconds = wall_clock.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
         let known = self.0.numbers.lock().get(&(stream.clone(), rendition.clone())).copied();
         known.unwrap_or(Numbers { sequence: seconds, discontinuity: 0 })
+    }
+
+    /// What the times of a presentation of DASH count from: the first epoch of its stream's name since somebody began to
+    /// ask for it.
+    fn anchor(&self, stream: &StreamName, format: Format, epoch: Duration) -> Anchor {
+        if format != Format::Cmaf {
+            return Anchor { time: epoch, is_new: true };
+        }
+        let mut anchors = self.0.anchors.lock();
+        let known = anchors.get(stream).copied();
+        let time = known.unwrap_or(epoch);
+        anchors.insert(stream.clone(), time);
+        Anchor { time, is_new: known.is_none() }
     }
 
     fn retire(&self, broadcast: &Broadcast) {
@@ -303,6 +329,9 @@ impl Hls {
             let is_kept = always && broadcast.format() == self.0.config.format && !broadcast.is_over();
             let stays = is_kept || broadcast.idle(now) < idle;
             if !stays {
+                if broadcast.format() == Format::Cmaf {
+                    self.0.anchors.lock().remove(broadcast.stream().name());
+                }
                 self.retire(broadcast);
             }
             stays

@@ -1,6 +1,7 @@
 //! Requests -> playlists and media.
 
 mod body;
+mod manifest;
 mod query;
 mod reply;
 
@@ -70,6 +71,8 @@ async fn respond(hls: &Hls, path: &str, raw_query: &str, remote: SocketAddr, hea
     let request = Request { hls, remote, headers, raw_query };
     let result = match Address::parse(path) {
         Some(Address::Index(name)) => request.index(&name).await,
+        Some(Address::Manifest(name)) => request.manifest(&name).await,
+        Some(Address::Clock) => Ok(request.clock()),
         Some(Address::Of(name, rendition, Item::Playlist)) => request.playlist(&name, &rendition).await,
         Some(Address::Of(name, rendition, item)) => request.media(&name, &rendition, item).await,
         None => Err(Trouble::NotFound("there is no such playlist; a stream is at NAME/index.m3u8")),
@@ -216,11 +219,24 @@ impl Request<'_> {
             let _all = self.hls.holds().admit(self.remote.ip()).map_err(|full| Trouble::TooMany(full.to_string()))?;
             self.wait(rendition, |window| !window.is_announced(sequence, part, key)).await?;
         }
+        let item = match item {
+            Item::At { time, key } => {
+                let sequence = broadcast.sequence_at(rendition, time, key).ok_or(GONE)?;
+                Item::Segment { sequence, key }
+            }
+            other => other,
+        };
+        if let Item::Segment { sequence, key } = item
+            && rendition.read(|window| window.is_coming(sequence, key))
+        {
+            let _all = self.hls.holds().admit(self.remote.ip()).map_err(|full| Trouble::TooMany(full.to_string()))?;
+            self.wait(rendition, |window| !window.is_coming(sequence, key)).await?;
+        }
         let pieces = rendition.read(|window| match item {
             Item::Init { key } => window.init(key).map(|bytes| vec![bytes]),
             Item::Segment { sequence, key } => window.segment(sequence, key),
             Item::Part { sequence, part, key } => window.part(sequence, part, key).map(|bytes| vec![bytes]),
-            Item::Playlist => None,
+            Item::Playlist | Item::At { .. } => None,
         });
         let pieces = pieces.ok_or(GONE)?;
         let bytes: usize = pieces.iter().map(bytes::Bytes::len).sum();

@@ -8,6 +8,7 @@
 mod broadcast;
 mod config;
 mod container;
+pub mod dash;
 mod error;
 mod gzip;
 mod hls;
@@ -24,7 +25,7 @@ pub use config::HlsConfig;
 pub use container::{Container, Format};
 pub use error::HlsError;
 pub use hls::Hls;
-pub use names::{Address, Item, Names, RenditionName, is_hls, is_in_stream};
+pub use names::{Address, Item, Names, RenditionName, is_dash, is_hls, is_in_stream, is_media};
 pub use playlist::{AudioGroup, CONTENT_TYPE, MediaPlaylist, Multivariant, Report, Variant};
 pub use segmenter::Segmenter;
 pub use window::{Ahead, Begin, Init, Numbers, Part, Position, Segment, Window, WindowOptions};

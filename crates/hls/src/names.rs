@@ -6,6 +6,9 @@
 //!  camera/_main-init-KEY.mp4             what a decoder needs first
 //!  camera/_main-SEQUENCE-KEY.m4s         a segment
 //!  camera/_main-SEQUENCE.PART-KEY.m4s    a part of one
+//!  camera/manifest.mpd                   the way in by DASH; so is camera/camera.mpd
+//!  camera/_video.dash-tTIME-KEY.m4s      a segment as it calls it
+//!  camera/_time.txt                      what time it is
 //! ```
 //!
 //! No part of a stream's name may begin with an underscore, so none of these can be taken for another stream.
@@ -50,6 +53,10 @@ impl fmt::Display for RenditionName {
 pub enum Address {
     /// The multivariant playlist of a stream.
     Index(StreamName),
+    /// The media presentation description of a stream.
+    Manifest(StreamName),
+    /// The time of day, for players of DASH.
+    Clock,
     /// Something of one rendition.
     Of(StreamName, RenditionName, Item),
 }
@@ -69,6 +76,13 @@ pub enum Item {
         /// Its media sequence number.
         sequence: u64,
         /// What its address is known by.
+        key: u64,
+    },
+    /// A segment, by when it begins.
+    At {
+        /// Stream time, in ticks of its track.
+        time: u64,
+        /// What its initialization section is known by.
         key: u64,
     },
     /// A part of a segment.
@@ -94,7 +108,20 @@ pub fn is_in_stream(path: &str) -> bool {
     last.starts_with('_') && is_hls(path) && !path.contains('%')
 }
 
+/// Whether a path is one that players of DASH alone ask for.
+pub fn is_dash(path: &str) -> bool {
+    path.ends_with(MANIFEST) || path.rsplit_once('/').is_some_and(|(_, last)| last == CLOCK)
+}
+
+/// Whether a path [is in a stream](is_in_stream) and holds media, of HLS or of DASH.
+pub fn is_media(path: &str) -> bool {
+    is_in_stream(path) && !path.ends_with(PLAYLIST)
+}
+
 const PLAYLIST: &str = ".m3u8";
+const MANIFEST: &str = ".mpd";
+/// The last part of the address of the time of day.
+pub(crate) const CLOCK: &str = "_time.txt";
 const INIT: &str = ".mp4";
 const FMP4: &str = ".m4s";
 const TS: &str = ".ts";
@@ -103,18 +130,28 @@ impl Address {
     /// Reads the path of a request, decoded and without its first slash.
     pub fn parse(path: &str) -> Option<Address> {
         let (stream, last) = path.rsplit_once('/')?;
+        if last == CLOCK {
+            return Some(Address::Clock);
+        }
         if let Some(rest) = last.strip_prefix('_') {
             let (name, item) = item(rest)?;
             return Some(Address::Of(StreamName::new(stream).ok()?, name, item));
         }
-        let path = path.strip_suffix(PLAYLIST)?;
-        if let Some(name) = path.strip_suffix("/index").and_then(|name| StreamName::new(name).ok()) {
-            return Some(Address::Index(name));
+        match path.strip_suffix(MANIFEST) {
+            Some(path) => way_in(path, "/manifest").map(Address::Manifest),
+            None => way_in(path.strip_suffix(PLAYLIST)?, "/index").map(Address::Index),
         }
-        // As WCS has it: the name twice, with a slash in between.
-        let (first, second) = path.split_at_checked(path.len() / 2)?;
-        (second.strip_prefix('/') == Some(first)).then(|| StreamName::new(first).ok().map(Address::Index)).flatten()
     }
+}
+
+/// The stream of a way in without its ending.
+fn way_in(path: &str, last: &str) -> Option<StreamName> {
+    if let Some(name) = path.strip_suffix(last).and_then(|name| StreamName::new(name).ok()) {
+        return Some(name);
+    }
+    // As WCS has it: the name twice, with a slash in between.
+    let (first, second) = path.split_at_checked(path.len() / 2)?;
+    (second.strip_prefix('/') == Some(first)).then(|| StreamName::new(first).ok()).flatten()
 }
 
 fn item(text: &str) -> Option<(RenditionName, Item)> {
@@ -129,6 +166,9 @@ fn item(text: &str) -> Option<(RenditionName, Item)> {
     let (name, number, key) = (RenditionName::new(pieces.next()?)?, pieces.next()?, key(pieces.next()?)?);
     if is_init {
         return (number == "init").then_some((name, Item::Init { key }));
+    }
+    if let Some(time) = number.strip_prefix('t') {
+        return Some((name, Item::At { time: whole(time)?, key }));
     }
     let item = match number.split_once('.') {
         Some((sequence, part)) => Item::Part { sequence: whole(sequence)?, part: whole(part)?, key },
@@ -173,6 +213,11 @@ impl Names<'_> {
         format!("_{}-{sequence}-{key:016x}{}{}", self.rendition, self.ending(), self.query)
     }
 
+    /// A segment by its time, or the template of all of them.
+    pub fn at(&self, time: impl fmt::Display, key: u64) -> String {
+        format!("_{}-t{time}-{key:016x}{}{}", self.rendition, self.ending(), self.query)
+    }
+
     /// A part of a segment.
     pub fn part(&self, sequence: u64, part: u64, key: u64) -> String {
         format!("_{}-{sequence}.{part}-{key:016x}{}{}", self.rendition, self.ending(), self.query)
@@ -211,12 +256,25 @@ mod tests {
             ("index/index.m3u8", Some("index")),
             ("camera/other.m3u8", None),
             ("camera.m3u8", None),
+            ("camera/manifest.m3u8", None),
+            ("camera/index.mpd", None),
             ("/index.m3u8", None),
             ("../camera/index.m3u8", None),
         ];
         for (path, stream) in cases {
             assert_eq!(Address::parse(path), stream.map(|stream| Address::Index(name(stream))), "{path}");
         }
+    }
+
+    #[test]
+    fn a_stream_is_found_by_dash_at_its_manifest_and_by_its_name_twice() {
+        for path in ["live/camera/manifest.mpd", "live/camera/live/camera.mpd"] {
+            assert_eq!(Address::parse(path), Some(Address::Manifest(name("live/camera"))), "{path}");
+            assert!(is_dash(path) && !is_hls(path) && !is_in_stream(path), "{path}");
+        }
+        assert_eq!(Address::parse("camera/_time.txt"), Some(Address::Clock));
+        assert!(is_dash("/camera/_time.txt") && !is_dash("/camera/time.txt") && !is_dash("/_time.txt.m4s"));
+        assert!(is_media("/camera/_video.dash-t7-0.m4s") && !is_media("/camera/_main.m3u8"));
     }
 
     #[test]
@@ -230,6 +288,7 @@ mod tests {
                 (names.init(key), Item::Init { key }),
                 (names.segment(sequence, key), Item::Segment { sequence, key }),
                 (names.part(sequence, part, key), Item::Part { sequence, part, key }),
+                (names.at(sequence, key), Item::At { time: sequence, key }),
             ];
             for (text, item) in cases {
                 let path = format!("live/camera/{text}");

@@ -11,7 +11,7 @@ use std::{
 use headwater_graph::{Bell, ConvertError, Environment, Join, Next, Stream, StreamState};
 use headwater_media::{Codec, Frame, TrackKind};
 
-pub(crate) use self::content::Content;
+pub(crate) use self::content::{Content, has_begun};
 use self::{
     content::{Part, at},
     reading::{Reading, Turn, turn},

@@ -316,7 +316,8 @@ fn take_until(track: &mut Track, end: Duration) -> Vec<Sample> {
 }
 
 fn make_init(container: &mut Container, tracks: &[Arc<TrackParameters>]) -> Result<Option<Arc<Init>>, ContainerError> {
-    Ok(container.begin(tracks)?.map(|data| Arc::new(Init { key: rand::random(), data })))
+    let parameters = || tracks.to_vec();
+    Ok(container.begin(tracks)?.map(|data| Arc::new(Init { key: rand::random(), data, parameters: parameters() })))
 }
 
 #[cfg(test)]

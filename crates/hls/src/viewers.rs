@@ -149,6 +149,11 @@ impl Viewers {
         ViewerId(self.mark((address, agent, stream)))
     }
 
+    /// The id of a player that comes with a wish and will come with it again.
+    pub(crate) fn id_by(&self, mark: u128) -> ViewerId {
+        ViewerId(mark)
+    }
+
     /// What tells wishes apart: a number that says nothing of them.
     pub(crate) fn mark(&self, wish: impl Hash) -> u128 {
         let [first, second] = self.hasher.each_ref().map(|hasher| u128::from(hasher.hash_one(&wish)));
@@ -179,6 +184,11 @@ impl Viewers {
 
     pub(crate) fn find(&self, id: ViewerId, stream: &StreamName) -> Option<Arc<Viewer>> {
         self.by_id.lock().get(&id).filter(|viewer| viewer.stream.name() == stream).cloned()
+    }
+
+    /// The same by its id alone, which was made of all that tells wishes apart.
+    pub(crate) fn find_by_id(&self, id: ViewerId) -> Option<Arc<Viewer>> {
+        self.by_id.lock().get(&id).cloned()
     }
 
     pub(crate) fn count(&self) -> usize {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use headwater_media::TrackParameters;
 
 mod fetch;
 mod position;
@@ -36,6 +37,8 @@ pub struct Init {
     pub key: u64,
     /// Its bytes.
     pub data: Bytes,
+    /// The tracks that it describes.
+    pub parameters: Vec<Arc<TrackParameters>>,
 }
 
 /// A partial segment (rfc8216bis §3.2).
@@ -133,6 +136,7 @@ pub struct Window {
     /// Why nothing can be made of what comes.
     problem: Option<String>,
     is_paused: bool,
+    is_keyed_by_init: bool,
 }
 
 /// How much longer than asked for a part may be, in tenths of percent: frames do not fit evenly.
@@ -155,6 +159,7 @@ impl Window {
             has_ended: false,
             problem: None,
             is_paused: false,
+            is_keyed_by_init: false,
             options,
         }
     }
@@ -162,6 +167,21 @@ impl Window {
     /// Shares the target duration of the other renditions of its stream.
     pub(crate) fn sharing(self, target: &Target) -> Window {
         Window { target: target.clone(), ..self }
+    }
+
+    /// Has all segments of one initialization section share its key: a template of addresses in DASH has room for their
+    /// times alone (ISO/IEC 23009-1 §5.3.9.4).
+    pub(crate) fn keyed_by_init(self) -> Window {
+        Window { is_keyed_by_init: true, ..self }
+    }
+
+    /// Whether this is the segment that comes next of those that share a key; players may know its address before it is
+    /// whole.
+    pub(crate) fn is_coming(&self, sequence: u64, key: u64) -> bool {
+        let last = || self.segments.back().filter(|last| last.sequence + 1 == sequence);
+        let open = self.open.as_ref().filter(|open| open.sequence == sequence).map(|open| open.key);
+        let is_sent = self.is_keyed_by_init && !self.has_ended && !self.is_paused;
+        is_sent && open.or_else(|| last().map(|last| last.key)) == Some(key) && self.segment(sequence, key).is_none()
     }
 
     /// Has the first segment of all begin with this number, if that lies ahead.
@@ -176,6 +196,8 @@ impl Window {
         self.close();
         let key = std::mem::replace(&mut self.next_key, rand::random());
         let Begin { init, is_discontinuous, time } = begin;
+        let shared = init.as_ref().filter(|_| self.is_keyed_by_init);
+        let key = shared.map_or(key, |init| init.key);
         let (sequence, duration, parts) = (self.next_sequence, Duration::ZERO, Vec::new());
         // The first segment of all continues nothing, and is none the less no discontinuity.
         let is_discontinuous = is_discontinuous && !self.segments.is_empty();

@@ -24,6 +24,7 @@ pub fn hls_address(data: &[u8]) {
             Item::Playlist => names.playlist(),
             Item::Init { key } => names.init(key),
             Item::Segment { sequence, key } => names.segment(sequence, key),
+            Item::At { time, key } => names.at(time, key),
             Item::Part { sequence, part, key } => names.part(sequence, part, key),
         };
         let again = format!("{stream}/{written}");

@@ -10,6 +10,8 @@ use headwater_media::{ClockRate, Codec, Frame, TrackKind};
 pub(crate) enum Content {
     /// Sound and picture, or the one that there is.
     Whole,
+    /// The picture alone.
+    Picture,
     /// One of several renditions of the picture, by its label.
     Layer(String),
     /// The sound.
@@ -33,6 +35,7 @@ impl Content {
         let track = |kind| stream.track(kind).filter(|track| has_begun(track.native())).map(Part::Track);
         match self {
             Content::Whole => track(TrackKind::Video).into_iter().chain(track(TrackKind::Audio)).collect(),
+            Content::Picture => track(TrackKind::Video).into_iter().collect(),
             Content::Sound => track(TrackKind::Audio).into_iter().collect(),
             Content::Layer(label) => {
                 let layers = stream.track(TrackKind::Video).map(|track| track.named_renditions()).unwrap_or_default();
@@ -46,7 +49,8 @@ impl Content {
 /// Nothing has come for so long in stream time: a still screen is sent once a second.
 const PAUSE: Duration = Duration::from_millis(2_500);
 
-fn has_begun(source: &Source) -> bool {
+/// Whether something of it has come.
+pub(crate) fn has_begun(source: &Source) -> bool {
     source.parameters().is_some() && source.newest().is_some()
 }
 

@@ -30,7 +30,7 @@ fn window(part: Option<Duration>, segments: usize) -> Window {
 
 /// Another init segment for every other segment, with a discontinuity each time.
 fn begin(window: &mut Window, segment: u64) {
-    let init = Some(Arc::new(Init { key: segment / 2, data: Bytes::new() }));
+    let init = Some(Arc::new(Init { key: segment / 2, data: Bytes::new(), parameters: Vec::new() }));
     let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_250 + segment * 2_000);
     window.begin(Begin { init, is_discontinuous: segment.is_multiple_of(2), time });
 }

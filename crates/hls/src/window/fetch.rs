@@ -1,6 +1,6 @@
 //! Finding what a player asks for by its address. Each address has a key that is told in playlists alone.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 
@@ -35,6 +35,18 @@ impl Window {
             Some(open) if open.sequence == sequence && open.key == key => part == open.parts.len() as u64,
             _ => (next, next_key, 0) == (sequence, key, part),
         }
+    }
+
+    /// The number of a segment of those that share a key, by when it begins; also of the one that comes next.
+    pub(crate) fn sequence_at(&self, key: u64, is_it: impl Fn(&Init, SystemTime) -> bool) -> Option<u64> {
+        if !self.is_keyed_by_init {
+            return None;
+        }
+        let begins = |segment: &&Segment| segment.init.as_ref().is_some_and(|init| is_it(init, segment.time));
+        let of_key = || self.kept().filter(|segment| segment.key == key);
+        let ends = |last: &&Segment| last.init.as_ref().is_some_and(|init| is_it(init, last.time + last.duration));
+        let known = self.open().filter(|open| open.key == key).into_iter().chain(of_key()).find(begins);
+        known.map(|known| known.sequence).or_else(|| of_key().next().filter(ends).map(|last| last.sequence + 1))
     }
 
     fn kept(&self) -> impl Iterator<Item = &Segment> {

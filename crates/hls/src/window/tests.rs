@@ -14,7 +14,7 @@ fn part(is_independent: bool) -> Part {
 }
 
 fn begin(is_discontinuous: bool) -> Begin {
-    let init = Some(Arc::new(Init { key: 5, data: Bytes::from_static(b"init") }));
+    let init = Some(Arc::new(Init { key: 5, data: Bytes::from_static(b"init"), parameters: Vec::new() }));
     Begin { init, is_discontinuous, time: SystemTime::UNIX_EPOCH }
 }
 

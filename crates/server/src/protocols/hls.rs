@@ -1,9 +1,9 @@
-//! HLS and Low-Latency HLS, on the ports of the web server.
+//! HLS and Low-Latency HLS, and DASH of the same windows, on the ports of the web server.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use headwater_control::{Metric, Record, Source};
-use headwater_hls::{Format, Hls, HlsConfig, is_hls, is_in_stream};
+use headwater_hls::{Format, Hls, HlsConfig, is_dash, is_hls, is_in_stream, is_media};
 
 use super::{Context, Protocol};
 use crate::{
@@ -33,6 +33,14 @@ section! {
     }
 }
 
+section! {
+    /// MPEG-DASH: http://HOST:8080/NAME/manifest.mpd, on the ports of the web server. How long segments are, and how far back players can go, is said in [hls].
+    pub(crate) struct DashSection, "dash" {
+        /// Whether DASH is served.
+        enabled: bool = true;
+    }
+}
+
 /// A container as the configuration names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Container(Format);
@@ -58,15 +66,16 @@ impl Setting for Container {
 #[derive(Default)]
 pub(super) struct OverHttp {
     section: HlsSection,
+    dash: DashSection,
 }
 
 impl Protocol for OverHttp {
     fn sections(&self) -> Vec<&dyn Section> {
-        vec![&self.section]
+        vec![&self.section, &self.dash]
     }
 
     fn sections_mut(&mut self) -> Vec<&mut dyn Section> {
-        vec![&mut self.section]
+        vec![&mut self.section, &mut self.dash]
     }
 
     fn listeners(&self, _address: IpAddr) -> Vec<Listener> {
@@ -75,7 +84,7 @@ impl Protocol for OverHttp {
 
     fn start(&self, context: &mut Context) -> Result<(), StartError> {
         let section = &self.section;
-        if !section.enabled {
+        if !section.enabled && !self.dash.enabled {
             return Ok(());
         }
         let config = HlsConfig {
@@ -83,10 +92,15 @@ impl Protocol for OverHttp {
             part: (section.part_ms > 0).then_some(Duration::from_millis(section.part_ms)),
             window: Duration::from_millis(section.window_ms),
             format: section.container.0,
-            always: section.always,
+            always: section.always && section.enabled,
         };
         let hls = Hls::new(context.hub.clone(), config, context.gates.clone());
-        context.routes.add(is_hls, hls.router());
+        let (is_way_in, is_in_stream): (fn(&str) -> bool, fn(&str) -> bool) =
+            if section.enabled { (is_hls, is_in_stream) } else { (is_media, is_media) };
+        context.routes.add(is_way_in, hls.router());
+        if self.dash.enabled {
+            context.routes.add(is_dash, hls.router());
+        }
         let direct = hls.clone();
         context.routes.add_direct(is_in_stream, Arc::new(move |remote, head| Box::pin(direct.answer(remote, head))));
         context.add_source(Arc::new(HlsSource(hls.clone())));
