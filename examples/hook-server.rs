@@ -49,6 +49,9 @@ struct Options {
     /// How long a stream may last, in milliseconds; the server asks by StreamKeepAliveEvent.
     #[arg(long, default_value_t = u64::MAX)]
     last_ms: u64,
+    /// How long somebody may watch, in milliseconds; the server asks by StreamKeepAliveEvent.
+    #[arg(long, default_value_t = u64::MAX)]
+    watch_ms: u64,
 }
 
 #[tokio::main]
@@ -80,14 +83,21 @@ async fn answer(
             let overwrite = json!({ "restPolicy": "OVERWRITE", "restOverwrite": "name", "restOnError": "FAIL" });
             hook["restClientConfig"] = json!({ "publishStream": overwrite, "playStream": overwrite });
         }
-        "publishStream" | "playStream" if options.refuse.contains(&name) => return Err(StatusCode::FORBIDDEN),
-        "publishStream" | "playStream" => {
+        "publishStream" | "playStream" | "playHLS" if options.refuse.contains(&name) => {
+            return Err(StatusCode::FORBIDDEN);
+        }
+        "publishStream" | "playStream" | "playHLS" => {
             let mut renamed = options.rename.iter().filter_map(|rename| rename.split_once('='));
             if let Some((_, to)) = renamed.find(|(from, _)| *from == name) {
                 hook["name"] = to.into();
             }
         }
-        "StreamKeepAliveEvent" if age_ms(&hook) > options.last_ms => return Err(StatusCode::FORBIDDEN),
+        "StreamKeepAliveEvent" => {
+            let longest = if hook["published"] == false { options.watch_ms } else { u64::MAX };
+            if age_ms(&hook) > options.last_ms.min(longest) {
+                return Err(StatusCode::FORBIDDEN);
+            }
+        }
         _ => {}
     }
     Ok(Json(hook))

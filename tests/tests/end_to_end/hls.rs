@@ -13,6 +13,7 @@ mod codecs;
 mod control;
 mod crowd;
 mod held;
+mod leave;
 mod native;
 mod page;
 mod paused;
