@@ -84,10 +84,14 @@ pub(crate) fn calls() -> OpenApiRouter<Api> {
         .routes(routes!(push::unmute))
         .routes(routes!(push::sound_on))
         .routes(routes!(push::sound_off))
-        .routes(routes!(pull::pull))
-        .routes(routes!(pull::find_all, pull::get_all))
-        .routes(routes!(pull::find))
-        .routes(routes!(pull::terminate))
+        .routes(routes!(pull::webrtc::startup))
+        .routes(routes!(pull::webrtc::pull))
+        .routes(routes!(pull::webrtc::find_all, pull::webrtc::get_all))
+        .routes(routes!(pull::webrtc::terminate))
+        .routes(routes!(pull::rtmp::pull))
+        .routes(routes!(pull::rtmp::find_all, pull::rtmp::get_all))
+        .routes(routes!(pull::rtmp::find))
+        .routes(routes!(pull::rtmp::terminate))
         .routes(routes!(events::events))
         .routes(routes!(statistics::statistics))
         .routes(routes!(config::find_all, config::get_all))
@@ -118,7 +122,9 @@ async fn unknown_call(call: Result<Path<String>, PathRejection>) -> ApiError {
 
 /// Why a relay does not begin, and which field is at fault.
 fn relay_error(error: RelayError, url: &'static str, stream: &'static str) -> ApiError {
+    use headwater_agent::InvalidRemote;
     use headwater_net::DialError;
+
     let message = sentence(&error.to_string());
     let with = |status, code, message, field: &str| ApiError::with_status(status, code, message).in_field(field);
     match error {
@@ -127,9 +133,16 @@ fn relay_error(error: RelayError, url: &'static str, stream: &'static str) -> Ap
             with(StatusCode::FORBIDDEN, "forbidden_address", message, url)
         }
         RelayError::Dial(_) => with(StatusCode::BAD_REQUEST, "unknown_host", message, url),
-        RelayError::Url(_) | RelayError::Userinfo => with(StatusCode::BAD_REQUEST, "bad_url", message, url),
+        RelayError::Remote(InvalidRemote::NoName | InvalidRemote::Name(_)) => {
+            with(StatusCode::BAD_REQUEST, "bad_value", message, "remoteStreamName")
+        }
+        RelayError::Url(_) | RelayError::Remote(_) | RelayError::Userinfo => {
+            with(StatusCode::BAD_REQUEST, "bad_url", message, url)
+        }
         RelayError::NoStream(_) => with(StatusCode::NOT_FOUND, "not_found", message, stream),
         RelayError::NameTaken(_) => with(StatusCode::CONFLICT, "name_taken", message, stream),
+        RelayError::NoName => with(StatusCode::BAD_REQUEST, "missing_field", message, stream),
+        RelayError::NoWebRtc => ApiError::with_status(StatusCode::NOT_IMPLEMENTED, "not_implemented", message),
         RelayError::NoPush(_) => with(StatusCode::NOT_FOUND, "not_found", message, "mediaSessionId"),
         RelayError::Sound(error) => sound_error(&error, message),
         RelayError::Exists => ApiError::with_status(StatusCode::CONFLICT, "exists", message),

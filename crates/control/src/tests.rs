@@ -73,7 +73,7 @@ impl Server {
         let hub = Hub::new(Arc::new(Tokio), options);
         let rtmp = headwater_rtmp::Context::new(hub.clone(), headwater_rtmp::RtmpConfig::default());
         let dialer = Dialer::new(Reach::new(["127.0.0.0/8"]).unwrap(), None).unwrap();
-        let relays = Relays::new(rtmp, dialer, headwater_relay::Settings::default());
+        let relays = Relays::new(rtmp, dialer, None, headwater_relay::Settings::default(), None);
         let clients = Arc::new(clients::Noting::default());
         let control = Control::new(hub.clone(), Readiness::new(), Node::default(), Vec::new());
         let control = more(control.with_clients(clients.clone()).with_relays(relays));

@@ -114,6 +114,7 @@ limits! {
     HOOK_ANSWER_BYTES = 64 << 10, "bytes", "An application's answer to a hook.";
     HOOK_FIELDS = 64, "fields", "Names of fields in one list of an application's `restClientConfig`.";
     DIAL_MS = 5_000, "milliseconds", "Time to find, to reach and, with TLS, to shake hands with another server.";
+    AGENT_ANSWER_MS = 10_000, "milliseconds", "Time for another server to answer a request for a stream over WebRTC.";
     RELAYS = 256, "relays", "Streams pushed to and pulled from other servers at once.";
     RELAY_ATTEMPTS = 1_000, "attempts", "Attempts to reach another server in a row that fail before its relay is given up.";
     RELAY_WAIT_MS = 30_000, "milliseconds", "The longest wait between two attempts to reach another server.";

@@ -16,6 +16,19 @@ use crate::{reach::Reach, tls::TlsError};
 /// A connection to another server, within TLS or not.
 pub type Dialed = Either<TcpStream, client::TlsStream<TcpStream>>;
 
+/// Whom a connection leads to.
+///
+/// # Errors
+/// What the kernel says: it is not connected any more.
+pub fn peer_of(dialed: &Dialed) -> io::Result<SocketAddr> {
+    let tcp = match dialed {
+        Either::Left(tcp) => tcp,
+        Either::Right(tls) => tls.get_ref().0,
+    };
+    let peer = tcp.peer_addr()?;
+    Ok(SocketAddr::new(peer.ip().to_canonical(), peer.port()))
+}
+
 /// Connects to other servers, as far as it may. Cloning is cheap.
 #[derive(Clone)]
 pub struct Dialer {
@@ -116,6 +129,11 @@ impl Dialer {
             Ok(Either::Right(self.tls.connect(name, tcp).await.map_err(failed)?))
         })
         .await
+    }
+
+    /// Whether this server may send to an address that somebody at a host names.
+    pub fn reaches(&self, host: &str, address: std::net::IpAddr) -> bool {
+        self.reach.includes(bare(host), address)
     }
 
     async fn look_up(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {

@@ -28,7 +28,7 @@ mod udp;
 
 pub use addresses::candidate_addresses;
 pub use burst::Burst;
-pub use dial::{DialError, Dialed, Dialer};
+pub use dial::{DialError, Dialed, Dialer, peer_of};
 pub use environment::{TokioEnvironment, WallClock};
 pub use kernel_drops::kernel_drops;
 pub use listener::{Connection, IdleConnection, Listener};

@@ -1,5 +1,6 @@
 //! Why a relay does not begin.
 
+use headwater_agent::InvalidRemote;
 use headwater_media::{InvalidName, StreamName};
 use headwater_net::DialError;
 use headwater_rtmp::InvalidUrl;
@@ -13,6 +14,15 @@ pub enum RelayError {
     /// Request: the URL is none of RTMP.
     #[error("the URL cannot be used: {0}")]
     Url(#[from] InvalidUrl),
+    /// Request: the URL leads to no stream of a server of WebRTC.
+    #[error("the URL cannot be used: {0}")]
+    Remote(#[from] InvalidRemote),
+    /// Request: the stream gets no name here.
+    #[error("the name that the stream is to have here is missing")]
+    NoName,
+    /// Operator: WebRTC is switched off.
+    #[error("this server has WebRTC switched off")]
+    NoWebRtc,
     /// Request: user and password stand before the host, which servers of RTMP do not read.
     #[error("the URL has a user before its host; put user and password into its query, as ?user=NAME&pass=WORD")]
     Userinfo,

@@ -18,10 +18,12 @@ mod pull;
 mod push;
 mod sound;
 mod sounds;
+mod source;
 mod target;
 
 use std::{hash::RandomState, path::PathBuf, sync::Arc};
 
+use headwater_agent::{Agent, Remote};
 use headwater_graph::Hub;
 use headwater_media::{Codec, StreamName, TrackKind, limits};
 use headwater_net::Dialer;
@@ -31,10 +33,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use course::Course;
 use on_demand::{OnDemand, Wanted};
-use pull::Pull;
+use pull::{Means, Pull};
 use push::Push;
 use sound::Sound;
 use sounds::Sounds;
+use source::Source;
 
 pub use course::Status;
 pub use error::RelayError;
@@ -43,6 +46,7 @@ pub use pull::PullFacts;
 pub use push::{PushFacts, PushRequest};
 pub use sound::SoundRequest;
 pub use sounds::SoundError;
+pub use source::PullKind;
 
 /// How relays go about it.
 #[derive(Clone, Debug)]
@@ -66,8 +70,7 @@ impl Default for Settings {
 pub struct Relays(Arc<Inner>);
 
 struct Inner {
-    rtmp: Context,
-    dialer: Dialer,
+    means: Means,
     sounds: Sounds,
     settings: Settings,
     list: Mutex<List>,
@@ -92,20 +95,16 @@ impl std::fmt::Debug for Relays {
 }
 
 impl Relays {
-    /// Relays of the streams of a hub, by RTMP.
-    pub fn new(rtmp: Context, dialer: Dialer, settings: Settings) -> Relays {
-        Relays::open(rtmp, dialer, settings, None)
-    }
-
-    /// The same with someone who sees them.
-    pub fn observed(rtmp: Context, dialer: Dialer, settings: Settings, observer: Arc<dyn Observer>) -> Relays {
-        Relays::open(rtmp, dialer, settings, Some(observer))
-    }
-
-    fn open(rtmp: Context, dialer: Dialer, settings: Settings, observer: Option<Arc<dyn Observer>>) -> Relays {
+    /// Relays of the streams of a hub: by RTMP, and by WebRTC where there is an agent. The observer sees them.
+    pub fn new(
+        rtmp: Context,
+        dialer: Dialer,
+        agent: Option<Agent>,
+        settings: Settings,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Relays {
         let relays = Relays(Arc::new(Inner {
-            rtmp,
-            dialer,
+            means: Means { rtmp, dialer, agent },
             sounds: Sounds::new(settings.sounds.clone()),
             settings,
             list: Mutex::default(),
@@ -127,7 +126,7 @@ impl Relays {
     /// The URL cannot be used, there is no such stream, or it is sent there already.
     pub async fn push(&self, request: PushRequest) -> Result<PushFacts, RelayError> {
         let target = request.target(&self.0.settings.push_prefix)?;
-        self.0.dialer.resolve(&target.url.host, target.url.port).await?;
+        self.0.means.dialer.resolve(&target.url.host, target.url.port).await?;
         if self.hub().find(&request.stream).is_none() {
             return Err(RelayError::NoStream(request.stream));
         }
@@ -142,7 +141,8 @@ impl Relays {
             }
             list.check_room()?;
             let course = self.course();
-            let push = Arc::new(Push::new(request, target, course, self.0.rtmp.clone(), self.0.dialer.clone()));
+            let push =
+                Arc::new(Push::new(request, target, course, self.0.means.rtmp.clone(), self.0.means.dialer.clone()));
             push.set_sound(sound);
             list.pushes.push(push.clone());
             push
@@ -156,30 +156,53 @@ impl Relays {
         Ok(facts)
     }
 
-    /// Fetches a stream from another server and publishes it here, from now until it is told to stop. Without a name
-    /// it gets one that is made from the URL.
+    /// Fetches a stream from another server by RTMP and publishes it here, from now until it is told to stop. Without
+    /// a name it gets one that is made from the URL.
     ///
     /// # Errors
     /// The URL cannot be used, it is fetched already, or somebody publishes under the name.
     pub async fn pull(&self, url: &str, name: Option<StreamName>) -> Result<PullFacts, RelayError> {
         let target = target::Target::whole(url, false)?;
-        self.0.dialer.resolve(&target.url.host, target.url.port).await?;
         let name = name.unwrap_or_else(|| self.name_of(&target));
-        Ok(self.start_pull(target, name, false)?.facts())
+        self.begin_pull(Source::Rtmp(target), name).await
     }
 
-    fn start_pull(&self, target: target::Target, name: StreamName, on_demand: bool) -> Result<Arc<Pull>, RelayError> {
+    /// The same by WebRTC: the other server is asked by the session protocol (`ws`, `wss`) for the stream of
+    /// `remote_name`, or by WHEP (`http`, `https`) for that at the URL. Here it is called `name`, or as it is there.
+    ///
+    /// # Errors
+    /// The URL or a name cannot be used, it is fetched already, or somebody publishes under the name.
+    pub async fn pull_webrtc(
+        &self,
+        url: &str,
+        remote_name: Option<&str>,
+        name: Option<StreamName>,
+    ) -> Result<PullFacts, RelayError> {
+        if self.0.means.agent.is_none() {
+            return Err(RelayError::NoWebRtc);
+        }
+        let remote = Remote::parse(url, remote_name)?;
+        let name = name.or_else(|| remote.name().cloned()).ok_or(RelayError::NoName)?;
+        self.begin_pull(Source::Server(remote), name).await
+    }
+
+    async fn begin_pull(&self, source: Source, name: StreamName) -> Result<PullFacts, RelayError> {
+        let (host, port) = source.host_and_port();
+        self.0.means.dialer.resolve(host, port).await?;
+        Ok(self.start_pull(source, name, false)?.facts())
+    }
+
+    fn start_pull(&self, source: Source, name: StreamName, on_demand: bool) -> Result<Arc<Pull>, RelayError> {
         let pull = {
             let mut list = self.0.list.lock();
-            if list.pulls.iter().any(|pull| pull.is_same(&target) || pull.name() == &name) {
+            if list.pulls.iter().any(|pull| pull.is_same(&source) || pull.name() == &name) {
                 return Err(RelayError::Exists);
             }
             if self.hub().find(&name).is_some() {
                 return Err(RelayError::NameTaken(name));
             }
             list.check_room()?;
-            let (rtmp, dialer) = (self.0.rtmp.clone(), self.0.dialer.clone());
-            let pull = Arc::new(Pull::new(target, name, on_demand, self.course(), rtmp, dialer));
+            let pull = Arc::new(Pull::new(source, name, on_demand, self.course(), self.0.means.clone()));
             list.pulls.push(pull.clone());
             pull
         };
@@ -257,7 +280,7 @@ impl Relays {
     }
 
     fn hub(&self) -> &Hub {
-        self.0.rtmp.hub()
+        self.0.means.rtmp.hub()
     }
 
     fn course(&self) -> Course {

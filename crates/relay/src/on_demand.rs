@@ -5,7 +5,7 @@ use std::{collections::VecDeque, hash::BuildHasher, sync::Weak};
 use headwater_graph::{BoxFuture, Hub, Resolver};
 use headwater_media::{StreamName, limits};
 
-use crate::{Inner, Relays, course::Status, target::Target};
+use crate::{Inner, Relays, course::Status, source::Source, target::Target};
 
 /// What has been asked for and not been started yet, the oldest first.
 #[derive(Default)]
@@ -57,8 +57,9 @@ impl Relays {
     }
 
     fn want(&self, target: Target) -> StreamName {
+        let source = Source::Rtmp(target.clone());
         let at_work =
-            self.0.list.lock().pulls.iter().find(|pull| pull.is_same(&target)).map(|pull| pull.name().clone());
+            self.0.list.lock().pulls.iter().find(|pull| pull.is_same(&source)).map(|pull| pull.name().clone());
         at_work.unwrap_or_else(|| {
             let name = self.name_of(&target);
             self.0.wanted.lock().add(name.clone(), target);
@@ -67,7 +68,7 @@ impl Relays {
     }
 
     async fn pull_on_demand(&self, target: Target, name: StreamName) -> Result<(), String> {
-        let pull = self.start_pull(target, name, true).map_err(|error| error.to_string())?;
+        let pull = self.start_pull(Source::Rtmp(target), name, true).map_err(|error| error.to_string())?;
         let mut progress = pull.follow();
         let settled = progress.wait_for(|progress| progress.status == Status::Connected || progress.problem.is_some());
         let problem = settled.await.map(|progress| progress.problem.clone()).unwrap_or_default();

@@ -3,15 +3,18 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::{Either, select};
-use headwater_graph::{Peer, StreamState};
+use headwater_agent::{Agent, AgentError, Local, Remote};
+use headwater_graph::{Peer, Publication, PublishError, StreamState};
 use headwater_media::{StreamName, TrackKind, limits};
 use headwater_net::Dialer;
 use headwater_rtmp::{Context, RtmpError, client};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::{
     course::{Course, Line, Outcome, Progress, Status},
     observer::Begun,
+    source::{PullKind, Source},
     target::Target,
 };
 
@@ -40,44 +43,53 @@ pub struct PullFacts {
     pub has_audio: bool,
     /// Whether it ends when nobody watches it.
     pub on_demand: bool,
-    target: Target,
+    /// By which protocol it comes.
+    pub kind: PullKind,
+    /// The name of the stream at its server, where the URL does not say it.
+    pub remote_name: Option<StreamName>,
+    /// What the other server calls the session, once it has agreed.
+    pub remote_session: Option<String>,
+    source: Source,
 }
 
 impl PullFacts {
     /// Whether it comes from this URL, as it was asked for or as it is shown.
     pub fn comes_from(&self, url: &str) -> bool {
-        self.target.is(url)
+        self.source.is_at(url)
     }
 }
 
 pub(crate) struct Pull {
     id: String,
-    target: Target,
+    source: Source,
     name: StreamName,
     on_demand: bool,
     course: Course,
-    rtmp: Context,
-    dialer: Dialer,
+    means: Means,
+    remote_session: Mutex<Option<String>>,
+}
+
+/// What streams are fetched with.
+#[derive(Clone)]
+pub(crate) struct Means {
+    pub(crate) rtmp: Context,
+    pub(crate) dialer: Dialer,
+    /// `None` where this server has no WebRTC.
+    pub(crate) agent: Option<Agent>,
 }
 
 impl Pull {
-    pub(crate) fn new(
-        target: Target,
-        name: StreamName,
-        on_demand: bool,
-        course: Course,
-        rtmp: Context,
-        dialer: Dialer,
-    ) -> Pull {
-        Pull { id: uuid::Uuid::new_v4().to_string(), target, name, on_demand, course, rtmp, dialer }
+    pub(crate) fn new(source: Source, name: StreamName, on_demand: bool, course: Course, means: Means) -> Pull {
+        let id = uuid::Uuid::new_v4().to_string();
+        Pull { id, source, name, on_demand, course, means, remote_session: Mutex::default() }
     }
 
     pub(crate) fn name(&self) -> &StreamName {
         &self.name
     }
 
-    pub(crate) fn is_same(&self, target: &Target) -> bool {
-        self.target.is_same(target)
+    pub(crate) fn is_same(&self, source: &Source) -> bool {
+        self.source.is_same(source)
     }
 
     pub(crate) fn stop(&self) {
@@ -90,26 +102,30 @@ impl Pull {
 
     pub(crate) fn facts(&self) -> PullFacts {
         let Progress { status, failures, problem } = self.course.progress();
-        let stream = self.rtmp.hub().find(&self.name).filter(|stream| stream.source().session == self.id);
+        let stream = self.means.rtmp.hub().find(&self.name).filter(|stream| stream.source().session == self.id);
         let is_live = stream.as_ref().is_some_and(|stream| stream.state() == StreamState::Live);
         let has = |kind| stream.as_ref().is_some_and(|stream| stream.track(kind).is_some());
         PullFacts {
             id: self.id.clone(),
             name: self.name.clone(),
-            url: self.target.shown.clone(),
+            url: self.source.shown(),
             status: if status == Status::Connected && is_live { Status::ProcessedRemote } else { status },
             problem,
             failures,
             has_video: has(TrackKind::Video),
             has_audio: has(TrackKind::Audio),
             on_demand: self.on_demand,
-            target: self.target.clone(),
+            kind: self.source.kind(),
+            remote_name: self.source.name().cloned(),
+            remote_session: self.remote_session.lock().clone(),
+            source: self.source.clone(),
         }
     }
 
     pub(crate) async fn run(self: &Arc<Pull>) {
-        tracing::info!(pull = self.id, stream = %self.name, url = self.target.shown, "a pull begins");
-        let begun = Begun { kind: "pull", id: &self.id, stream: &self.name, url: &self.target.shown };
+        let url = self.source.shown();
+        tracing::info!(pull = self.id, stream = %self.name, url, "a pull begins");
+        let begun = Begun { kind: "pull", id: &self.id, stream: &self.name, url: &url };
         let run = pin!(self.course.run(&begun, &**self));
         let reason = match self.on_demand {
             false => run.await,
@@ -121,7 +137,7 @@ impl Pull {
                 }
             },
         };
-        tracing::info!(pull = self.id, stream = %self.name, url = self.target.shown, reason, "a pull ends");
+        tracing::info!(pull = self.id, stream = %self.name, url, reason, "a pull ends");
     }
 
     /// Waits until nobody has watched for a while.
@@ -129,7 +145,7 @@ impl Pull {
         let mut idle = Duration::ZERO;
         while idle < limits::RELAY_IDLE_MS.get_duration() {
             self.course.sleep(LOOK).await;
-            let watched = self.rtmp.hub().find(&self.name).is_some_and(|stream| stream.viewer_count() > 0);
+            let watched = self.means.rtmp.hub().find(&self.name).is_some_and(|stream| stream.viewer_count() > 0);
             idle = if watched { Duration::ZERO } else { idle.saturating_add(LOOK) };
         }
     }
@@ -137,15 +153,19 @@ impl Pull {
 
 impl Line for Pull {
     async fn attempt(&self) -> Outcome {
-        let (hub, stop, url) = (self.rtmp.hub(), &self.course.stop, &self.target.url);
-        let again = |reason: String, worked| {
-            let reason = self.target.hide(&reason);
-            tracing::warn!(pull = self.id, stream = %self.name, reason, "a pull is interrupted");
-            Outcome::Again { reason, worked }
-        };
-        let io = match stop.run_until_cancelled(self.dialer.dial(&url.host, url.port, url.tls)).await {
+        match &self.source {
+            Source::Rtmp(target) => self.attempt_rtmp(target).await,
+            Source::Server(remote) => self.attempt_webrtc(remote).await,
+        }
+    }
+}
+
+impl Pull {
+    async fn attempt_rtmp(&self, target: &Target) -> Outcome {
+        let (hub, stop, url) = (self.means.rtmp.hub(), &self.course.stop, &target.url);
+        let io = match stop.run_until_cancelled(self.means.dialer.dial(&url.host, url.port, url.tls)).await {
             None => return Outcome::Over("it was told to stop".to_owned()),
-            Some(Err(error)) => return again(error.to_string(), false),
+            Some(Err(error)) => return self.interrupted(&error, false),
             Some(Ok(io)) => io,
         };
         let publication = match hub.publish(self.name.clone(), Peer::new("RTMP", self.id.as_str())) {
@@ -153,13 +173,48 @@ impl Line for Pull {
             Err(error) => return Outcome::Hopeless(error.to_string()),
         };
         self.course.set(Status::Connected);
-        let result = client::play(io, url, publication, &self.rtmp, stop).await;
-        let worked = self.facts().has_video || self.facts().has_audio;
+        let result = client::play(io, url, publication, &self.means.rtmp, stop).await;
+        let worked = self.has_brought_media();
         match result {
             _ if stop.is_cancelled() => Outcome::Over("it was told to stop".to_owned()),
             Err(RtmpError::Terminated(reason)) => Outcome::Over(reason),
-            Ok(()) => again("the server has ended the stream".to_owned(), worked),
-            Err(error) => again(error.to_string(), worked),
+            Ok(()) => self.interrupted(&"the server has ended the stream", worked),
+            Err(error) => self.interrupted(&error, worked),
         }
+    }
+
+    async fn attempt_webrtc(&self, remote: &Remote) -> Outcome {
+        let Some(agent) = &self.means.agent else {
+            return Outcome::Hopeless("this server has WebRTC switched off".to_owned());
+        };
+        match agent.play(remote, self, &self.course.stop).await {
+            Ok(()) => Outcome::Over("it was told to stop".to_owned()),
+            Err(AgentError::Terminated(reason)) => Outcome::Over(reason),
+            Err(AgentError::Publish(error)) => Outcome::Hopeless(error.to_string()),
+            // The stream is kept for whoever brings it again, so what it had brought is still seen.
+            Err(error) => self.interrupted(&error, self.has_brought_media()),
+        }
+    }
+
+    fn interrupted(&self, reason: &dyn std::fmt::Display, worked: bool) -> Outcome {
+        let reason = self.source.hide(&reason.to_string());
+        tracing::warn!(pull = self.id, stream = %self.name, reason, "a pull is interrupted");
+        Outcome::Again { reason, worked }
+    }
+
+    fn has_brought_media(&self) -> bool {
+        let facts = self.facts();
+        facts.has_video || facts.has_audio
+    }
+}
+
+impl Local for Pull {
+    fn publish(&self) -> Result<Publication, PublishError> {
+        self.means.rtmp.hub().publish(self.name.clone(), Peer::new("WebRTC", self.id.as_str()))
+    }
+
+    fn agreed(&self, remote_session: &str) {
+        *self.remote_session.lock() = Some(remote_session.to_owned());
+        self.course.set(Status::Connected);
     }
 }

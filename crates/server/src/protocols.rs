@@ -39,8 +39,9 @@ use crate::{
 pub(crate) fn all() -> Vec<Box<dyn Protocol>> {
     vec![
         Box::new(rtmp::Rtmp::default()),
-        Box::new(relay::Relay::default()),
         Box::new(webrtc::WebRtc::default()),
+        // It receives by what WebRTC offers.
+        Box::new(relay::Relay::default()),
         Box::new(mse::MseOverWebSocket::default()),
         Box::new(hls::OverHttp::default()),
         Box::new(wsplayer::OverWebSocket::default()),

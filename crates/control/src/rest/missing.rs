@@ -2,7 +2,7 @@
 
 /// The calls below `/rest-api/`, by their group.
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
-    ("pull", &["pull", "push", "startup", "find_all", "terminate"]),
+    ("pull", &["push"]),
     (
         "stream",
         &["snapshot", "startRecording", "stopRecording", "inject/startup", "inject/find_all", "inject/terminate"],

@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
+use headwater_agent::Agent;
 use headwater_control::{Metric, Record, Source};
 use headwater_net::{Dialer, Reach};
 use headwater_relay::{Relays, Settings};
@@ -13,7 +14,7 @@ use crate::{
 };
 
 section! {
-    /// Streams that this server sends to others and fetches from them by RTMP, as the REST API asks for.
+    /// Streams that this server sends to others by RTMP and fetches from them by RTMP and WebRTC, as the REST API asks for.
     pub(crate) struct RelaySection, "relay" {
         /// Hosts, addresses and networks, such as "camera.lan" or "10.0.0.0/8", that streams may be sent to and fetched from although they are not on the public internet. Everything on it may be; what is inside, as this machine itself or a cloud's metadata service, may not unless it stands here.
         allow: Vec<String> = Vec::new();
@@ -21,7 +22,7 @@ section! {
         pull_by_url: bool = false;
         /// What stands before a stream's name at the other server, where a push names only the application.
         push_prefix: String = "rtmp_".into();
-        /// A file with certificates of authorities in PEM that rtmps:// trusts besides those that browsers do.
+        /// A file with certificates of authorities in PEM that rtmps://, wss:// and https:// trust besides those that browsers do.
         authorities: Option<PathBuf> = None;
         /// A folder with sound files (WAV) that /rest-api/push/sound_on may play into streams that are sent to others. Files are found in it and in folders below, and nowhere else.
         sounds: Option<PathBuf> = None;
@@ -64,7 +65,9 @@ impl Protocol for Relay {
             pull_by_url: self.0.pull_by_url,
             sounds: self.0.sounds.clone(),
         };
-        let relays = Relays::observed(rtmp, dialer, settings, Arc::new(context.traces.clone()));
+        let shards = context.offered.get::<headwater_webrtc::WebRtc>().cloned();
+        let agent = shards.map(|shards| Agent::new(shards, dialer.clone()));
+        let relays = Relays::new(rtmp, dialer, agent, settings, Some(Arc::new(context.traces.clone())));
         context.add_source(Arc::new(RelaySource(relays.clone())));
         context.offered.insert(relays.clone());
         context.at_stop.push(Box::pin(async move { relays.stop().await }));

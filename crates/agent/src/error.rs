@@ -1,0 +1,61 @@
+//! Why a stream of another server does not come, or comes no more.
+
+use headwater_graph::PublishError;
+use headwater_net::DialError;
+use headwater_webrtc::{CallError, Ended, OfferError};
+
+/// Why a stream of another server does not come, or comes no more.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AgentError {
+    /// Network or request: there is no connection.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// Peer: it does not speak what its URL says.
+    #[error("the other server does not speak {protocol}: {reason}")]
+    Protocol {
+        /// What was expected.
+        protocol: &'static str,
+        /// What came instead.
+        reason: String,
+    },
+    /// Peer: it does not give the stream.
+    #[error("the other server refuses: {0}")]
+    Refused(String),
+    /// Peer: it does not answer in time.
+    #[error("the other server has not answered to {0}")]
+    TimedOut(&'static str),
+    /// Peer: its answer breaks a rule.
+    #[error("the answer of the other server: {0}")]
+    Answer(#[from] OfferError),
+    /// The session does not come about.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// Here: the name is taken, or there are too many streams.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// Peer: it has stopped the stream.
+    #[error("the other server has ended it: {0}")]
+    Stopped(String),
+    /// Network or peer: the signalling connection is lost.
+    #[error("the connection to the other server is lost: {0}")]
+    Lost(String),
+    /// The session has ended.
+    #[error("the session with the other server has ended: {0}")]
+    Ended(Ended),
+    /// Here: an operator or a rule has ended the stream.
+    #[error("the stream was ended: {0}")]
+    Terminated(String),
+}
+
+impl AgentError {
+    pub(crate) fn protocol(protocol: &'static str, reason: impl ToString) -> AgentError {
+        // A peer's words, as far as they are of use.
+        let reason = reason.to_string().chars().filter(|letter| !letter.is_control()).take(300).collect();
+        AgentError::Protocol { protocol, reason }
+    }
+
+    pub(crate) fn refused(words: &str) -> AgentError {
+        AgentError::Refused(words.chars().filter(|letter| !letter.is_control()).take(300).collect())
+    }
+}

@@ -1,0 +1,189 @@
+//! Where a stream is, and what is spoken there.
+
+use headwater_media::{InvalidName, StreamName};
+use url::Url;
+
+/// The longest URL that is taken, in bytes.
+const URL_BYTES_MAX: usize = 2_048;
+/// Stands where something is not shown.
+const HIDDEN: &str = "***";
+
+/// A stream of another server.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Remote {
+    url: Url,
+    host: String,
+    port: u16,
+    /// `None` where the URL says it.
+    name: Option<StreamName>,
+}
+
+/// Why a URL leads to no stream.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidRemote {
+    /// It is no URL.
+    #[error("not a URL: {0}")]
+    Syntax(#[from] url::ParseError),
+    /// Nothing is spoken there that is known here.
+    #[error("{0:?} is not a URL of ws, wss, http or https")]
+    Scheme(String),
+    /// It has no host.
+    #[error("it has no host")]
+    NoHost,
+    /// User and password stand before the host.
+    #[error("it has a user before its host; put a token into its query, as ?token=TOKEN")]
+    Userinfo,
+    /// The session protocol needs the name of a stream.
+    #[error("the name of the stream on the other server is missing")]
+    NoName,
+    /// No stream can have that name.
+    #[error("not a stream name: {0}")]
+    Name(#[from] InvalidName),
+}
+
+/// What is spoken at a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signalling {
+    Wcs,
+    Whep,
+}
+
+impl Remote {
+    /// A stream by the URL of its server, and by its name where the URL does not say it.
+    ///
+    /// # Errors
+    /// Says what is wrong with them.
+    pub fn parse(url: &str, name: Option<&str>) -> Result<Remote, InvalidRemote> {
+        if url.len() > URL_BYTES_MAX {
+            return Err(url::ParseError::Overflow.into());
+        }
+        let url = Url::parse(url)?;
+        let is_wcs = match url.scheme() {
+            "ws" | "wss" => true,
+            "http" | "https" => false,
+            other => return Err(InvalidRemote::Scheme(other.chars().take(32).collect())),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(InvalidRemote::Userinfo);
+        }
+        let name = name.filter(|name| !name.is_empty()).map(StreamName::new).transpose()?;
+        if is_wcs && name.is_none() {
+            return Err(InvalidRemote::NoName);
+        }
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(InvalidRemote::NoHost)?.to_owned();
+        // The ports at which servers of the session protocol listen, where the URL has none.
+        let port = match (url.port(), url.scheme()) {
+            (Some(port), _) => port,
+            (None, "ws") => 8080,
+            (None, "wss") => 8443,
+            (None, "https") => 443,
+            (None, _) => 80,
+        };
+        Ok(Remote { url, host, port, name })
+    }
+
+    pub(crate) fn signalling(&self) -> Signalling {
+        if self.url.scheme().starts_with("ws") { Signalling::Wcs } else { Signalling::Whep }
+    }
+
+    /// The host of its server.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port of its server.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether its server is spoken to within TLS.
+    pub fn is_secure(&self) -> bool {
+        matches!(self.url.scheme(), "wss" | "https")
+    }
+
+    /// Its name there, where that is not part of the URL.
+    pub fn name(&self) -> Option<&StreamName> {
+        self.name.as_ref()
+    }
+
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The URL without what may be a secret.
+    pub fn shown(&self) -> String {
+        let mut url = self.url.clone();
+        if url.query().is_some() {
+            url.set_query(Some(HIDDEN));
+        }
+        url.set_fragment(None);
+        url.to_string()
+    }
+
+    /// Whether a text is its URL, whole or as it is shown.
+    pub fn is_at(&self, text: &str) -> bool {
+        let shown = self.shown();
+        let bare = |text: &str| text.trim_end_matches('/').to_owned();
+        bare(text) == bare(&shown) || bare(text) == bare(self.url.as_str())
+    }
+
+    /// Words of the other server without what it may have repeated of the secrets.
+    pub fn hide(&self, words: &str) -> String {
+        let values = self.url.query_pairs().map(|(_, value)| value.into_owned());
+        let secrets = values.filter(|secret| secret.len() > 4);
+        let hidden = secrets.fold(words.to_owned(), |words, secret| words.replace(&secret, HIDDEN));
+        hidden.chars().filter(|letter| !letter.is_control()).take(300).collect()
+    }
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {:?}", self.shown(), self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_says_host_port_and_what_is_spoken() {
+        let cases = [
+            ("wss://a.example:8443", Some("cam"), "a.example", 8443, true, Signalling::Wcs),
+            ("ws://a.example", Some("cam"), "a.example", 8080, false, Signalling::Wcs),
+            ("wss://[2001:db8::1]/x", Some("cam"), "[2001:db8::1]", 8443, true, Signalling::Wcs),
+            ("https://a.example/cam/whep", None, "a.example", 443, true, Signalling::Whep),
+            ("http://10.0.0.1:8081/cam/whep?token=x", None, "10.0.0.1", 8081, false, Signalling::Whep),
+        ];
+        for (url, name, host, port, secure, signalling) in cases {
+            let remote = Remote::parse(url, name).unwrap();
+            let seen = (remote.host(), remote.port(), remote.is_secure(), remote.signalling());
+            assert_eq!(seen, (host, port, secure, signalling), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_leads_to_no_stream_is_refused() {
+        let long = format!("wss://a.example/{}", "x".repeat(3_000));
+        let refused = |url: &str, name| Remote::parse(url, name).unwrap_err();
+        assert!(matches!(refused("cam", Some("cam")), InvalidRemote::Syntax(_)));
+        assert!(matches!(refused(&long, Some("cam")), InvalidRemote::Syntax(_)));
+        assert_eq!(refused("rtmp://a.example/live/x", Some("cam")), InvalidRemote::Scheme("rtmp".into()));
+        assert_eq!(refused("wss://a:b@c.example", Some("cam")), InvalidRemote::Userinfo);
+        assert_eq!(refused("wss://c.example", None), InvalidRemote::NoName);
+        assert_eq!(refused("wss://c.example", Some("")), InvalidRemote::NoName);
+        assert!(matches!(refused("wss://c.example", Some("a b\n")), InvalidRemote::Name(_)));
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let remote = Remote::parse("wss://a.example:8443/?token=secret-one", Some("cam")).unwrap();
+        assert_eq!(remote.shown(), "wss://a.example:8443/?***");
+        assert!(!format!("{remote:?}").contains("secret-one"));
+        assert_eq!(remote.hide("no secret-one\n here"), "no *** here");
+        assert!(remote.is_at("wss://a.example:8443/?token=secret-one") && remote.is_at(&remote.shown()));
+        let plain = Remote::parse("wss://a.example:8443", Some("cam")).unwrap();
+        assert!(plain.is_at("wss://a.example:8443") && !plain.is_at("wss://a.example:8444"));
+    }
+}

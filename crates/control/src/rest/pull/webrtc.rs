@@ -1,0 +1,171 @@
+//! `/pull`: streams of other servers, fetched by WebRTC.
+
+use axum::{Json, extract::State, http::StatusCode};
+use headwater_relay::{PullFacts, PullKind, Status};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    error::ApiError,
+    rest::{Api, input::Input, relay_error, stream::stream_name},
+};
+
+/// What is to be fetched.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = WebRtcPullStartup)]
+pub(crate) struct Startup {
+    /// The other server: `wss://HOST:PORT` or `ws://HOST:PORT` to ask it by the session protocol, or the `https://` or `http://` address of a WHEP endpoint. A token stands in the query, as `?token=TOKEN`.
+    #[schema(example = "wss://origin.example.org:8443")]
+    uri: String,
+    /// What the stream is called at the other server. Not needed with a WHEP address, which says it.
+    remote_stream_name: Option<String>,
+    /// What it is called here; without it, as it is called there.
+    local_stream_name: Option<String>,
+}
+
+/// Which pulls are meant: those whose fields have these values.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = WebRtcPullFilter)]
+pub(crate) struct Which {
+    /// The address, as it was given or as it is shown.
+    uri: Option<String>,
+    /// What the stream is called at the other server.
+    remote_stream_name: Option<String>,
+    /// What the stream is called here.
+    local_stream_name: Option<String>,
+    /// The id of the pull.
+    local_media_session_id: Option<String>,
+}
+
+/// A stream of another server that is published here.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = WebRtcPull)]
+pub(crate) struct PullObject {
+    /// The id of the pull, and of the publication that it is.
+    local_media_session_id: String,
+    /// What the other server calls the session: its media session id, or the path of its WHEP session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote_media_session_id: Option<String>,
+    /// What the stream is called here.
+    local_stream_name: String,
+    /// What the stream is called at the other server, where its address does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote_stream_name: Option<String>,
+    /// The address, without what may be a secret in it.
+    uri: String,
+    /// "NEW", "PENDING" while it connects or waits to try again, "CONNECTED", "PROCESSED_REMOTE" while media comes, "STOPPED", "FAILED".
+    status: &'static str,
+    /// What went wrong last, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    info: Option<String>,
+    /// Attempts in a row that have failed.
+    failures: u64,
+    /// Whether audio has come.
+    has_audio: bool,
+    /// Whether video has come.
+    has_video: bool,
+}
+
+impl From<PullFacts> for PullObject {
+    fn from(facts: PullFacts) -> PullObject {
+        PullObject {
+            local_media_session_id: facts.id,
+            remote_media_session_id: facts.remote_session,
+            local_stream_name: facts.name.to_string(),
+            remote_stream_name: facts.remote_name.map(|name| name.to_string()),
+            uri: facts.url,
+            status: Status::as_str(facts.status),
+            info: facts.problem,
+            failures: facts.failures,
+            has_audio: facts.has_audio,
+            has_video: facts.has_video,
+        }
+    }
+}
+
+/// Fetches a stream from another server and publishes it here, until it is told to stop.
+#[utoipa::path(post, path = "/rest-api/pull/startup", tag = "pull", request_body = Startup, responses(
+    (status = 200, description = "It is being connected."),
+    (status = 400, description = "The address or a name cannot be used, or the host cannot be found."),
+    (status = 403, description = "The host is not on the public internet and not in `allow` of `[relay]`."),
+    (status = 409, description = "It is fetched already, or somebody publishes under the name."),
+))]
+pub(crate) async fn startup(State(api): State<Api>, input: Input<Startup>) -> Result<StatusCode, ApiError> {
+    begin(&api, input).await
+}
+
+/// Fetches a stream from another server and publishes it here, until it is told to stop; the same as
+/// `/pull/startup`.
+#[utoipa::path(post, path = "/rest-api/pull/pull", tag = "pull", request_body = Startup, responses(
+    (status = 200, description = "It is being connected."),
+    (status = 400, description = "The address or a name cannot be used, or the host cannot be found."),
+    (status = 403, description = "The host is not on the public internet and not in `allow` of `[relay]`."),
+    (status = 409, description = "It is fetched already, or somebody publishes under the name."),
+))]
+pub(crate) async fn pull(State(api): State<Api>, input: Input<Startup>) -> Result<StatusCode, ApiError> {
+    begin(&api, input).await
+}
+
+async fn begin(api: &Api, Input(startup): Input<Startup>) -> Result<StatusCode, ApiError> {
+    let local = startup.local_stream_name.filter(|name| !name.is_empty());
+    let local = local.map(|name| stream_name("localStreamName", &name)).transpose()?;
+    let remote = startup.remote_stream_name.as_deref();
+    let pulled = api.relays()?.pull_webrtc(&startup.uri, remote, local).await;
+    pulled.map(|_| StatusCode::OK).map_err(|error| relay_error(error, "uri", "localStreamName"))
+}
+
+/// All pulls by WebRTC.
+#[utoipa::path(post, path = "/rest-api/pull/find_all", tag = "pull", responses(
+    (status = 200, description = "All pulls.", body = Vec<PullObject>),
+    (status = 404, description = "There is none."),
+))]
+pub(crate) async fn find_all(State(api): State<Api>) -> Result<Json<Vec<PullObject>>, ApiError> {
+    select(&api)
+}
+
+/// All pulls by WebRTC.
+#[utoipa::path(get, path = "/rest-api/pull/find_all", tag = "pull", responses(
+    (status = 200, description = "All pulls.", body = Vec<PullObject>),
+    (status = 404, description = "There is none."),
+))]
+pub(crate) async fn get_all(State(api): State<Api>) -> Result<Json<Vec<PullObject>>, ApiError> {
+    select(&api)
+}
+
+fn select(api: &Api) -> Result<Json<Vec<PullObject>>, ApiError> {
+    let pulls = api.relays()?.pulls().into_iter().filter(|pull| pull.kind == PullKind::WebRtc);
+    let found: Vec<PullObject> = pulls.map(PullObject::from).collect();
+    match found.is_empty() {
+        true => Err(ApiError::not_found("There is no such pull.")),
+        false => Ok(Json(found)),
+    }
+}
+
+/// Ends pulls by WebRTC that fit a description, which must not be empty.
+#[utoipa::path(post, path = "/rest-api/pull/terminate", tag = "pull", request_body = Which, responses(
+    (status = 200, description = "The order is given."),
+    (status = 400, description = "Nothing says which pull is meant."),
+    (status = 404, description = "None fits."),
+))]
+pub(crate) async fn terminate(State(api): State<Api>, Input(which): Input<Which>) -> Result<StatusCode, ApiError> {
+    let Which { uri, remote_stream_name, local_stream_name, local_media_session_id } = &which;
+    if [uri, remote_stream_name, local_stream_name, local_media_session_id].iter().all(|field| field.is_none()) {
+        let message = "Say which pull is meant, by its localStreamName.";
+        return Err(ApiError::bad_request("missing_field", message).in_field("localStreamName"));
+    }
+    match api.relays()?.stop_pulls(|pull| pull.kind == PullKind::WebRtc && fits(&which, pull)) {
+        0 => Err(ApiError::not_found("There is no such pull.")),
+        _ => Ok(StatusCode::OK),
+    }
+}
+
+fn fits(which: &Which, pull: &PullFacts) -> bool {
+    let remote_name = pull.remote_name.as_ref().map(|name| name.as_str());
+    which.uri.as_ref().is_none_or(|url| pull.comes_from(url))
+        && which.remote_stream_name.as_deref().is_none_or(|name| remote_name == Some(name))
+        && which.local_stream_name.as_ref().is_none_or(|name| pull.name.as_str() == name)
+        && which.local_media_session_id.as_ref().is_none_or(|id| pull.id == *id)
+}

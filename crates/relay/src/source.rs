@@ -1,0 +1,78 @@
+//! Where a pulled stream comes from, and by which protocol.
+
+use headwater_agent::Remote;
+use headwater_media::StreamName;
+
+use crate::target::Target;
+
+/// The protocol of a pull.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PullKind {
+    /// RTMP.
+    Rtmp,
+    /// WebRTC, begun by the session protocol or by WHEP.
+    WebRtc,
+}
+
+/// Where a pulled stream comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    Rtmp(Target),
+    Server(Remote),
+}
+
+impl Source {
+    pub(crate) fn kind(&self) -> PullKind {
+        match self {
+            Source::Rtmp(_) => PullKind::Rtmp,
+            Source::Server(_) => PullKind::WebRtc,
+        }
+    }
+
+    /// The URL without what may be a secret.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Source::Rtmp(target) => target.shown.clone(),
+            Source::Server(remote) => remote.shown(),
+        }
+    }
+
+    /// The name of the stream at its server, where the URL does not say it.
+    pub(crate) fn name(&self) -> Option<&StreamName> {
+        match self {
+            Source::Rtmp(_) => None,
+            Source::Server(remote) => remote.name(),
+        }
+    }
+
+    /// Whether it is what a text asks for, by the whole URL or by what is shown of it.
+    pub(crate) fn is_at(&self, text: &str) -> bool {
+        match self {
+            Source::Rtmp(target) => target.is(text),
+            Source::Server(remote) => remote.is_at(text),
+        }
+    }
+
+    pub(crate) fn is_same(&self, other: &Source) -> bool {
+        match (self, other) {
+            (Source::Rtmp(one), Source::Rtmp(other)) => one.is_same(other),
+            (Source::Server(one), Source::Server(other)) => one == other,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn host_and_port(&self) -> (&str, u16) {
+        match self {
+            Source::Rtmp(target) => (&target.url.host, target.url.port),
+            Source::Server(remote) => (remote.host(), remote.port()),
+        }
+    }
+
+    /// Words of the other server without what it may have repeated of the secrets.
+    pub(crate) fn hide(&self, words: &str) -> String {
+        match self {
+            Source::Rtmp(target) => target.hide(words),
+            Source::Server(remote) => remote.hide(words),
+        }
+    }
+}
