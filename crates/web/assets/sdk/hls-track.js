@@ -106,6 +106,14 @@ export class HlsTrack {
     return { start: this.#at(pieces[0]), end: this.#at(last) + last.duration };
   }
 
+  /** Where the stream goes on if it has nothing at a time; null if it has, or if nothing follows. @param {number} time */
+  resumption(time) {
+    const { pieces = [] } = this.playlist ?? {};
+    if (this.#place.zero === null || pieces.some((piece) => this.#at(piece) <= time && time <= this.#at(piece) + piece.duration)) return null;
+    const next = pieces.find((piece) => this.#at(piece) > time);
+    return next ? this.#at(next) + 0.05 : null;
+  }
+
   /** Goes on with another rendition where that has a place to begin. Resolves when it does. @param {string} uri */
   async follow(uri) {
     this.#next?.follower.stop();
@@ -168,7 +176,9 @@ export class HlsTrack {
     if (this.#place.zero === null) {
       const last = pieces[pieces.length - 1];
       const start = last ? last.date + (last.duration - hold) * 1000 : 0;
-      return pieces.filter(({ starts, date }) => starts && date <= start).pop() ?? pieces.find(({ starts }) => starts);
+      // The buffer was made for the tracks of now.
+      const alike = pieces.filter(({ starts, map }) => starts && map === last.map);
+      return alike.filter(({ date }) => date <= start).pop() ?? alike[0];
     }
     const now = this.#video.currentTime;
     const run = (this.#run = this.#stretch(pieces, now));

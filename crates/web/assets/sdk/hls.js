@@ -22,8 +22,16 @@ const SHUN_MS = 10_000;
 /** Without anything to show for so long the size is too large, whatever was measured. */
 const DRY_MS = 500;
 const DRY_S = 0.1;
+/** A hole is jumped over after so long. */
+const HOLE_MS = 300;
+/** Browsers wait for more while they have no more than so much. */
+const TAIL_S = 0.3;
 /** With less to show than this there is no time to measure for long. */
 const SCARCE_S = 0.5;
+
+/** So often in so long it begins anew because the stream has other tracks. */
+const REOPENED_MAX = 5;
+const REOPEN_MS = 20_000;
 
 /** The browser's own; Safari on phones has only the managed one. @returns {typeof MediaSource|undefined} */
 export const kindOfSource = () => globalThis.MediaSource ?? /** @type {any} */ (globalThis).ManagedMediaSource;
@@ -45,9 +53,13 @@ export class HlsReader {
   /** Whether the sound is apart. */
   #isApart = false;
   #turned = 0;
+  /** When it was begun anew. @type {number[]} */
+  #reopened = [];
   #isTurning = false;
   /** Since when there is nothing to show. @type {number|null} */
   #dry = null;
+  /** Since when it is where nothing is. @type {number|null} */
+  #hole = null;
   /** Whether the viewer has left the live edge. */
   #isWound = false;
   /** The sizes that this browser plays, the best first. @type {Level[]} */
@@ -86,9 +98,12 @@ export class HlsReader {
     for (const track of this.#tracks) track.stop();
     this.#tracks = [];
     this.#place = { zero: null };
+    const now = performance.now();
+    this.#reopened = [...this.#reopened.filter((at) => now - at < REOPEN_MS), now];
     try {
+      if (this.#reopened.length > REOPENED_MAX) throw new HeadwaterError('codec', 'the tracks of the stream change again and again');
       await this.#open(await (await get(this.#address, this.#leave.signal)).text());
-      await this.#video.play();
+      this.#video.play().catch(() => {});
     } catch (error) {
       this.#lose(error);
     }
@@ -238,16 +253,25 @@ export class HlsReader {
   #keepUp() {
     const { range } = this;
     const video = this.#video;
-    const { buffered } = video;
-    if (!range || !buffered.length || video.seeking) return;
+    if (!range || !video.buffered.length) return;
     const late = range.end - this.hold - LATE_S - video.currentTime;
-    if (video.currentTime < range.start - 0.5 || (late > 0 && !this.#isWound)) return this.toLive();
-    if (video.readyState > 2) return;
-    for (let index = 0; index < buffered.length; index++) {
-      const gap = buffered.start(index) - video.currentTime;
-      if (gap > 0 && gap < HOLE_S) video.currentTime = buffered.start(index) + 0.01;
-    }
+    if (!video.seeking && (video.currentTime < range.start - 0.5 || (late > 0 && !this.#isWound))) return this.toLive();
+    this.#leaveHole();
     if (this.#tracks[0]?.playlist?.isOver && range.end - video.currentTime < 0.5) this.#lose(new HeadwaterError('not-live', 'the stream has ended'));
+  }
+
+  /** Goes to where there is something again. */
+  #leaveHole() {
+    const video = this.#video;
+    const { buffered, currentTime, readyState } = video;
+    const now = performance.now();
+    const ranges = [...Array(buffered.length).keys()].map((index) => [buffered.start(index), buffered.end(index)]);
+    this.#hole = ranges.some(([start, end]) => start <= currentTime && currentTime <= end) ? null : (this.#hole ?? now);
+    // A browser that has the sound goes on for seconds, and over the smallest holes by itself.
+    if (readyState > 2 && now - (this.#hole ?? now) < HOLE_MS) return;
+    const near = ranges.find(([start]) => start > currentTime && start - currentTime < HOLE_S);
+    const next = near ? near[0] : (this.#tracks[0]?.resumption(currentTime + TAIL_S) ?? null);
+    if (next !== null) video.currentTime = next + 0.01;
   }
 
   /** @param {unknown} error */

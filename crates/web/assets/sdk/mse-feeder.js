@@ -43,6 +43,7 @@ export class Feeder {
     this.#mime = mime;
     this.push(segment);
     source.addEventListener('sourceopen', () => this.#open(), { once: true, signal: this.#leave.signal });
+    source.addEventListener('startstreaming', () => this.#go(), { signal: this.#leave.signal });
     this.#url = URL.createObjectURL(source);
     // A managed source plays only where nothing else can take the element over.
     if (!('MediaSource' in globalThis)) /** @type {any} */ (video).disableRemotePlayback = true;
@@ -75,14 +76,26 @@ export class Feeder {
     return this.#queue.length === 0 && this.#buffer !== null && !this.#buffer.updating;
   }
 
+  /** Whether the browser wants to be fed: a managed source tells when it does not, by `endstreaming`. */
+  get #isWanted() {
+    return /** @type {any} */ (this.#source).streaming !== false;
+  }
+
   /** @param {ArrayBuffer} data */
   push(data) {
     const start = startOf(data);
     if (start !== null) this.#starts.push(start);
+    if (start !== null && !this.#isWanted) this.#forget();
     this.#queue.push(data);
     this.#waiting += data.byteLength;
     if (this.#waiting > WAITING_MAX) return this.onproblem('the browser is too slow to take it');
     this.#go();
+  }
+
+  /** Drops the media that waits, since what comes now builds on nothing before it. */
+  #forget() {
+    this.#queue = this.#queue.filter((item) => 'mime' in item || !isFragment(item));
+    this.#waiting = this.#queue.reduce((sum, item) => sum + ('mime' in item ? 0 : item.byteLength), 0);
   }
 
   /** Goes on with another init segment of the same tracks. @param {{mime: string, segment: ArrayBuffer}} init */
@@ -97,6 +110,7 @@ export class Feeder {
     if (!buffer || buffer.updating || this.#leave.signal.aborted) return;
     try {
       if (this.#trim(buffer)) return;
+      if (!this.#isWanted) return;
       const [next] = this.#queue;
       if (next && 'mime' in next) {
         this.#queue.shift();
@@ -146,6 +160,11 @@ export class Feeder {
   }
 }
 
+const MOOF = 0x6d6f6f66;
+
+/** Whether it is media, and no init segment. @param {ArrayBuffer} data */
+const isFragment = (data) => data.byteLength > 8 && new DataView(data).getUint32(4) === MOOF;
+
 /**
  * When the picture in a fragment is decoded or shown, whatever is earlier, in seconds, if a decoder can start with it.
  * The server's fragments hold one frame, and say by a default flag that it depends on no other (ISO/IEC 14496-12 §8.8.7,
@@ -153,9 +172,9 @@ export class Feeder {
  * @param {ArrayBuffer} data
  */
 function startOf(data) {
-  const [MOOF, TFHD, TFHD_AT, DEFAULT_FLAGS, OFFSETS] = [0x6d6f6f66, 0x74666864, 32, 0x20, 0x800];
+  const [TFHD, TFHD_AT, DEFAULT_FLAGS, OFFSETS] = [0x74666864, 32, 0x20, 0x800];
   const view = new DataView(data);
-  if (data.byteLength < 108 || view.getUint32(4) !== MOOF || view.getUint32(TFHD_AT + 4) !== TFHD) return null;
+  if (data.byteLength < 108 || !isFragment(data) || view.getUint32(TFHD_AT + 4) !== TFHD) return null;
   const isStart = (view.getUint32(TFHD_AT + 8) & DEFAULT_FLAGS) !== 0 && view.getUint32(TFHD_AT + 12) === VIDEO_TRACK;
   if (!isStart) return null;
   const tfdt = TFHD_AT + view.getUint32(TFHD_AT);
