@@ -13,6 +13,7 @@ pub mod browser;
 pub mod flv;
 pub mod fuzzing;
 pub mod http;
+pub mod narrow;
 pub mod network;
 pub mod noise;
 pub mod odd_rtmp;

@@ -1,6 +1,9 @@
 //! The player page finds a way to play, says which and why, and goes on when one is lost.
 
-use anyhow::{Result, ensure};
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, ensure};
+use headwater_tests::narrow::BlackHole;
 use headwater_tests::origin::Origin;
 use headwater_tests::source::Source;
 use headwater_tests::{report, scratch, turn};
@@ -14,16 +17,22 @@ const PHONE: Window = Window { size: (390, 844), dark: true };
 /// What the page says of itself once it plays.
 const PLAYS: &str = "const { headwater } = window;
     await until(() => `playing, not ${headwater.state} by ${headwater.way}: ${headwater.error?.message}; ${headwater.why}`, () => headwater.state === 'playing' && headwater.player.width, 30000);
+    const played = performance.now() / 1000;
     await until('the delay', () => headwater.latency?.measured && headwater.latency.samples > 60, 20000);
     const { way, why, tried, latency, stats } = headwater;
-    return { way, why, tried, latency, stats, words: document.body.innerText, width: headwater.player.width };";
+    return { way, why, tried, latency, stats, played, words: document.body.innerText, width: headwater.player.width };";
 
-/// WebRTC as in a network that lets none of its media through: neither over UDP nor over TCP.
-const NO_MEDIA: &str = "const { RTCPeerConnection } = window;
-    const accept = RTCPeerConnection.prototype.setRemoteDescription;
-    RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
-      return accept.call(this, { type, sdp: sdp.replaceAll(/^(a=candidate:.*) \\d+\\.\\d+\\.\\d+\\.\\d+ \\d+ typ/gm, '$1 127.0.0.1 9 typ') });
-    };";
+/// WebRTC as in a network in which all media goes to another address than the server's, over UDP and over TCP.
+fn media_goes_to(address: SocketAddr) -> String {
+    let (host, port) = (address.ip(), address.port());
+    format!(
+        "const {{ RTCPeerConnection }} = window;
+         const accept = RTCPeerConnection.prototype.setRemoteDescription;
+         RTCPeerConnection.prototype.setRemoteDescription = function ({{ type, sdp }}) {{
+           return accept.call(this, {{ type, sdp: sdp.replaceAll(/^(a=candidate:.*) \\d+\\.\\d+\\.\\d+\\.\\d+ \\d+ typ/gm, '$1 {host} {port} typ') }});
+         }};"
+    )
+}
 
 fn see(pages: &mut Pages, name: &str) -> Result<()> {
     let file = scratch(&format!("player-{name}.png"))?;
@@ -154,13 +163,11 @@ fn by_hls_a_viewer_winds_back_and_comes_back_to_the_live_edge() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn a_viewer_whose_network_blocks_webrtc_sees_the_stream_all_the_same() -> Result<()> {
-    let _turn = turn();
-    let (origin, publisher) = published("blocked")?;
+/// Plays by MSE what WebRTC could not get to the viewer, and tells after how many seconds.
+fn falls_to_mse(origin: &Origin, media: SocketAddr) -> Result<f64> {
     let mut pages = Pages::strict(&origin.page("/"), DESKTOP)?;
     pages.open("page", "/healthz")?;
-    pages.before("page", NO_MEDIA)?;
+    pages.before("page", &media_goes_to(media))?;
     pages.open("page", "/play/blocked")?;
     let seen = pages.run("page", PLAYS)?;
     tell("blocked", &seen);
@@ -169,6 +176,31 @@ fn a_viewer_whose_network_blocks_webrtc_sees_the_stream_all_the_same() -> Result
     ensure!(seen["why"].as_str().is_some_and(|why| why.starts_with("By MSE, since WebRTC did not")), "{seen}");
     see(&mut pages, "blocked")?;
     ensure!(pages.complaints().is_empty(), "{:?}", pages.complaints());
+    seen["played"].as_f64().context("no time")
+}
+
+#[test]
+fn a_viewer_whose_network_refuses_webrtc_sees_the_stream_all_the_same() -> Result<()> {
+    let _turn = turn();
+    let (origin, publisher) = published("blocked")?;
+    let after = falls_to_mse(&origin, "127.0.0.1:9".parse()?)?;
+    report(&format!("MSE {after:.1} s after the page was opened, where WebRTC is refused"));
+    publisher.kill();
+    origin.stop()?;
+    Ok(())
+}
+
+/// A packet filter that drops gives no sign: only the time that passes tells.
+#[test]
+fn a_viewer_whose_network_swallows_webrtc_sees_the_stream_after_a_few_seconds() -> Result<()> {
+    let _turn = turn();
+    let (origin, publisher) = published("blocked")?;
+    let hole = BlackHole::open(origin.host().into())?;
+    let after = falls_to_mse(&origin, hole.address())?;
+    report(&format!("MSE {after:.1} s after the page was opened, where WebRTC is swallowed"));
+    ensure!(hole.swallowed() > 0, "the browser never tried");
+    // The player gives WebRTC six seconds; the rest is for MSE, and for a slow machine.
+    ensure!(after > 5.0 && after < 25.0, "{after}");
     publisher.kill();
     origin.stop()?;
     Ok(())

@@ -36,6 +36,12 @@ fn file(name: &str, encoder: &str) -> Result<PathBuf> {
     })
 }
 
+/// The file of AV1.
+pub(super) fn av1() -> Result<PathBuf> {
+    let (name, encoder, ..) = CODECS[1];
+    file(name, encoder)
+}
+
 fn publish(file: &Path, url: &str) -> Result<Program> {
     let mut command = quiet(&tools::newest_ffmpeg()?);
     command.args(["-re", "-stream_loop", "-1", "-i"]).arg(file).args(["-c", "copy", "-f", "flv", url]);
