@@ -9,6 +9,7 @@ pub mod config;
 pub mod convert;
 pub mod flv;
 pub mod hls;
+pub mod hls_request;
 pub mod rtmp;
 pub mod rtp;
 pub mod signalling;
@@ -33,6 +34,7 @@ pub const TARGETS: &[(&str, Harness)] = &[
     ("flv_tags", flv::flv_tags),
     ("ertmp_ex_headers", flv::ertmp_ex_headers),
     ("hls_address", hls::hls_address),
+    ("hls_request", hls_request::hls_request),
     ("hls_init", hls::hls_init),
     ("hls_frames", hls::hls_frames),
     ("handshake", rtmp::handshake),
