@@ -52,25 +52,23 @@ impl Socket {
     /// Waits for what the other server says next; pings are answered here. Nothing is lost if it is not waited for to
     /// the end.
     pub(super) async fn hear(&mut self) -> Result<Said, AgentError> {
-        loop {
-            match self.socket.next().await {
-                Some(Ok(Message::Text(text))) => match Said::read(&text) {
-                    Said::Ping => {
-                        self.say("pong", Value::Null).await?;
-                        return Ok(Said::Ping);
-                    }
-                    said => return Ok(said),
-                },
-                Some(Ok(Message::Close(frame))) => {
-                    let reason = frame.map(|frame| frame.reason.to_string()).filter(|reason| !reason.is_empty());
-                    let reason = reason.unwrap_or_else(|| "the other server has closed it".to_owned());
-                    return Err(AgentError::Lost(reason.chars().take(200).collect()));
+        match self.socket.next().await {
+            Some(Ok(Message::Text(text))) => match Said::read(&text) {
+                Said::Ping => {
+                    self.say("pong", Value::Null).await?;
+                    Ok(Said::Ping)
                 }
-                // Any sign of life counts; the library answers pings of WebSocket itself.
-                Some(Ok(_)) => return Ok(Said::Other),
-                Some(Err(error)) => return Err(lost(error)),
-                None => return Err(AgentError::Lost("the other server has closed it".to_owned())),
+                said => Ok(said),
+            },
+            Some(Ok(Message::Close(frame))) => {
+                let reason = frame.map(|frame| frame.reason.to_string()).filter(|reason| !reason.is_empty());
+                let reason = reason.unwrap_or_else(|| "the other server has closed it".to_owned());
+                Err(AgentError::Lost(reason.chars().take(200).collect()))
             }
+            // Any sign of life counts; the library answers pings of WebSocket itself.
+            Some(Ok(_)) => Ok(Said::Other),
+            Some(Err(error)) => Err(lost(error)),
+            None => Err(AgentError::Lost("the other server has closed it".to_owned())),
         }
     }
 

@@ -95,8 +95,8 @@ impl Protocol for OverHttp {
             always: section.always && section.enabled,
         };
         let hls = Hls::new(context.hub.clone(), config, context.gates.clone());
-        let (is_way_in, is_in_stream): (fn(&str) -> bool, fn(&str) -> bool) =
-            if section.enabled { (is_hls, is_in_stream) } else { (is_media, is_media) };
+        let only_dash: [Matches; 2] = [is_media, is_media];
+        let [is_way_in, is_in_stream] = if section.enabled { [is_hls, is_in_stream] } else { only_dash };
         context.routes.add(is_way_in, hls.router());
         if self.dash.enabled {
             context.routes.add(is_dash, hls.router());
@@ -108,6 +108,9 @@ impl Protocol for OverHttp {
         Ok(())
     }
 }
+
+/// Whether a path is one of a kind.
+type Matches = fn(&str) -> bool;
 
 /// What the crate counts.
 struct HlsSource(Hls);
