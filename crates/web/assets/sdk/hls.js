@@ -93,7 +93,7 @@ export class HlsReader {
     this.#watch();
   }
 
-  /** Begins anew with a source of its own: a browser cannot be given other tracks than it began with. */
+  /** Begins anew with a source of its own and by what the server offers now: a browser cannot be given other tracks than it began with. */
   async #reopen() {
     for (const track of this.#tracks) track.stop();
     this.#tracks = [];
@@ -105,7 +105,8 @@ export class HlsReader {
       await this.#open(await (await get(this.#address, this.#leave.signal)).text());
       this.#video.play().catch(() => {});
     } catch (error) {
-      this.#lose(error);
+      const isGone = /** @type {any} */ (error)?.status === 404;
+      this.#lose(isGone ? new HeadwaterError('not-live', 'the stream has ended') : error);
     }
   }
 
@@ -140,7 +141,9 @@ export class HlsReader {
     for (const track of this.#tracks) {
       track.onlost = (error) => {
         if (!this.#tracks.includes(track)) return;
-        if (error instanceof OtherTracks) this.#reopen();
+        // A size that its source sends no more is gone while others go on.
+        const isOtherLeft = this.levels.length > 1 && /** @type {any} */ (error)?.code === 'not-live';
+        if (error instanceof OtherTracks || isOtherLeft) this.#reopen();
         else this.#lose(error);
       };
     }
