@@ -2,7 +2,7 @@
 //
 // Argument: {"chromium": path, "base": address of the server, "width", "height", "dark"}.
 // Lines in: {"page": name, "open": path} | {"page", "before": script to run ahead of those of each page} | {"page", "run": body of an async function} | {"page", "click": selector}
-// | {"page", "fill": selector, "text"} | {"page", "script": file of this folder, or the npm package of the WCS Web SDK or of hls.js}
+// | {"page", "fill": selector, "text"} | {"page", "script": file of this folder, or the npm package of the WCS Web SDK, of hls.js or of dash.js}
 // | {"page", "front": true} | {"page", "see": file}. Lines out: {"value"} or {"error"}, one for each, in order;
 // and between them {"complaint"} for what the console said.
 import { createRequire } from "node:module";
@@ -92,7 +92,7 @@ async function pageOf(name) {
 }
 
 const sdkOfWcs = "@flashphoner/websdk";
-const packages = { [sdkOfWcs]: `${sdkOfWcs}/flashphoner.js`, "hls.js": "hls.js/dist/hls.min.js" };
+const packages = { [sdkOfWcs]: `${sdkOfWcs}/flashphoner.js`, "hls.js": "hls.js/dist/hls.min.js", dashjs: "dashjs" };
 const file = (script) => packages[script] ? load.resolve(packages[script]) : new URL(script, import.meta.url).pathname;
 
 async function act({ page: name, open, before, run, script, front, click, fill, text, see, leave }) {

@@ -11,8 +11,16 @@ use crate::shell;
 const PYTHON: &[&str] =
     &["imageio-ffmpeg==0.8.1", "aiortc==1.16.0", "schemathesis==4.32.5", "prometheus-client==0.26.0"];
 /// npm packages: the driver of Chromium, the newest that runs on Node 18, which Debian 12 has; the Web SDK of WCS,
-/// whose pages have to work here; and the player of HLS that most pages use, and a reader of playlists with its own mind.
-const NODE: &[&str] = &["playwright-core@1.57.0", "@flashphoner/websdk@2.0.276", "hls.js@1.7.4", "hls-parser@0.16.1"];
+/// whose pages have to work here; and the players of HLS and of DASH that most pages use, each with a reader of playlists
+/// or descriptions with its own mind.
+const NODE: &[&str] = &[
+    "playwright-core@1.57.0",
+    "@flashphoner/websdk@2.0.276",
+    "hls.js@1.7.4",
+    "hls-parser@0.16.1",
+    "dashjs@5.2.1",
+    "mpd-parser@1.4.0",
+];
 
 /// From crates.io, for the long run alone, since it takes minutes to build: a checker of playlists and transport streams.
 const DOCTOR: (&str, &str) = ("media-doctor", "0.12.0");

@@ -304,6 +304,10 @@ impl Hls {
         let mut anchors = self.0.anchors.lock();
         let known = anchors.get(stream).copied();
         let time = known.unwrap_or(epoch);
+        if anchors.len() as u64 > limits::STREAMS.get() {
+            // Left by streams that could not be packaged again; who plays the others loads their description anew.
+            anchors.clear();
+        }
         anchors.insert(stream.clone(), time);
         Anchor { time, is_new: known.is_none() }
     }
