@@ -120,6 +120,15 @@ window.wcs = (() => {
       await pause(ms);
       return mine.changes - before;
     },
+    // What a viewer of the clock has seen and heard within so many seconds.
+    async seen(key, seconds) {
+      const video = streams[key].display.querySelector("video"), context = new AudioContext();
+      const sound = context.createMediaElementSource(video);
+      sound.connect(context.destination);
+      const seen = watchCanvas(video, sound);
+      await pause(seconds * 1000);
+      return { ...sumUp(seen), width: video.videoWidth, height: video.videoHeight };
+    },
     stats: (key) => new Promise((done) => streams[key].stream.getStats((stats) => done(JSON.parse(JSON.stringify(stats))))),
     // The bits in a second at which the encoder of the picture aims: ten values of two seconds.
     async targets(key) {

@@ -79,7 +79,7 @@ try {
     await page.goto(request.url, { waitUntil: "load" });
     await page.addScriptTag({ path: join(sdk, "flashphoner.js") });
     await page.evaluate(() => Flashphoner.init({}));
-    await page.addScriptTag({ path: new URL("wcs.js", import.meta.url).pathname });
+    for (const script of ["canvas.js", "wcs.js"]) await page.addScriptTag({ path: new URL(script, import.meta.url).pathname });
     say({ result: await page.evaluate(() => Flashphoner.getMediaProviders()) });
   }
 } catch (error) {

@@ -5,12 +5,13 @@
 //! ```
 //!
 //! Bodies are those of FLV tags (Adobe Flash Video File Format 10.1 §E.4.2, §E.4.3), of sound without the first byte.
-//! The page makes the fragments itself. It knows H.264 and AAC, and one time for each frame: B-frames are shown when
-//! they are decoded.
+//! The page makes the fragments itself. It knows H.264 and AAC, and one time for each frame, by which it also sorts
+//! them: pictures that are shown before one that came earlier (B-frames) have no place there. See [`Order`].
 
 use bytes::{BufMut, Bytes, BytesMut};
+use headwater_codec::h264::{AvcConfig, is_disposable, without_reordering};
 use headwater_graph::{Bell, ConvertError, Cursor, Join, Next, Subscription};
-use headwater_media::{ClockRate, Codec, Frame, Ticks, TrackKind, limits};
+use headwater_media::{ClockRate, Codec, Frame, Ticks, TrackKind, TrackParameters, limits};
 
 const AUDIO: u8 = 8;
 const VIDEO: u8 = 9;
@@ -21,6 +22,9 @@ const RECORD: u8 = 0;
 const MEDIA: u8 = 1;
 /// The time by which a picture is shown later than decoded; the page does not look at it.
 const NO_OFFSET: [u8; 3] = [0; 3];
+/// More pictures in a row are never shown before one that came earlier: the decoded picture buffer holds 16 (ITU-T
+/// H.264 §A.3.1). Beyond that it is the time line that has jumped.
+const REORDERED_MAX: u32 = 16;
 /// As much is collected for one message.
 const FULL_BYTES: usize = 64 << 10;
 
@@ -41,6 +45,36 @@ struct Line {
     has_told: bool,
     /// How far behind it was when it began, in milliseconds.
     granted: Option<u64>,
+    order: Order,
+}
+
+/// When pictures are shown, for a page that shows them in the order in which they come.
+#[derive(Default)]
+struct Order {
+    /// In milliseconds.
+    last: Option<i64>,
+    /// Pictures that were shown before it.
+    late: u32,
+}
+
+impl Order {
+    /// The time for a picture that is shown at `time`, or nothing if it is left out.
+    ///
+    /// One that others refer to is sent all the same, a millisecond after the one before it: decoders that hold nothing
+    /// back pass it over, and stop where it is missing.
+    fn place(&mut self, frame: &Frame, time: i64) -> Option<i64> {
+        let last = self.last.filter(|last| time <= *last && !frame.random_access && self.late < REORDERED_MAX);
+        let Some(last) = last else {
+            *self = Order { last: Some(time), late: 0 };
+            return Some(time);
+        };
+        self.late = self.late.saturating_add(1);
+        if is_disposable(&frame.data) {
+            return None;
+        }
+        self.last = Some(last.saturating_add(1));
+        self.last
+    }
 }
 
 impl Tags {
@@ -131,8 +165,8 @@ impl Tags {
 
 impl Line {
     fn new(kind: TrackKind, cursor: Cursor<Frame>) -> Line {
-        let mut line =
-            Line { kind, cursor, rate: ClockRate::MILLISECONDS, config: Bytes::new(), has_told: false, granted: None };
+        let (rate, config, order) = (ClockRate::MILLISECONDS, Bytes::new(), Order::default());
+        let mut line = Line { kind, cursor, rate, config, has_told: false, granted: None, order };
         line.read_changes();
         line
     }
@@ -147,12 +181,23 @@ impl Line {
 
     fn read_changes(&mut self) {
         while self.next_time() == Some(i64::MIN) {
-            if let Next::Parameters(parameters) = self.cursor.next() {
-                self.rate = parameters.clock_rate;
-                self.has_told &= self.config == parameters.config;
-                self.config = parameters.config.clone();
+            match self.cursor.next() {
+                Next::Parameters(parameters) => {
+                    let parameters = parameters.clone();
+                    self.change(&parameters);
+                }
+                _ => self.order = Order::default(),
             }
         }
+    }
+
+    fn change(&mut self, parameters: &TrackParameters) {
+        self.rate = parameters.clock_rate;
+        self.order = Order::default();
+        let is_picture = self.kind == TrackKind::Video;
+        let config = if is_picture { in_order(&parameters.config) } else { parameters.config.clone() };
+        self.has_told &= self.config == config;
+        self.config = config;
     }
 
     fn drop_until(&mut self, time: i64) {
@@ -174,9 +219,15 @@ impl Line {
         let wanted = if self.kind == TrackKind::Video { Codec::H264 } else { Codec::Aac };
         match self.cursor.next() {
             Next::Item(frame) => {
-                let time = self.rate.rescale(frame.dts, ClockRate::MILLISECONDS);
+                let milliseconds = |ticks| self.rate.rescale(ticks, ClockRate::MILLISECONDS);
+                let zero = *zero.get_or_insert(milliseconds(frame.dts));
+                let time = match self.kind {
+                    TrackKind::Video => self.order.place(frame, milliseconds(frame.pts)),
+                    TrackKind::Audio => Some(milliseconds(frame.dts)),
+                };
+                let Some(time) = time else { return true };
                 // The page takes a time of zero for none.
-                let time = time.saturating_sub(*zero.get_or_insert(time)).saturating_add(1).max(1);
+                let time = time.saturating_sub(zero).saturating_add(1).max(1);
                 let time = u32::try_from(time & i64::from(i32::MAX)).unwrap_or(1);
                 if !self.config.is_empty() {
                     let frame = frame.clone();
@@ -184,13 +235,13 @@ impl Line {
                 }
             }
             Next::Parameters(parameters) => {
-                self.rate = parameters.clock_rate;
-                self.has_told &= self.config == parameters.config;
-                self.config = parameters.config.clone();
+                let parameters = parameters.clone();
+                self.change(&parameters);
                 return parameters.codec == wanted;
             }
             Next::Ended => return false,
-            Next::Discontinuity | Next::Lost { .. } | Next::Empty => {}
+            Next::Discontinuity | Next::Lost { .. } => self.order = Order::default(),
+            Next::Empty => {}
         }
         true
     }
@@ -213,6 +264,18 @@ impl Line {
             }
         }
     }
+}
+
+/// The record as the page takes it: with the promise that nothing is reordered, so that decoders hold no picture back,
+/// and without what follows the parameter sets in the High profiles, which the page takes for the next tag.
+fn in_order(config: &Bytes) -> Bytes {
+    let Ok(mut record) = AvcConfig::parse(config) else { return config.clone() };
+    for set in &mut record.sps {
+        if let Ok(promised) = without_reordering(set) {
+            *set = promised;
+        }
+    }
+    AvcConfig { extension: Bytes::new(), ..record }.write()
 }
 
 fn tag(message: &mut BytesMut, kind: u8, time: u32, parts: &[&[u8]]) {
