@@ -104,6 +104,19 @@ fn the_own_reader_turns_to_a_size_that_its_network_carries() -> Result<()> {
     let mut pages = watch(&network, &begin)?;
     let seen = turn_by_network(&network, &mut pages)?;
     check("the own reader", &seen)?;
+    // The sound is a rendition of its own.
+    pages.script("eve", "canvas.js")?;
+    let heard = pages.run(
+        "eve",
+        "const context = new AudioContext({ sampleRate: 48000 });
+         const sound = context.createMediaElementSource(video);
+         sound.connect(context.destination);
+         const seen = watchCanvas(video, sound);
+         await until('flashes and beeps', () => seen.flashes.length > 5 && seen.beeps.length > 5, 25000);
+         return sumUp(seen);",
+    )?;
+    report(&format!("its sound after the picture: {} ms; {}", heard["sync"], heard["offsets"]));
+    ensure!(heard["sync"].as_f64().is_some_and(|sync| sync.abs() < 120.0), "{heard}");
     // What comes out of the browser's store, or waits in the server, tells nothing of the network.
     let (wide, narrow) = (seen["wide"].as_f64(), seen["narrow"]["thought"].as_f64());
     ensure!(wide < Some(1.3 * WIDE as f64) && narrow < Some(2.0 * NARROW as f64), "{seen}");
