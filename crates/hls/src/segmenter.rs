@@ -16,12 +16,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use headwater_media::{ClockRate, Frame, TrackParameters, limits};
+use headwater_media::{ClockRate, Frame, TrackKind, TrackParameters, limits};
 use headwater_mp4::{Sample, Timeline};
 
 mod grid;
+mod silence;
 
 pub(crate) use self::grid::Grid;
+use self::silence::Silence;
 use crate::{
     container::{Container, ContainerError},
     window::{Begin, Init, Part, Window, WindowOptions},
@@ -44,6 +46,8 @@ pub struct Segmenter {
     begun: Option<Begun>,
     /// What was written last does not go on.
     is_broken: bool,
+    /// Since when it has, in stream time.
+    since: Duration,
 }
 
 #[derive(Debug)]
@@ -55,6 +59,7 @@ struct Track {
     samples: Vec<Sample>,
     /// Nothing has come for long.
     is_idle: bool,
+    silence: Option<Silence>,
 }
 
 /// In stream time.
@@ -71,7 +76,8 @@ struct Begun {
 impl Track {
     fn new(parameters: Arc<TrackParameters>) -> Track {
         let timeline = Timeline::new(&parameters, 0);
-        Track { rate: parameters.clock_rate, timeline, parameters, samples: Vec::new(), is_idle: false }
+        let silence = Silence::of(&parameters);
+        Track { rate: parameters.clock_rate, timeline, parameters, samples: Vec::new(), is_idle: false, silence }
     }
 
     fn time(&self, ticks: u64) -> Duration {
@@ -101,7 +107,17 @@ impl Segmenter {
     ) -> Result<Segmenter, ContainerError> {
         let init = make_init(&mut container, &tracks)?;
         let tracks = tracks.into_iter().map(Track::new).collect();
-        Ok(Segmenter { options, grid: None, container, tracks, epoch, init, begun: None, is_broken: false })
+        Ok(Segmenter {
+            options,
+            grid: None,
+            container,
+            tracks,
+            epoch,
+            init,
+            begun: None,
+            is_broken: false,
+            since: Duration::ZERO,
+        })
     }
 
     /// Cuts by the slots of a grid, as the other renditions of the stream do.
@@ -183,6 +199,9 @@ impl Segmenter {
             // From before the picture begins.
             return Ok(());
         }
+        if !other.hears(&frame, self.since) {
+            return Ok(());
+        }
         other.samples.extend(other.timeline.push(frame).sample);
         let start = other.next();
         let lead_end = lead.next();
@@ -260,6 +279,9 @@ impl Segmenter {
 
     fn begin(&mut self, start: Duration, window: &mut Window) {
         let is_discontinuous = std::mem::take(&mut self.is_broken);
+        if is_discontinuous || self.since.is_zero() {
+            self.since = start;
+        }
         if let Some(grid) = &self.grid {
             window.skip_to(grid.sequence(start));
         }
@@ -275,6 +297,9 @@ impl Segmenter {
             return Ok(());
         }
         begun.part = end;
+        if self.tracks.first().is_some_and(|lead| !lead.is_idle && lead.parameters.kind() == TrackKind::Video) {
+            self.tracks.iter_mut().skip(1).for_each(|other| other.fill(self.since, end));
+        }
         let is_independent = self.tracks.first().and_then(|lead| lead.samples.first()).is_none_or(|first| first.sync);
         let samples: Vec<Vec<Sample>> = self.tracks.iter_mut().map(|track| take_until(track, end)).collect();
         if samples.iter().all(Vec::is_empty) {

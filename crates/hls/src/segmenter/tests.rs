@@ -105,6 +105,20 @@ fn a_group_longer_than_the_longest_segment_is_cut_where_no_decoder_can_start() {
 }
 
 #[test]
+fn silence_takes_the_place_of_sound_that_stops_until_it_is_back() {
+    for format in [Format::Fmp4, Format::Ts] {
+        let mut scene = Scene::of(format, vec![video(), audio()]);
+        let sound = |scene: &Scene| scene.segmenter.tracks[1].next().as_millis();
+        scene.pictures(0, 3_000, 1_000, true);
+        scene.pictures(3_000, 7_000, 1_000, false);
+        assert!((6_300..6_800).contains(&sound(&scene)), "{}", sound(&scene));
+        scene.pictures(7_000, 9_000, 1_000, true);
+        assert!((8_900..9_000).contains(&sound(&scene)), "{}", sound(&scene));
+        assert!(scene.segments().iter().all(|(.., is_discontinuous)| !is_discontinuous), "{:?}", scene.segments());
+    }
+}
+
+#[test]
 fn nothing_is_lost_or_twice_in_the_order_of_time() {
     let mut scene = Scene::new(vec![video(), audio()]);
     scene.play(0, 10_000, 2_000);
