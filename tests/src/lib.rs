@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -26,22 +26,38 @@ pub mod sync;
 pub mod tools;
 pub mod wcs;
 
-/// The right to load the machine: one end-to-end test at a time, since each runs several programs and some measure.
+/// The right to load the machine, alone or together with another test.
 ///
 /// Holds for threads of one test program and for test programs beside each other.
 #[derive(Debug)]
 pub struct Turn {
-    _threads: MutexGuard<'static, ()>,
+    _threads: Threads,
     _programs: Option<File>,
 }
 
-/// Waits for the right to load the machine.
+#[derive(Debug)]
+enum Threads {
+    Alone { _guard: RwLockWriteGuard<'static, ()> },
+    Shared { _guard: RwLockReadGuard<'static, ()> },
+}
+
+static TURN: RwLock<()> = RwLock::new(());
+
+/// Waits for the right to load the machine alone: for tests that measure time, or run many programs at once.
 pub fn turn() -> Turn {
-    static TURN: Mutex<()> = Mutex::new(());
-    let threads = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let programs = File::create(tools::target().join("test-turn.lock")).ok();
-    let programs = programs.filter(|file| file.lock().is_ok());
-    Turn { _threads: threads, _programs: programs }
+    let threads = Threads::Alone { _guard: TURN.write().unwrap_or_else(PoisonError::into_inner) };
+    Turn { _threads: threads, _programs: lock_file().filter(|file| file.lock().is_ok()) }
+}
+
+/// Waits for the right to load the machine together with others: for tests that look at what is answered, and not at
+/// when.
+pub fn shared_turn() -> Turn {
+    let threads = Threads::Shared { _guard: TURN.read().unwrap_or_else(PoisonError::into_inner) };
+    Turn { _threads: threads, _programs: lock_file().filter(|file| file.lock_shared().is_ok()) }
+}
+
+fn lock_file() -> Option<File> {
+    File::create(tools::target().join("test-turn.lock")).ok()
 }
 
 /// A file of this test run's own, below the build folder.

@@ -48,7 +48,8 @@ fn listed(names: &BTreeSet<String>) -> String {
 /// One run. Yields the names of the tests that failed.
 fn once(names: &[String], options: &[&str], long: bool) -> Result<BTreeSet<String>> {
     let mut command = shell::cargo(["test", "--no-fail-fast", "--package", "headwater-tests", "--test", "end_to_end"]);
-    command.args(["--", "--test-threads=1", "--show-output"]).args(options).args(names);
+    // Tests that measure take turns all the same.
+    command.args(["--", "--test-threads=2", "--show-output"]).args(options).args(names);
     command.env("HEADWATER_TEST_TOOLS", tools::folder());
     command.env("RUST_LIB_BACKTRACE", "0");
     if long {

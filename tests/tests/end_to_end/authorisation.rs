@@ -10,7 +10,7 @@ use headwater_tests::browser::{Browser, Look};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::Source;
-use headwater_tests::{scratch, tools, turn};
+use headwater_tests::{scratch, shared_turn, tools};
 use serde_json::Value;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -58,7 +58,7 @@ fn guarded() -> Result<(Origin, String)> {
 
 #[test]
 fn curl_calls_rest_as_a_user_or_with_a_token_and_guessing_is_slowed_down() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let (origin, token) = guarded()?;
     let _source = Source::default().publish(&origin.rtmp("cam?key=in-key-4711"))?;
     let (find, end) = (origin.page("/rest-api/stream/find_all"), origin.page("/rest-api/stream/terminate"));
@@ -119,7 +119,7 @@ const settle = (promise) => Promise.resolve(promise).then((value) => ({ value })
 
 #[test]
 fn the_rest_module_of_wcs_gets_in_where_its_browser_knows_name_and_password() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let (origin, token) = guarded()?;
     let _source = Source::default().publish(&origin.rtmp("cam?key=in-key-4711"))?;
     let bearer = format!("Authorization: Bearer {token}");
@@ -142,7 +142,7 @@ fn the_rest_module_of_wcs_gets_in_where_its_browser_knows_name_and_password() ->
 
 #[test]
 fn who_has_no_credentials_plays_on_the_page_and_is_told_that_the_list_takes_a_role() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let (origin, token) = guarded()?;
     let _source = Source::default().publish(&origin.rtmp("cam?key=in-key-4711"))?;
     let bearer = format!("Authorization: Bearer {token}");
@@ -159,7 +159,7 @@ fn who_has_no_credentials_plays_on_the_page_and_is_told_that_the_list_takes_a_ro
 
 #[test]
 fn who_signs_in_on_the_page_with_name_and_password_sees_the_list() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let (origin, token) = guarded()?;
     let _source = Source::default().publish(&origin.rtmp("cam-17?key=in-key-4711"))?;
     let bearer = format!("Authorization: Bearer {token}");
@@ -257,7 +257,7 @@ impl Issuer {
 
 #[test]
 fn tokens_of_another_program_are_taken_with_keys_from_files_and_from_an_address() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let folder = scratch("issuer")?;
     let mut issuer = Issuer::start(&folder)?;
     issuer.serve(&serde_json::json!(["EdDSA"]))?;

@@ -8,7 +8,7 @@ use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::Source;
 use headwater_tests::wcs::Page;
-use headwater_tests::{http, players, report, tools, turn};
+use headwater_tests::{http, players, report, shared_turn, tools};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -58,7 +58,7 @@ fn refused_ffmpeg(input: &str, output: &[&str]) -> Result<String> {
 
 #[test]
 fn ffmpeg_is_refused_let_in_and_given_another_name_as_the_application_wants_it() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let back_end = BackEnd::start(&["--refuse", "secret", "--rename", "camera=hidden/camera"])?;
     let origin = origin(&format!("defaultApp={}", back_end.url), &[])?;
     let file = Source::default().file(5)?;
@@ -85,7 +85,7 @@ fn ffmpeg_is_refused_let_in_and_given_another_name_as_the_application_wants_it()
 
 #[test]
 fn an_application_ends_a_stream_that_goes_on_too_long() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let back_end = BackEnd::start(&["--last-ms", "3000"])?;
     let keep_alive = [("HOOKS__KEEP_ALIVE", "true"), ("HOOKS__KEEP_ALIVE_INTERVAL_MS", "1000")];
     let origin = origin(&format!("defaultApp={}", back_end.url), &keep_alive)?;
@@ -102,7 +102,7 @@ fn an_application_ends_a_stream_that_goes_on_too_long() -> Result<()> {
 
 #[test]
 fn a_page_of_wcs_plays_what_its_application_lets_it_and_knows_it_by_its_own_name() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let back_end = BackEnd::start(&["--refuse", "secret", "--rename", "door=demo"])?;
     let origin = origin(&format!("defaultApp={}", back_end.url), &[("DEMO__ENABLED", "true")])?;
     let mut page = Page::open(&origin.page("/healthz"))?;
@@ -133,7 +133,7 @@ fn a_page_of_wcs_plays_what_its_application_lets_it_and_knows_it_by_its_own_name
 
 #[test]
 fn an_application_that_hangs_is_no_matter_to_the_sessions_of_another() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let good = BackEnd::start(&[])?;
     let hanging = BackEnd::start(&["--slow-ms", "60000"])?;
     let applications = format!("defaultApp={}, hanging={}", good.url, hanging.url);

@@ -8,7 +8,7 @@ use headwater_tests::origin::Origin;
 use headwater_tests::players::Recorder;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::Source;
-use headwater_tests::{tools, turn};
+use headwater_tests::{shared_turn, tools};
 use serde_json::{Value, json};
 
 const ALLOWED: (&str, &str) = ("RELAY__ALLOW", "127.0.0.0/8");
@@ -47,7 +47,7 @@ fn record(url: &str) -> Result<std::path::PathBuf> {
 
 #[test]
 fn a_pushed_stream_is_sent_again_when_the_other_server_was_killed_and_comes_back() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let (here, there) = (Origin::configured(&[ALLOWED])?, Origin::start()?);
     let _source = Source::default().publish(&here.rtmp("cam"))?;
     here.wait_published("cam")?;
@@ -85,7 +85,7 @@ fn a_pushed_stream_is_sent_again_when_the_other_server_was_killed_and_comes_back
 
 #[test]
 fn a_pulled_stream_plays_here_and_comes_back_after_its_server() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let (here, there) = (Origin::configured(&[ALLOWED, ("STREAMS__GRACE_MS", "60000")])?, Origin::start()?);
     let source = Source::default();
     let first = source.publish(&there.rtmp("cam"))?;
@@ -122,7 +122,7 @@ fn a_pulled_stream_plays_here_and_comes_back_after_its_server() -> Result<()> {
 
 #[test]
 fn no_stream_is_sent_to_or_fetched_from_inside_unless_allowed() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let (here, there) = (Origin::start()?, Origin::start()?);
     let _source = Source::default().publish(&here.rtmp("cam"))?;
     here.wait_published("cam")?;

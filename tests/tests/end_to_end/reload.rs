@@ -10,7 +10,7 @@ use headwater_tests::origin::Origin;
 use headwater_tests::players::Recorder;
 use headwater_tests::program::until;
 use headwater_tests::source::Source;
-use headwater_tests::{http, scratch, turn};
+use headwater_tests::{http, scratch, shared_turn};
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -55,7 +55,7 @@ impl Reloading {
 
 #[test]
 fn a_configuration_changes_by_file_signal_and_call_while_a_stream_flows() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let server = Reloading::start("# mine\n[streams]\ngrace_ms = 1000\n")?;
     let source = Source::default().publish(&server.origin.rtmp("cam"))?;
     server.origin.wait_published("cam")?;

@@ -7,12 +7,12 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::Program;
 use headwater_tests::source::Source;
-use headwater_tests::{http, scratch, tools, turn};
+use headwater_tests::{http, scratch, shared_turn, tools};
 use serde_json::Value;
 
 #[test]
 fn schemathesis_finds_no_server_error_and_no_answer_that_is_not_described() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let origin = Origin::with(&[("LIMITS__DIAL_MS", "300")], &["--demo"])?;
     origin.wait_published("demo")?;
     let fuzzer = tools::folder().join("venv/bin/schemathesis");
@@ -66,7 +66,7 @@ const settle = (promise) => Promise.resolve(promise).then((value) => ({ value })
 
 #[test]
 fn the_rest_module_of_the_wcs_web_sdk_finds_and_terminates_streams() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let origin = Origin::start()?;
     let _source = Source::default().publish(&origin.rtmp("cam"))?;
     origin.wait_published("cam")?;

@@ -8,7 +8,7 @@ use headwater_tests::players::Recorder;
 use headwater_tests::program::until;
 use headwater_tests::source::Source;
 use headwater_tests::{flv, http};
-use headwater_tests::{report, sync, turn};
+use headwater_tests::{report, shared_turn, sync};
 use serde_json::{Value, json};
 
 use crate::sdk::pages::Pages;
@@ -51,7 +51,7 @@ fn wait_no_pull(origin: &Origin) -> Result<()> {
 
 #[test]
 fn a_stream_is_fetched_from_another_server_by_both_ways_of_asking_and_plays_in_sync() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let (here, there) = (Origin::configured(&[ALLOWED])?, Origin::start()?);
     let before = (here.held()?, there.held()?);
     let source = Source::default().publish(&there.rtmp("cam"))?;
@@ -87,7 +87,7 @@ fn a_stream_is_fetched_from_another_server_by_both_ways_of_asking_and_plays_in_s
 
 #[test]
 fn those_who_watch_a_fetched_stream_see_it_again_when_its_server_is_back() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let (here, there) = (Origin::configured(&[ALLOWED, ("STREAMS__GRACE_MS", "60000")])?, Origin::start()?);
     let source = Source::default();
     let first = source.publish(&there.rtmp("cam"))?;
@@ -122,7 +122,7 @@ fn those_who_watch_a_fetched_stream_see_it_again_when_its_server_is_back() -> Re
 
 #[test]
 fn what_a_page_publishes_on_one_server_is_played_by_pages_on_another() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let (here, there) = (Origin::configured(&[ALLOWED])?, Origin::start()?);
     let mut sender = Pages::of(&there.page("/"))?;
     open(&mut sender, "sender", "sender.js")?;
@@ -164,7 +164,7 @@ fn open(pages: &mut Pages, page: &str, client: &str) -> Result<()> {
 
 #[test]
 fn what_cannot_be_fetched_is_refused_or_told_and_tried_again() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let (here, there) = (Origin::configured(&[ALLOWED])?, Origin::start()?);
     let refused = [
         (json!({ "uri": server(&there) }), 400, "remoteStreamName"),

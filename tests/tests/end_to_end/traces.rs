@@ -5,7 +5,7 @@ mod collector;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use headwater_tests::{http, origin::Origin, players, program::until, report, source::Source, turn};
+use headwater_tests::{http, origin::Origin, players, program::until, report, shared_turn, source::Source};
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 #[test]
 fn sessions_hooks_and_calls_are_told_to_a_collector_as_they_belong_together() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let (collector, back_end) = (Collector::start(200)?, BackEnd::start(&["--refuse", "secret"])?);
     let origin = Origin::configured(&[
         ("TRACES__ENDPOINT", &collector.address()),
@@ -77,7 +77,7 @@ fn sessions_hooks_and_calls_are_told_to_a_collector_as_they_belong_together() ->
 
 #[test]
 fn a_push_and_a_pull_are_told_from_their_beginning_to_their_end_with_what_interrupted_them() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let collector = Collector::start(200)?;
     let here = Origin::configured(&[("TRACES__ENDPOINT", &collector.address()), ("RELAY__ALLOW", "127.0.0.0/8")])?;
     let there = Origin::start()?;
@@ -121,7 +121,7 @@ fn a_push_and_a_pull_are_told_from_their_beginning_to_their_end_with_what_interr
 
 #[test]
 fn a_collector_that_is_gone_harms_nobody() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     // One that takes connections and does not answer, and one that is not there.
     let (hanging, gone) = (std::net::TcpListener::bind("127.0.0.1:0")?, std::net::TcpListener::bind("127.0.0.1:0")?);
     let addresses = [hanging.local_addr()?, gone.local_addr()?];

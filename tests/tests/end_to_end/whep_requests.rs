@@ -6,8 +6,8 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::http::{Answer, exchange};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::Program;
+use headwater_tests::shared_turn;
 use headwater_tests::source::{Source, publish_file};
-use headwater_tests::turn;
 
 /// A receive-only offer as browsers make it, cut to what matters.
 const OFFER: &str = include_str!("offer.sdp");
@@ -49,7 +49,7 @@ fn path_of(location: &str) -> String {
 
 #[test]
 fn an_offer_is_answered_with_everything_a_client_needs_and_deleted_once() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let live = Live::start()?;
     let answer = live.offer("/cam/whep")?;
     ensure!(answer.status == 201, "{answer:?}");
@@ -72,7 +72,7 @@ fn an_offer_is_answered_with_everything_a_client_needs_and_deleted_once() -> Res
 
 #[test]
 fn a_page_of_another_site_may_play() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let live = Live::start()?;
     let headers = [
         "Origin: https://example.org",
@@ -109,7 +109,7 @@ type Case<'a> = (&'a str, &'a str, &'a [&'a str], &'a str, &'a [u16]);
 
 #[test]
 fn each_wrong_request_gets_the_right_status_and_a_sentence() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let live = Live::start()?;
     let sdp = &["Content-Type: application/sdp"];
     let cases: [Case<'_>; 7] = [
@@ -140,7 +140,7 @@ fn each_wrong_request_gets_the_right_status_and_a_sentence() -> Result<()> {
 
 #[test]
 fn sessions_that_never_connect_are_forgotten() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let live = Live::start()?;
     let before = live.origin.held()?;
     for _ in 0..50 {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::Source;
-use headwater_tests::{http, players, turn};
+use headwater_tests::{http, players, shared_turn};
 
 use super::{PATIENCE, beside, fetch, media_playlist};
 
@@ -19,7 +19,7 @@ fn published(origin: &Origin, address: &str) -> Result<Program> {
 /// The key goes with every address, so that a player and a cache before the server can show it again.
 #[test]
 fn a_key_in_the_address_lets_a_player_in_and_is_carried_into_every_address() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let keys = r#"["publish:**:in-key-4711", "play:**:out-key-4711"]"#;
     let origin = Origin::configured(&[("ACCESS__STREAM_KEYS", keys), ("ACCESS__PLAY", "authenticated")])?;
     let publisher = Source::default().publish(&origin.rtmp("clock?token=in-key-4711"))?;
@@ -47,7 +47,7 @@ fn a_key_in_the_address_lets_a_player_in_and_is_carried_into_every_address() -> 
 
 #[test]
 fn what_lies_far_ahead_is_refused_and_what_comes_next_is_held_until_it_is_there() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let origin = Origin::start()?;
     let publisher = published(&origin, &origin.rtmp("clock"))?;
     let list = media_playlist(&origin, "/clock/index.m3u8")?;
@@ -94,7 +94,7 @@ fn next_part(playlist: &str) -> Result<(u64, u64)> {
 
 #[test]
 fn playlists_are_compressed_pages_of_other_sites_may_read_and_ranges_are_cut() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let origin = Origin::start()?;
     let publisher = published(&origin, &origin.rtmp("clock"))?;
     let list = media_playlist(&origin, "/clock/index.m3u8")?;

@@ -8,7 +8,7 @@ use headwater_tests::origin::Origin;
 use headwater_tests::players::Recorder;
 use headwater_tests::program::until;
 use headwater_tests::source::Source;
-use headwater_tests::{http, tools, turn};
+use headwater_tests::{http, shared_turn, tools};
 use serde_json::json;
 
 use super::{PATIENCE, Reloading};
@@ -32,7 +32,7 @@ fn has_flowed(player: Recorder) -> Result<()> {
 
 #[test]
 fn a_key_that_is_taken_away_lets_nobody_in_any_more_while_who_came_by_it_goes_on() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let keys = |entries: &str| format!("[access]\nstream_keys = [{entries}]\n");
     let server = Reloading::start(&keys("\"publish:**:early-4711\""))?;
     let file = Source::default().file(5)?;
@@ -63,7 +63,7 @@ fn a_key_that_is_taken_away_lets_nobody_in_any_more_while_who_came_by_it_goes_on
 
 #[test]
 fn an_application_that_a_call_adds_is_asked_and_one_that_it_takes_out_is_not() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let back_end = BackEnd::start(&["--refuse", "secret"])?;
     let server = Reloading::start("[hooks]\nsecret_key = \"canary-4712\"\n")?;
     let file = Source::default().file(5)?;
@@ -99,7 +99,7 @@ fn an_application_that_a_call_adds_is_asked_and_one_that_it_takes_out_is_not() -
 
 #[test]
 fn who_calls_rest_may_be_others_after_a_call() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let server = Reloading::start("")?;
     let made = Command::new(tools::origin()?).arg("--make-token").output()?;
     let text = String::from_utf8(made.stdout)?;
@@ -125,7 +125,7 @@ fn who_calls_rest_may_be_others_after_a_call() -> Result<()> {
 
 #[test]
 fn attack_h4_what_was_set_for_good_is_asked_for_after_a_restart_as_well() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let server = Reloading::start("# mine\n")?;
     let file = Source::default().file(5)?;
     ensure!(send(&file, &server.origin.rtmp("cam"))?.is_none(), "nobody is asked");
