@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::players::{decode, probe};
 use headwater_tests::program::{Program, until};
+use headwater_tests::publisher::{Kind, Publisher};
 use headwater_tests::source::{Source, quiet};
 use headwater_tests::{http, report, scratch, tools, turn};
 use serde_json::Value;
@@ -50,10 +51,10 @@ fn ffmpeg_plays_dash_and_plays_it_again_when_the_encoder_was_replaced() -> Resul
     let publisher = Source::default().publish(&origin.rtmp("clock"))?;
     origin.wait_published("clock")?;
     let address = origin.page(MANIFEST);
-    play(&address, 640, "48000")?;
+    play(&address, 10, (640, "48000"))?;
     let publisher = replace(&origin, publisher)?;
     until("another Period is described", PATIENCE, || periods(&origin) == 2)?;
-    play(&address, 320, "44100")?;
+    play(&address, 3, (320, "44100"))?;
     let told = read(&address, 3)?;
     report(&format!("mpd-parser over a change of encoders: {told}"));
     ensure!(told["periods"] == 2 && told["complaints"].as_array().is_some_and(Vec::is_empty), "{told}");
@@ -63,17 +64,39 @@ fn ffmpeg_plays_dash_and_plays_it_again_when_the_encoder_was_replaced() -> Resul
     Ok(())
 }
 
-/// Ten seconds are copied as they come, and decoded.
-fn play(address: &str, width: u32, sample_rate: &str) -> Result<()> {
+/// Some seconds are copied as they come, and decoded.
+fn play(address: &str, seconds: u32, (width, sample_rate): (u32, &str)) -> Result<()> {
     let file = scratch("dash.mkv")?;
     let mut command = quiet(&tools::on_path("ffmpeg")?);
-    command.args(["-re", "-i", address, "-t", "10", "-c", "copy"]).arg(&file);
+    command.args(["-re", "-i", address, "-t", &seconds.to_string(), "-c", "copy"]).arg(&file);
     Program::start("the recording ffmpeg", &mut command)?.succeed(Duration::from_secs(60))?;
     let complaints = decode(&tools::on_path("ffmpeg")?, &file)?;
     ensure!(complaints.is_empty(), "{complaints}");
     let streams = probe(&file.display().to_string())?;
     let has = |key: &str, value: Value| streams.iter().any(|stream| stream[key] == value);
     ensure!(has("width", width.into()) && has("sample_rate", sample_rate.into()), "{streams:?}");
+    Ok(())
+}
+
+/// Each size is a Representation of the one picture, and the sound stays Opus.
+#[test]
+fn all_sizes_of_a_picture_are_described() -> Result<()> {
+    let _turn = turn();
+    let origin = Origin::start()?;
+    let sizes = Kind::Simulcast { codec: "video/H264", rids: &["q", "h", "f"] };
+    let publisher = Publisher::start(&origin.whip("clock"), &sizes)?;
+    origin.wait_published("clock")?;
+    let is_sent = |size: &Value| size["framesSent"].as_u64().unwrap_or(0) > 60;
+    let all = |sent: &[Value]| sent.iter().filter(|size| is_sent(size)).count() == 3;
+    publisher.wait("three sizes are sent", PATIENCE, all)?;
+    let told = read(&origin.page(MANIFEST), 3)?;
+    report(&format!("mpd-parser, three sizes: {told}"));
+    ensure!(told["complaints"].as_array().is_some_and(Vec::is_empty), "{told}");
+    let codecs: Vec<&str> = told["codecs"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    ensure!(codecs.iter().filter(|codec| codec.starts_with("avc1.")).count() == 3, "{told}");
+    ensure!(codecs.last() == Some(&"opus"), "{told}");
+    publisher.leave()?;
+    origin.stop()?;
     Ok(())
 }
 
