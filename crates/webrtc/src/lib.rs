@@ -33,10 +33,10 @@ mod srtp;
 mod statistics;
 mod viewer;
 
+pub use call::{CallError, Proposal};
 pub use config::Config;
 pub use error::{PublishError, StartError, ViewError};
 pub use publisher::{PublishOptions, Received};
-pub use call::{CallError, Proposal};
 pub use sdp::{Answer, Direction, Fragment, Kind, Offer, OfferError};
 pub use server::WebRtc;
 pub use session::{Accepted, Ended, Session};
