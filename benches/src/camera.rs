@@ -31,6 +31,22 @@ const FRAGMENT: [u8; 2] = [0x5c, 1];
 const FIRST: u8 = 0x80;
 const LAST: u8 = 0x40;
 
+/// How a publisher spreads the packets of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pacing {
+    /// As Chromium does: at once, but no more in 40 ms than two and a half times its bitrate would bring, which parts
+    /// key frames.
+    Browser,
+    /// All at once.
+    AtOnce,
+    /// Evenly over this time.
+    Spread(Duration),
+}
+
+/// Of [`Pacing::Browser`].
+const BURST: Duration = Duration::from_millis(40);
+const BURST_FACTOR: f64 = 2.5;
+
 /// A packet to be sent.
 pub(crate) struct Packet {
     pub(crate) kind: TrackKind,
@@ -38,6 +54,8 @@ pub(crate) struct Packet {
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,
     pub(crate) payload: Vec<u8>,
+    /// The last of those that are due at once.
+    pub(crate) ends_burst: bool,
     due: Duration,
 }
 
@@ -54,8 +72,7 @@ pub(crate) enum Position {
 /// An endless stream of packets.
 pub(crate) struct Camera {
     bits_per_second: usize,
-    /// The time over which the packets of a picture are spread.
-    spread: Duration,
+    pacing: Pacing,
     /// Before this nothing is due.
     phase: Duration,
     frames: u64,
@@ -66,8 +83,8 @@ pub(crate) struct Camera {
 
 impl Camera {
     /// A camera whose pictures make up this many bits in a second, and which begins a little later than others.
-    pub(crate) fn new(bits_per_second: usize, phase: Duration, spread: Duration) -> Camera {
-        Camera { bits_per_second, spread, phase, frames: 0, sounds: 0, next_key: 0, pictures: VecDeque::new() }
+    pub(crate) fn new(bits_per_second: usize, phase: Duration, pacing: Pacing) -> Camera {
+        Camera { bits_per_second, pacing, phase, frames: 0, sounds: 0, next_key: 0, pictures: VecDeque::new() }
     }
 
     /// The next picture is a key frame.
@@ -95,6 +112,19 @@ impl Camera {
         Some(packet)
     }
 
+    /// How long after its picture a packet of it is sent.
+    fn delay(&self, index: usize, count: usize) -> Duration {
+        match self.pacing {
+            Pacing::AtOnce => Duration::ZERO,
+            Pacing::Spread(time) => time * index as u32 / count as u32,
+            Pacing::Browser => {
+                let bytes = self.bits_per_second as f64 / 8.0 * BURST_FACTOR * BURST.as_secs_f64();
+                let packets = (bytes as usize / PAYLOAD_BYTES).max(1);
+                BURST * (index / packets) as u32
+            }
+        }
+    }
+
     fn frame_due(&self) -> Duration {
         self.phase + ClockRate::VIDEO.duration(self.frames as i64 * i64::from(90_000 / FRAME_RATE))
     }
@@ -108,7 +138,7 @@ impl Camera {
         self.sounds += 1;
         let mut payload = vec![0x55; SOUND_BYTES];
         payload[0] = SOUND_HEADER;
-        Packet { kind: TrackKind::Audio, timestamp, marker: false, payload, due }
+        Packet { kind: TrackKind::Audio, timestamp, marker: false, payload, ends_burst: true, due }
     }
 
     fn picture(&mut self) {
@@ -122,13 +152,15 @@ impl Camera {
         } else {
             fragments(average, FRAGMENT, source::SLICE)
         };
-        let (count, timestamp) = (payloads.len() as u32, (self.frames * 90_000 / u64::from(FRAME_RATE)) as u32);
+        let (count, timestamp) = (payloads.len(), (self.frames * 90_000 / u64::from(FRAME_RATE)) as u32);
+        let delays: Vec<Duration> = (0..count).map(|index| self.delay(index, count)).collect();
         self.pictures.extend(payloads.drain(..).zip(0..).map(|(payload, index)| Packet {
             kind: TrackKind::Video,
             timestamp,
             marker: index + 1 == count,
             payload,
-            due: due + self.spread * index / count,
+            ends_burst: delays.get(index + 1) != delays.get(index),
+            due: due + delays[index],
         }));
         self.frames += 1;
     }

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::{
-    camera::Camera,
+    camera::{Camera, Pacing},
     clock::{process_time, time_by_thread},
     publisher::STREAM,
     report::{Progress, Report, percentile},
@@ -82,7 +82,7 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     let progress = Progress::new(PART, 2 * options.turns + 1);
     let mut desk = Desk::start()?;
     let server = Server::configured(server, 0, &options.configuration(&desk.application()))?;
-    let camera = Camera::new(2_000_000, Duration::ZERO, Duration::ZERO);
+    let camera = Camera::new(2_000_000, Duration::ZERO, Pacing::Browser);
     let mut studio = Studio::start(server.http, vec![(STREAM.to_owned(), camera)])?;
     let mut crowd = Crowd::new(server.http)?;
     thread::sleep(Duration::from_millis(500));

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::{
-    camera::{Camera, Position},
+    camera::{Camera, Pacing, Position},
     clock::process_time,
     publisher::STREAM,
     report::{Progress, Report, percentile},
@@ -43,9 +43,10 @@ pub(crate) struct Options {
     /// Kilobits in a second of the video.
     #[arg(long, default_value_t = 2_000)]
     kilobits: usize,
-    /// Milliseconds over which the publisher spreads the packets of a picture.
-    #[arg(long, default_value_t = 0)]
-    spread_ms: u64,
+    /// Milliseconds over which the publisher spreads the packets of a picture; 0 is all at once. Without it, packets
+    /// come as from Chromium.
+    #[arg(long)]
+    spread_ms: Option<u64>,
     /// Have the kernel cut bursts up for the viewers, inside the server's calls, as loopback does.
     #[arg(long)]
     cut: bool,
@@ -54,11 +55,16 @@ pub(crate) struct Options {
 impl Options {
     /// What `all` runs.
     pub(crate) fn lasting(seconds: u64) -> Options {
-        Options { viewers: 200, seconds, kilobits: 2_000, spread_ms: 0, cut: false }
+        Options { viewers: 200, seconds, kilobits: 2_000, spread_ms: None, cut: false }
     }
 
     fn camera(&self) -> Camera {
-        Camera::new(self.kilobits * 1_000, Duration::ZERO, Duration::from_millis(self.spread_ms))
+        let pacing = match self.spread_ms {
+            None => Pacing::Browser,
+            Some(0) => Pacing::AtOnce,
+            Some(milliseconds) => Pacing::Spread(Duration::from_millis(milliseconds)),
+        };
+        Camera::new(self.kilobits * 1_000, Duration::ZERO, pacing)
     }
 
     fn length(&self) -> Duration {
@@ -132,8 +138,11 @@ fn watch(options: &Options, server: &Server, crowd: &mut Crowd, studio: &mut Stu
 
 fn tell(options: &Options, report: &mut Report, busy: bool, seen: &Watched, mut floor: Floor) {
     let load = if busy { ", all cores busy" } else { "" };
-    let spread =
-        if options.spread_ms > 0 { format!(", pictures spread over {} ms", options.spread_ms) } else { String::new() };
+    let spread = match options.spread_ms {
+        None => String::new(),
+        Some(0) => ", pictures at once".to_owned(),
+        Some(milliseconds) => format!(", pictures spread over {milliseconds} ms"),
+    };
     let label = format!("{} viewers{spread}{load}", options.viewers);
     let hop = percentile(&mut floor.hops, 0.5);
     let figure = |report: &mut Report, what: &str, value, unit| {

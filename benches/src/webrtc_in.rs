@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::{
-    camera::Camera,
+    camera::{Camera, Pacing},
     clock::{process_time, resident_bytes, time_by_thread},
     report::{Progress, Report},
     rtmp::busiest,
@@ -52,7 +52,7 @@ impl Options {
     fn cameras(&self, count: usize) -> Vec<(String, Camera)> {
         let camera = |index: usize| {
             let phase = PHASE * index as u32;
-            (format!("bench-{index}"), Camera::new(self.kilobits * 1_000, phase, Duration::ZERO))
+            (format!("bench-{index}"), Camera::new(self.kilobits * 1_000, phase, Pacing::Browser))
         };
         (0..count).map(camera).collect()
     }

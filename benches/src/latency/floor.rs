@@ -36,7 +36,7 @@ pub(super) fn turns(mut camera: Camera, viewers: usize, cut: bool) -> Result<Vec
     while camera.next_due() < LENGTH {
         thread::sleep((start + camera.next_due()).saturating_duration_since(Instant::now()));
         let packet = camera.next().context("the camera ended")?;
-        let is_whole = packet.marker || packet.kind == TrackKind::Audio;
+        let is_whole = packet.ends_burst;
         let sound = (packet.kind == TrackKind::Audio).then_some(&packet.payload);
         let burst: Vec<&[u8]> = match sound {
             Some(payload) => vec![payload],

@@ -21,6 +21,7 @@ mod error;
 mod framing;
 pub mod fuzzing;
 mod participant;
+mod prefetch;
 mod publisher;
 mod publishers;
 mod rewrite;

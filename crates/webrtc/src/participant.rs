@@ -72,6 +72,14 @@ impl Participant {
         }
     }
 
+    /// Its turn comes next: what it needs is fetched meanwhile.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        if let Participant::Viewer(viewer) = self {
+            viewer.prefetch();
+        }
+    }
+
     /// Tells others of what it has brought.
     pub(crate) fn ring(&mut self, now: Instant) {
         if let Participant::Publisher(publisher) = self {

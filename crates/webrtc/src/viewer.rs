@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 
 use crate::{
     egress::{Egress, EgressError, Notice, Path, Remote},
+    prefetch::prefetch,
     sdp::IceCredentials,
     session::Ended,
     shard::Outbox,
@@ -155,6 +156,13 @@ impl Viewer {
     pub(crate) fn deliver(&mut self, around: &mut Surroundings<'_>) -> Option<Result<Instant, Ended>> {
         self.read(around);
         self.outlets.iter().any(|outlet| outlet.due().is_some()).then(|| Ok(self.deadline()))
+    }
+
+    /// Has the processor fetch what [`Viewer::deliver`] needs.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        self.outlets.iter().for_each(prefetch);
+        self.egress.prefetch();
     }
 
     fn check_life(&self, now: Instant) -> Result<(), Ended> {

@@ -7,6 +7,7 @@ use is::stun::StunMessage;
 use smallvec::SmallVec;
 
 use crate::{
+    prefetch::prefetch,
     sdp::IceCredentials,
     srtp::{ReportOpener, Sealer},
 };
@@ -56,6 +57,12 @@ struct Rest {
 }
 
 impl Egress {
+    /// Has the processor fetch what sending media needs.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        prefetch(self);
+    }
+
     /// A session that waits for its peer.
     pub(crate) fn new(common: &Common, agreed: &Agreed<'_>, now: Instant) -> Result<Egress, EgressError> {
         let handshake = Handshake::new(&common.dtls, &agreed.fingerprint.bytes, agreed.role, now)?;

@@ -66,6 +66,15 @@ pub(super) struct Seat {
     pub(super) first_section: Option<(String, String)>,
     pub(super) deadline: Deadline,
     pub(super) progress: Progress,
+    /// Bytes sent that nobody has been told of.
+    pub(super) unsaid: u64,
+}
+
+impl Seat {
+    /// Counts what has been sent, for those who ask about viewers.
+    fn say_sent(&mut self, has_media: bool) {
+        self.participant.count_sent(std::mem::take(&mut self.unsaid), has_media);
+    }
 }
 
 /// Those who watch one stream, and the bell that its lanes ring for them.
@@ -85,6 +94,11 @@ pub(super) enum Delivery {
     /// There are none any more.
     NobodyLeft,
 }
+
+/// Bytes that a viewer may have been sent without anybody being told.
+///
+/// The count is in memory that other threads read: to write it at each packet costs a wait for it.
+const UNSAID_BYTES_MAX: u64 = 64 << 10;
 
 impl Core {
     pub(super) fn new(
@@ -163,7 +177,11 @@ impl Core {
         let before = feed.viewers.len();
         let turn: SmallVec<[usize; super::VIEWERS_PER_TURN]> =
             feed.viewers.iter().skip(from).take(at_most).copied().collect();
-        for index in &turn {
+        for (place, index) in turn.iter().enumerate() {
+            // The kernel has the word for most of a viewer's turn: time enough to fetch what the next one needs.
+            if let Some(next) = turn.get(place + 1).and_then(|next| self.seats.get(*next)) {
+                next.participant.prefetch();
+            }
             self.with(*index, now, Participant::deliver);
         }
         self.outbox.flush();
@@ -195,8 +213,10 @@ impl Core {
         let result = catch_unwind(AssertUnwindSafe(|| act(&mut seat.participant, &mut around)));
         let sent = self.counters.bytes.get().wrapping_sub(bytes_before);
         let has_sent = self.counters.packets.get() != packets_before;
-        if sent > 0 {
-            seat.participant.count_sent(sent, has_sent);
+        seat.unsaid += sent;
+        // Whoever asks is told soon enough, and the first media at once.
+        if seat.unsaid > UNSAID_BYTES_MAX || (seat.unsaid > 0 && !(has_sent && seat.progress.flows())) {
+            seat.say_sent(has_sent);
         }
         if !seat.progress.flows() {
             seat.progress.note(seat.participant.is_connected(), has_sent || seat.participant.is_ready());
@@ -310,6 +330,7 @@ impl Core {
             self.forget_remote(remote, index);
             self.outbox.close_connection(remote);
         }
+        seat.say_sent(seat.progress.flows());
         self.counters.sessions.set(self.seats.len() as u64);
         let Seat { participant, progress, .. } = seat;
         let (stream, session) = (participant.stream(), participant.session());

@@ -109,7 +109,16 @@ impl Core {
         let (progress, stage) = Progress::new();
         let deadline = Default::default();
         let fragment_of_seat = fragment.clone();
-        let seat = Seat { participant, serial, fragment: fragment_of_seat, feed, first_section, deadline, progress };
+        let seat = Seat {
+            participant,
+            serial,
+            fragment: fragment_of_seat,
+            feed,
+            first_section,
+            deadline,
+            progress,
+            unsaid: 0,
+        };
         let index = self.seats.insert(seat);
         self.by_fragment.insert(fragment, index);
         self.counters.sessions.set(self.seats.len() as u64);
