@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn packets_come_in_order_with_their_rate_their_marks_and_their_place() {
-        let mut camera = Camera::new(1_000_000, Duration::from_millis(7), Duration::from_millis(5));
+        let mut camera = Camera::new(1_000_000, Duration::from_millis(7), Pacing::Spread(Duration::from_millis(5)));
         let (mut last, mut bytes, mut places, mut sounds) = (Duration::ZERO, 0, Vec::new(), 0);
         while camera.next_due() < Duration::from_millis(10_007) {
             let due = camera.next_due();
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_key_frame_comes_when_it_is_asked_for() {
-        let mut camera = Camera::new(300_000, Duration::ZERO, Duration::ZERO);
+        let mut camera = Camera::new(300_000, Duration::ZERO, Pacing::AtOnce);
         let mut keys = Vec::new();
         while camera.frames < 100 {
             if camera.frames == 40 && camera.pictures.is_empty() {
@@ -258,5 +258,21 @@ mod tests {
             }
         }
         assert_eq!(keys, [0, 40]);
+    }
+
+    #[test]
+    fn a_browser_parts_key_frames_only() {
+        let mut camera = Camera::new(2_000_000, Duration::ZERO, Pacing::Browser);
+        let mut spans = std::collections::BTreeMap::<u32, Vec<Duration>>::new();
+        while camera.next_due() < Duration::from_secs(1) {
+            let packet = camera.next().unwrap();
+            if packet.kind == TrackKind::Video {
+                spans.entry(packet.timestamp).or_default().push(packet.due);
+            }
+        }
+        let mut spans = spans.values().map(|due| due[due.len() - 1] - due[0]);
+        // 25,000 bytes may leave in 40 ms.
+        assert!(spans.next().is_some_and(|key| key >= BURST && key <= BURST * 3));
+        assert!(spans.all(|delta| delta.is_zero()));
     }
 }
