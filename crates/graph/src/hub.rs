@@ -44,8 +44,9 @@ impl Default for HubOptions {
 
 /// Starts a source under a name that nobody publishes: a CDN route, a camera, a file.
 pub trait Resolver: Send + Sync + 'static {
-    /// Takes a name up, or not. The future ends when the stream has been published, or with what went wrong.
-    fn resolve(&self, hub: &Hub, name: &StreamName) -> Option<BoxFuture<'static, Result<(), String>>>;
+    /// Takes a name up for the viewer who asks for it, or not. The future ends when the stream has been published, or
+    /// with what went wrong; `Ok` without a stream says that there is none.
+    fn resolve(&self, hub: &Hub, name: &StreamName, viewer: &Peer) -> Option<BoxFuture<'static, Result<(), String>>>;
 
     /// The name under which [`resolve`](Self::resolve) will start the stream that is to be had at a URL; nothing if it
     /// knows no such URLs, or with what is wrong with this one.
@@ -207,13 +208,18 @@ impl Hub {
 
     /// Joins a stream, starting it if a resolver can, and waits until its tracks are known.
     ///
+    /// A peer that is a server beside this one gets only what has its publisher here.
+    ///
     /// # Errors
     /// There is no such stream, or it could not be started.
     pub async fn subscribe(&self, name: &StreamName, peer: Peer) -> Result<Subscription, SubscribeError> {
         let stream = match self.find(name) {
             Some(stream) => stream,
-            None => self.resolve(name).await?,
+            None => self.resolve(name, &peer).await?,
         };
+        if peer.server.is_some() && stream.source().server.is_some() {
+            return Err(SubscribeError::NotFound { name: name.clone() });
+        }
         let mut state = stream.watch_state();
         let settled = state.wait_for(|state| *state != StreamState::Starting || stream.publisher() > 0).await;
         match settled.map(|state| *state) {
@@ -242,22 +248,22 @@ impl Hub {
     }
 
     /// Starts a stream that nobody publishes; many who ask at once wait for one start.
-    async fn resolve(&self, name: &StreamName) -> Result<Arc<Stream>, SubscribeError> {
+    async fn resolve(&self, name: &StreamName, viewer: &Peer) -> Result<Arc<Stream>, SubscribeError> {
         let not_found = || SubscribeError::NotFound { name: name.clone() };
-        let starting = self.starting(name).ok_or_else(not_found)?;
+        let starting = self.starting(name, viewer).ok_or_else(not_found)?;
         let result = starting.await;
         self.0.resolving.lock().remove(name);
         result.map_err(|reason| SubscribeError::NotStarted { name: name.clone(), reason })?;
         self.find(name).ok_or_else(not_found)
     }
 
-    fn starting(&self, name: &StreamName) -> Option<Starting> {
+    fn starting(&self, name: &StreamName, viewer: &Peer) -> Option<Starting> {
         let mut resolving = self.0.resolving.lock();
         if let Some(starting) = resolving.get(name) {
             return Some(starting.clone());
         }
         let resolvers = self.0.resolvers.lock().clone();
-        let starting = resolvers.iter().find_map(|resolver| resolver.resolve(self, name))?.shared();
+        let starting = resolvers.iter().find_map(|resolver| resolver.resolve(self, name, viewer))?.shared();
         resolving.insert(name.clone(), starting.clone());
         Some(starting)
     }

@@ -14,12 +14,15 @@ pub struct Peer {
     pub remote: Option<SocketAddr>,
     /// What it calls itself.
     pub user_agent: Option<String>,
+    /// The id that it has as a server beside this one, where it has proved to be one. Such a peer gets no stream that
+    /// was itself fetched from another server, and none is fetched for it, so that no stream can run in a circle.
+    pub server: Option<String>,
 }
 
 impl Peer {
     /// A peer of which only protocol and session are known.
     pub fn new(protocol: &'static str, session: impl Into<String>) -> Peer {
-        Peer { protocol, session: session.into(), remote: None, user_agent: None }
+        Peer { protocol, session: session.into(), remote: None, user_agent: None, server: None }
     }
 
     /// The same peer at an address.
@@ -30,5 +33,10 @@ impl Peer {
     /// The same peer with the name it gives itself, cut to 256 characters.
     pub fn with_user_agent(self, user_agent: &str) -> Peer {
         Peer { user_agent: Some(user_agent.chars().take(256).collect()), ..self }
+    }
+
+    /// The same peer as a server beside this one.
+    pub fn with_server(self, id: impl Into<String>) -> Peer {
+        Peer { server: Some(id.into()), ..self }
     }
 }

@@ -25,12 +25,14 @@ pub struct Publication {
     resumed: bool,
     /// Tracks of an earlier publisher that this one has not taken up yet.
     left_over: Vec<Arc<Track>>,
+    /// In place of the hub's.
+    grace: Option<Duration>,
 }
 
 impl Publication {
     pub(crate) fn new(stream: Arc<Stream>, publisher: u64, start: Duration) -> Publication {
         let left_over = stream.tracks().to_vec();
-        Publication { publisher, start, resumed: publisher > 0, left_over, stream }
+        Publication { publisher, start, resumed: publisher > 0, left_over, stream, grace: None }
     }
 
     /// The stream.
@@ -90,6 +92,11 @@ impl Publication {
     /// are not among them end.
     pub fn retain_renditions(&self, track: &Track, labels: &[String]) {
         track.retain_named(labels);
+    }
+
+    /// Has the stream wait so long for a publisher after this one, in place of the hub's grace time.
+    pub fn set_grace(&mut self, grace: Duration) {
+        self.grace = Some(grace);
     }
 
     /// Says that all tracks are known: viewers may join.
@@ -154,12 +161,13 @@ impl Drop for Publication {
             return stream.end(&reason);
         }
         let was_live = stream.state() == StreamState::Live || self.resumed;
-        if services.grace().is_zero() || !was_live {
+        let grace = self.grace.unwrap_or(services.grace());
+        if grace.is_zero() || !was_live {
             return stream.end("the publisher has left");
         }
         stream.change_state(&[StreamState::Starting, StreamState::Live], StreamState::Paused);
         services.tell(Event::Paused { stream: stream.name().clone() });
-        let sleep = services.environment.sleep(services.grace());
+        let sleep = services.environment.sleep(grace);
         services.environment.spawn(Box::pin(async move {
             sleep.await;
             if stream.publisher() == publisher && stream.state() == StreamState::Paused {

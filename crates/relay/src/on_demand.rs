@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, hash::BuildHasher, sync::Weak};
 
-use headwater_graph::{BoxFuture, Hub, Resolver};
+use headwater_graph::{BoxFuture, Hub, Peer, Resolver};
 use headwater_media::{StreamName, limits};
 
 use crate::{Inner, Relays, course::Status, source::Source, target::Target};
@@ -30,7 +30,7 @@ impl Wanted {
 pub(crate) struct OnDemand(pub(crate) Weak<Inner>);
 
 impl Resolver for OnDemand {
-    fn resolve(&self, _hub: &Hub, name: &StreamName) -> Option<BoxFuture<'static, Result<(), String>>> {
+    fn resolve(&self, _hub: &Hub, name: &StreamName, _viewer: &Peer) -> Option<BoxFuture<'static, Result<(), String>>> {
         let relays = Relays(self.0.upgrade()?);
         let target = relays.0.wanted.lock().take(name)?;
         let name = name.clone();

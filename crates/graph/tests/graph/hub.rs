@@ -163,8 +163,8 @@ struct Camera {
 }
 
 impl Resolver for Camera {
-    fn resolve(&self, hub: &Hub, name: &StreamName) -> Option<BoxFuture<'static, Result<(), String>>> {
-        if !name.as_str().starts_with("cameras/") {
+    fn resolve(&self, hub: &Hub, name: &StreamName, viewer: &Peer) -> Option<BoxFuture<'static, Result<(), String>>> {
+        if !name.as_str().starts_with("cameras/") || viewer.server.is_some() {
             return None;
         }
         self.starts.fetch_add(1, Ordering::SeqCst);
@@ -202,6 +202,37 @@ async fn a_start_that_fails_says_why() {
     let expected =
         SubscribeError::NotStarted { name: name("cameras/broken"), reason: "the camera does not answer".to_owned() };
     assert_eq!(refused, expected);
+}
+
+#[tokio::test]
+async fn a_server_beside_this_one_gets_only_what_is_published_here() {
+    let hub = hub();
+    hub.add_resolver(Arc::new(Camera { starts: Arc::default() }));
+    let server = || viewer().with_server("edge-1");
+    let mut own = publish(&hub, "own");
+    own.ready();
+    let mut copy = hub.publish(name("copy"), Peer::new("WebRTC", "pull").with_server("origin-1")).unwrap();
+    copy.ready();
+    assert!(hub.subscribe(&name("own"), server()).await.is_ok());
+    for missing in ["copy", "cameras/1"] {
+        let refused = hub.subscribe(&name(missing), server()).await.unwrap_err();
+        assert_eq!(refused, SubscribeError::NotFound { name: name(missing) });
+        assert!(hub.subscribe(&name(missing), viewer()).await.is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_may_be_waited_for_longer_than_others() {
+    let hub = hub();
+    let mut publication = publish(&hub, "camera");
+    publication.ready();
+    publication.set_grace(Duration::from_secs(60));
+    let stream = publication.stream().clone();
+    drop(publication);
+    tokio::time::sleep(Duration::from_secs(59)).await;
+    assert_eq!(stream.state(), StreamState::Paused);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(stream.state(), StreamState::Ended);
 }
 
 #[tokio::test]
