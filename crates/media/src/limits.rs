@@ -117,11 +117,21 @@ limits! {
     AGENT_ANSWER_MS = 10_000, "milliseconds", "Time for another server to answer a request for a stream over WebRTC.";
     RELAYS = 256, "relays", "Streams pushed to and pulled from other servers at once.";
     RELAY_ATTEMPTS = 1_000, "attempts", "Attempts to reach another server in a row that fail before its relay is given up.";
+    ROUTES = 4_096, "streams", "Streams fetched at once from servers that work together with this one.";
+    ROUTES_SOUGHT = 1_000, "names", "Names that viewers have asked for and that are waited for to appear on such a server.";
+    ROUTE_FIND_MS = 600, "milliseconds", "How long a name that a viewer asks for is waited for to appear on such a server.";
+    ROUTE_MOVE_MS = 2_000, "milliseconds", "How long a stream that has ended at such a server is waited for to appear on another.";
+    ROUTE_ATTEMPT_MS = 2_000, "milliseconds", "Time for such a server to begin to send a stream before the next is asked.";
+    ROUTE_GRACE_MS = 30_000, "milliseconds", "How long viewers of a stream fetched from such a server are kept while no server sends it.";
     RELAY_WAIT_MS = 30_000, "milliseconds", "The longest wait between two attempts to reach another server.";
     SOUND_FILE_BYTES = 32 << 20, "bytes", "A sound file that is played into a stream sent to another server.";
     SOUND_MS = 600_000, "milliseconds", "How long such a sound file may last.";
     SOUNDS = 8, "files", "Sound files that are held in memory at once for streams sent to other servers.";
     RELAY_IDLE_MS = 10_000, "milliseconds", "Time without viewers after which a stream that a viewer had pulled is given back.";
+    BALANCER_EDGES = 256, "edges", "Edges that a balancer lists.";
+    BALANCER_ANSWER_MS = 2_000, "milliseconds", "Time for an edge to be reached by the balancer and to say how it is.";
+    BALANCER_ANSWER_BYTES = 1 << 20, "bytes", "An edge's answer to the balancer.";
+    BALANCER_FAILURES = 2, "attempts", "Attempts of the balancer to ask an edge in a row that fail before nobody is sent there.";
     RTMP_ARRIVING = 1_600, "connections", "RTMP and RTMPS connections that have not yet finished TLS, handshake and connect: a tenth of all connections.";
     RTMP_HANDSHAKE_MS = 5_000, "milliseconds", "Time for an RTMP handshake.";
     RTMP_CONNECT_MS = 10_000, "milliseconds", "Time from an RTMP handshake to the connect command.";
@@ -153,6 +163,7 @@ limits! {
     WEBRTC_MEDIA_MS = 10_000, "milliseconds", "Time from the connection of a WebRTC publisher to its first media.";
     WEBRTC_PUBLISHER_SILENCE_MS = 10_000, "milliseconds", "Silence of a WebRTC publisher before its session ends and its stream waits for it to come back.";
     WEBRTC_PUBLISHER_YIELD_MS = 2_000, "milliseconds", "Silence of a WebRTC publisher after which whoever publishes under its name takes its stream over.";
+    WEBRTC_CALL_SILENCE_MS = 10_000, "milliseconds", "Silence of a server that a stream is sent to over WebRTC before that session ends and another is begun.";
     WEBRTC_RIVALS = 16, "publishers", "Publishers that wait at a time to learn whether the one that has their name is gone.";
     WEBRTC_DATAGRAM_BYTES = 1_500, "bytes", "One datagram, or one framed packet of ICE-TCP.";
     WEBRTC_PATHS = 16, "addresses", "Addresses from which one WebRTC peer may have proved itself at a time.";
@@ -205,6 +216,19 @@ limits! {
     TRACE_SEND_MS = 5_000, "milliseconds", "Time that the collector of traces has to take a request.";
     TRACE_FLUSH_MS = 2_000, "milliseconds", "Time that the collector of traces has to take what is left when the server stops.";
     LOG_LINES_PER_SECOND = 1_000, "lines", "Log lines written in a second; more are dropped and their number is told.";
+    CLUSTER_NODES = 400, "nodes", "Nodes of a cluster that one of them knows; beyond it the one that is gone the longest is forgotten.";
+    CLUSTER_STREAMS_PER_NODE = 10_000, "streams", "Streams that one node of a cluster tells the others of.";
+    CLUSTER_STREAM_KEYS = 64, "keys", "Access keys of one stream that nodes of a cluster tell each other.";
+    CLUSTER_HOPS = 3, "nodes", "Nodes of a cluster that a stream may go through after the one that it is published to.";
+    CLUSTER_MESSAGE_BYTES = 72 << 10, "bytes", "One message between nodes of a cluster.";
+    CLUSTER_MESSAGES_PER_SECOND = 2_000, "messages", "Messages that one node of a cluster may send another in a second.";
+    CLUSTER_LINKS = 600, "links", "Connections from other nodes of a cluster, those that have not proved the secret included.";
+    CLUSTER_LINKS_PER_ADDRESS = 64, "links", "The same from one address; loopback is exempt.";
+    CLUSTER_HANDSHAKE_MS = 5_000, "milliseconds", "Time for two nodes of a cluster to prove the secret to each other.";
+    CLUSTER_SILENCE_MS = 10_000, "milliseconds", "Silence of another node of a cluster before its connection is closed.";
+    CLUSTER_QUEUE = 64, "messages", "Messages that wait for one node of a cluster, and those of all that wait to be read.";
+    CLUSTER_WAIT_MS = 10_000, "milliseconds", "The longest wait between two attempts to reach another node of a cluster.";
+    CLUSTER_CONFLICTS = 1_024, "conflicts", "Names published on two nodes of a cluster that wait to be ended on one of them; what is left out is told again.";
 }
 
 /// The limit with this name in the configuration (lower case).

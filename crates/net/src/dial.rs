@@ -105,6 +105,11 @@ impl Dialer {
         Ok(Dialer { reach: Arc::new(reach), tls: Arc::new(config).into() })
     }
 
+    /// The same for addresses within another reach.
+    pub fn within(&self, reach: Reach) -> Dialer {
+        Dialer { reach: Arc::new(reach), tls: self.tls.clone() }
+    }
+
     /// The addresses of a host that may be connected to. IPv6 addresses may stand in brackets.
     ///
     /// # Errors
