@@ -1,0 +1,292 @@
+//! The nodes and streams that this node knows of. Pure: what comes in are entries, what goes out are answers.
+
+mod node;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use headwater_media::{StreamName, limits};
+use tokio::time::Instant;
+
+use crate::{Conflict, Load, Location, NodeFacts, NodeId, RemoveError, Role, StreamFacts};
+
+pub(crate) use node::{About, Entry};
+use node::Node;
+
+/// What is known, of this node and of the others.
+pub(crate) struct Directory {
+    id: NodeId,
+    role: Role,
+    groups: Vec<String>,
+    own: BTreeMap<StreamName, StreamFacts>,
+    load: Load,
+    nodes: BTreeMap<NodeId, Node>,
+    /// Which other nodes that live have a stream.
+    places: HashMap<StreamName, BTreeSet<NodeId>>,
+    /// Names that this node publishes and of which something has changed elsewhere.
+    contested: BTreeSet<StreamName>,
+    left_out: u64,
+}
+
+impl Directory {
+    pub(crate) fn new(id: NodeId, role: Role, groups: Vec<String>) -> Directory {
+        Directory {
+            id,
+            role,
+            groups,
+            own: BTreeMap::new(),
+            load: Load::default(),
+            nodes: BTreeMap::new(),
+            places: HashMap::new(),
+            contested: BTreeSet::new(),
+            left_out: 0,
+        }
+    }
+
+    /// What this node has; false if nothing has changed, or if its role does not let it tell of that.
+    pub(crate) fn announce(&mut self, stream: &StreamName, facts: StreamFacts) -> bool {
+        if !may_announce(self.role, &facts) || self.own.get(stream) == Some(&facts) {
+            return false;
+        }
+        let limit = &limits::CLUSTER_STREAMS_PER_NODE;
+        if !self.own.contains_key(stream) && self.own.len() >= limit.get_usize() {
+            limit.hit();
+            return false;
+        }
+        self.own.insert(stream.clone(), facts);
+        self.contested.insert(stream.clone());
+        true
+    }
+
+    pub(crate) fn withdraw(&mut self, stream: &StreamName) -> bool {
+        self.contested.remove(stream);
+        self.own.remove(stream).is_some()
+    }
+
+    pub(crate) fn set_load(&mut self, load: Load) -> bool {
+        std::mem::replace(&mut self.load, load) != load
+    }
+
+    pub(crate) fn load(&self) -> Load {
+        self.load
+    }
+
+    /// What this node tells of.
+    pub(crate) fn own(&self) -> &BTreeMap<StreamName, StreamFacts> {
+        &self.own
+    }
+
+    /// Takes up what a node that lives tells of itself; false if there is no room for it.
+    pub(crate) fn meet(&mut self, id: &NodeId, generation: u64, about: About) -> bool {
+        let known = self.nodes.get(id);
+        let is_new = known.is_none_or(|node| node.generation != generation || !node.is_live());
+        let is_changed = known.is_none_or(|node| node.about != about);
+        if known.is_none() && self.nodes.len() >= limits::CLUSTER_NODES.get_usize() && !self.make_room() {
+            limits::CLUSTER_NODES.hit();
+            return false;
+        }
+        if is_new {
+            self.empty(id);
+            self.nodes.insert(id.clone(), Node::new(generation, about));
+        } else if is_changed && let Some(node) = self.nodes.get_mut(id) {
+            node.about = about;
+        }
+        true
+    }
+
+    /// Whether a node of this generation has said that it goes.
+    pub(crate) fn has_left(&self, id: &NodeId, generation: u64) -> bool {
+        self.nodes.get(id).is_some_and(|node| node.left_generation >= generation)
+    }
+
+    /// A node has said that it goes.
+    pub(crate) fn leave(&mut self, id: &NodeId, generation: u64, now: Instant) -> bool {
+        let Some(node) = self.nodes.get_mut(id) else { return false };
+        node.left_generation = node.left_generation.max(generation);
+        node.generation <= generation && self.lose(id, now)
+    }
+
+    /// A node is not heard of any more.
+    pub(crate) fn lose(&mut self, id: &NodeId, now: Instant) -> bool {
+        let was_live = self.nodes.get(id).is_some_and(Node::is_live);
+        if was_live {
+            self.empty(id);
+            if let Some(node) = self.nodes.get_mut(id) {
+                node.passive_since = Some(now);
+            }
+        }
+        was_live
+    }
+
+    /// Forgets all entries of a node, before they are told anew.
+    pub(crate) fn empty(&mut self, id: &NodeId) {
+        let streams = self.nodes.get_mut(id).map(|node| std::mem::take(&mut node.streams)).unwrap_or_default();
+        for stream in streams.keys() {
+            self.unplace(stream, id);
+        }
+    }
+
+    /// Takes up an entry of a node that has been met.
+    pub(crate) fn put(&mut self, id: &NodeId, entry: Entry) {
+        let Some(node) = self.nodes.get_mut(id) else { return };
+        match entry {
+            Entry::Load(load) => node.load = load,
+            Entry::Stream(stream, Some(facts)) => {
+                let limit = &limits::CLUSTER_STREAMS_PER_NODE;
+                let has_room = node.streams.len() < limit.get_usize() || node.streams.contains_key(&stream);
+                if !has_room {
+                    limit.hit();
+                }
+                if !has_room || !may_announce(node.about.role, &facts) {
+                    self.left_out = self.left_out.saturating_add(1);
+                    return;
+                }
+                node.streams.insert(stream.clone(), facts);
+                if self.own.contains_key(&stream) {
+                    self.contested.insert(stream.clone());
+                }
+                self.places.entry(stream).or_default().insert(id.clone());
+            }
+            Entry::Stream(stream, None) => {
+                if node.streams.remove(&stream).is_some() {
+                    self.unplace(&stream, id);
+                }
+            }
+            Entry::Other => self.left_out = self.left_out.saturating_add(1),
+        }
+    }
+
+    /// Forgets nodes that have been gone for so long; whether there were any.
+    pub(crate) fn forget(&mut self, age: std::time::Duration, now: Instant) -> bool {
+        let before = self.nodes.len();
+        let is_old = |since: Instant| now.saturating_duration_since(since) >= age;
+        self.nodes.retain(|_, node| !node.passive_since.is_some_and(is_old));
+        self.nodes.len() != before
+    }
+
+    pub(crate) fn remove(&mut self, id: &NodeId) -> Result<(), RemoveError> {
+        let node = self.nodes.get(id).ok_or(RemoveError::NotFound)?;
+        if node.is_live() {
+            return Err(RemoveError::Active);
+        }
+        self.nodes.remove(id);
+        Ok(())
+    }
+
+    pub(crate) fn nodes(&self) -> Vec<NodeFacts> {
+        self.nodes.iter().map(|(id, node)| node.facts(id)).collect()
+    }
+
+    /// Names, generations and addresses of the nodes, gone or not.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = (&NodeId, &str)> {
+        self.nodes.iter().map(|(id, node)| (id, node.about.url.as_str()))
+    }
+
+    pub(crate) fn streams(&self) -> Vec<(StreamName, NodeId, StreamFacts)> {
+        let of = |(id, node): (&NodeId, &Node)| {
+            let id = id.clone();
+            let one = move |(stream, facts): (&StreamName, &StreamFacts)| (stream.clone(), id.clone(), facts.clone());
+            node.streams.iter().map(one).collect::<Vec<_>>()
+        };
+        let own = self.own.iter().map(|(stream, facts)| (stream.clone(), self.id.clone(), facts.clone()));
+        own.chain(self.nodes.iter().flat_map(of)).collect()
+    }
+
+    /// Where to fetch a stream, the best first: nodes that take new sessions; those of this node's groups, in their
+    /// order; those nearest to the publisher; the least loaded.
+    pub(crate) fn locate(&self, stream: &StreamName) -> Vec<Location> {
+        let Some(places) = self.places.get(stream) else { return Vec::new() };
+        let owner = self.owner(stream).map(|(_, owner)| owner);
+        let mut found: Vec<_> = places
+            .iter()
+            .filter_map(|id| {
+                let node = self.nodes.get(id)?;
+                let facts = node.streams.get(stream)?;
+                // Who publishes a name that is another's is about to end it.
+                if facts.hops == 0 && owner.is_some_and(|owner| owner != id) || is_too_far(facts) {
+                    return None;
+                }
+                let load = node.load;
+                let rank = self.rank(&node.about.groups);
+                let order = (!load.accepts, rank, facts.hops, load.cpu_permille, load.viewers, id);
+                Some((order, node, facts))
+            })
+            .collect();
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        let location = |id: &NodeId, node: &Node, facts: &StreamFacts| Location {
+            node: node.facts(id),
+            facts: facts.clone(),
+        };
+        found.into_iter().map(|((.., id), node, facts)| location(id, node, facts)).collect()
+    }
+
+    /// Of which of this node's names that have changed another is the owner; of all if `again`.
+    pub(crate) fn conflicts(&mut self, again: bool) -> Vec<Conflict> {
+        let contested = std::mem::take(&mut self.contested);
+        if again {
+            self.own.keys().filter_map(|stream| self.conflict(stream)).collect()
+        } else {
+            contested.iter().filter_map(|stream| self.conflict(stream)).collect()
+        }
+    }
+
+    pub(crate) fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    fn conflict(&self, stream: &StreamName) -> Option<Conflict> {
+        let own = self.own.get(stream).filter(|facts| facts.hops == 0)?;
+        let (published_ms, owner) = self.owner(stream)?;
+        let is_lost = (published_ms, owner) < (own.published_ms, &self.id);
+        is_lost.then(|| Conflict { stream: stream.clone(), owner: owner.clone(), published_ms })
+    }
+
+    /// Who published a stream first of those that publish it, this node included.
+    fn owner(&self, stream: &StreamName) -> Option<(u64, &NodeId)> {
+        let others = self.places.get(stream).into_iter().flatten();
+        let others = others.filter_map(|id| Some((self.nodes.get(id)?.streams.get(stream)?, id)));
+        let own = self.own.get(stream).map(|facts| (facts, &self.id));
+        let publishers = others.chain(own).filter(|(facts, _)| facts.hops == 0);
+        publishers.map(|(facts, id)| (facts.published_ms, id)).min()
+    }
+
+    /// How far the groups of a node are from this one's; nodes without a group are a group.
+    fn rank(&self, groups: &[String]) -> usize {
+        if self.groups.is_empty() && groups.is_empty() {
+            return 0;
+        }
+        self.groups.iter().position(|group| groups.contains(group)).unwrap_or(usize::MAX)
+    }
+
+    fn unplace(&mut self, stream: &StreamName, id: &NodeId) {
+        if let Some(places) = self.places.get_mut(stream) {
+            places.remove(id);
+            if places.is_empty() {
+                self.places.remove(stream);
+            }
+        }
+    }
+
+    /// Forgets the node that is gone the longest; false if there is none.
+    fn make_room(&mut self) -> bool {
+        let gone = self.nodes.iter().filter_map(|(id, node)| Some((node.passive_since?, id.clone()))).min();
+        gone.is_some_and(|(_, id)| self.nodes.remove(&id).is_some())
+    }
+}
+
+/// What a node may tell of by its role: a transcoder of nothing, an edge only of what it has from another node.
+fn may_announce(role: Role, facts: &StreamFacts) -> bool {
+    let is_bounded = u64::from(facts.hops) <= limits::CLUSTER_HOPS.get()
+        && facts.keys.len() <= limits::CLUSTER_STREAM_KEYS.get_usize()
+        && facts.keys.iter().all(|key| key.len() <= node::KEY_BYTES_MAX);
+    is_bounded
+        && match role {
+            Role::Origin => true,
+            Role::Edge => facts.hops > 0,
+            Role::Transcoder => false,
+        }
+}
+
+/// Whether who fetched it from there would be too many nodes from the publisher.
+fn is_too_far(facts: &StreamFacts) -> bool {
+    u64::from(facts.hops) >= limits::CLUSTER_HOPS.get()
+}
