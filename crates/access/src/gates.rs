@@ -1,14 +1,19 @@
 //! All gates of a server, one after the other.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use headwater_media::StreamName;
+use http::HeaderMap;
 
 use crate::{
     asking::{Action, Asking, Client, Facts},
     gate::{Change, Gate, Pass, Visitor},
     refusals::{Refusals, Wanted},
     refused::Refused,
+    servers::{self, Servers},
 };
 
 /// All gates of a server. Cloning is cheap; without any gate everything is allowed.
@@ -16,6 +21,8 @@ use crate::{
 pub struct Gates {
     all: Arc<[Arc<dyn Gate>]>,
     refusals: Refusals,
+    /// Once they are known.
+    servers: Arc<OnceLock<Arc<dyn Servers>>>,
 }
 
 impl fmt::Debug for Gates {
@@ -27,7 +34,7 @@ impl fmt::Debug for Gates {
 impl Gates {
     /// Asks these, in this order; the first that refuses has decided.
     pub fn new(gates: impl IntoIterator<Item = Arc<dyn Gate>>) -> Gates {
-        Gates { all: gates.into_iter().collect(), refusals: Refusals::default() }
+        Gates { all: gates.into_iter().collect(), refusals: Refusals::default(), servers: Arc::default() }
     }
 
     /// How many they have not let in, and why.
@@ -35,13 +42,26 @@ impl Gates {
         &self.refusals
     }
 
-    /// A peer has come.
+    /// Lets the servers in that these know, as [`recognise`](Gates::recognise) finds them. The first call counts, for
+    /// all clones.
+    pub fn set_servers(&self, servers: Arc<dyn Servers>) {
+        let _ = self.servers.set(servers);
+    }
+
+    /// The id of the server that a request comes from, if it shows that it is one of those that work together with
+    /// this one. It is the only source of [`Peer::server`](headwater_graph::Peer::server) for peers from the network.
+    pub fn recognise(&self, headers: &HeaderMap) -> Option<String> {
+        self.servers.get()?.recognise(servers::shown(headers)?)
+    }
+
+    /// A peer has come. Servers are let in without any gate being asked: they ask about their own viewers.
     ///
     /// # Errors
     /// A gate does not let it in.
     pub async fn connect(&self, client: &Client) -> Result<Visit, Refused> {
         let mut visitors = Vec::with_capacity(self.all.len());
-        for gate in self.all.iter() {
+        let gates = if client.peer.server.is_some() { &[] } else { &*self.all };
+        for gate in gates {
             let visitor = gate.connect(client).await;
             visitors.push(visitor.inspect_err(|refused| self.refusals.count(Wanted::Connect, refused.why))?);
         }

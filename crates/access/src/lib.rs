@@ -10,6 +10,8 @@
 //! tokens and keys of this server, and the back end of an application, asked one after the other. Where there is no
 //! gate, everything is allowed.
 //!
+//! Servers that work together with this one ([`Servers`]) are not asked: they ask their own viewers.
+//!
 //! [`Access`] is the gate of this server's own users, tokens and keys; REST asks the same [`Access`] who calls.
 
 mod access;
@@ -29,6 +31,7 @@ mod refused;
 mod request;
 mod rules;
 mod secret;
+mod servers;
 mod stream_facts;
 mod surroundings;
 #[doc(hidden)]
@@ -48,6 +51,7 @@ pub use refusals::{Refusals, Wanted};
 pub use refused::{Refused, Why};
 pub use rules::{BadPattern, Pattern, Role, UnknownRole};
 pub use secret::Secret;
+pub use servers::{SERVER_HEADER, Servers};
 pub use stream_facts::stream_facts;
 pub use surroundings::Surroundings;
 pub use users::hash_password;

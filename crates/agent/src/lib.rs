@@ -16,7 +16,7 @@ mod whep;
 
 use std::net::IpAddr;
 
-use headwater_graph::{Publication, PublishError};
+use headwater_graph::{BoxFuture, Publication, PublishError};
 use headwater_net::Dialer;
 use headwater_webrtc::{Answer, Ended, Proposal, PublishOptions, Session, WebRtc};
 use tokio_util::sync::CancellationToken;
@@ -48,6 +48,12 @@ pub trait Local: Sync {
 
     /// The other server has agreed; media is awaited. It calls the session by this id.
     fn agreed(&self, remote_session: &str);
+
+    /// Waits until the other server is known to be of no use any more, and says why: the session is abandoned then, and
+    /// the stream waits for whoever brings it again.
+    fn lost(&self) -> BoxFuture<'_, String> {
+        Box::pin(std::future::pending())
+    }
 }
 
 impl Agent {

@@ -1,6 +1,7 @@
 //! Where a stream is, and what is spoken there.
 
 use headwater_media::{InvalidName, StreamName};
+use http::HeaderValue;
 use url::Url;
 
 /// The longest URL that is taken, in bytes.
@@ -16,6 +17,8 @@ pub struct Remote {
     port: u16,
     /// `None` where the URL says it.
     name: Option<StreamName>,
+    /// Shows that this server is one that works together with it.
+    proof: Option<HeaderValue>,
 }
 
 /// Why a URL leads to no stream.
@@ -80,7 +83,18 @@ impl Remote {
             (None, "https") => 443,
             (None, _) => 80,
         };
-        Ok(Remote { url, host, port, name })
+        Ok(Remote { url, host, port, name, proof: None })
+    }
+
+    /// The same of a server that this one works together with, and shows it by this: see
+    /// [`headwater_access::SERVER_HEADER`].
+    pub fn with_proof(mut self, proof: String) -> Remote {
+        self.proof = HeaderValue::try_from(proof).ok();
+        self
+    }
+
+    pub(crate) fn proof(&self) -> Option<&HeaderValue> {
+        self.proof.as_ref()
     }
 
     pub(crate) fn signalling(&self) -> Signalling {

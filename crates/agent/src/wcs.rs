@@ -28,10 +28,16 @@ pub(crate) async fn play(
     local: &dyn Local,
     stop: &CancellationToken,
 ) -> Result<(), AgentError> {
-    let asked = stop.run_until_cancelled(begin(agent, remote, local));
-    let Some(begun) = asked.await else { return Ok(()) };
-    let (mut socket, session, id) = begun?;
-    let ended = attend(&mut socket, &session, &id, stop).await;
+    let mut lost = local.lost();
+    let (mut socket, session, id) = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        reason = &mut lost => return Err(AgentError::Lost(reason)),
+        begun = begin(agent, remote, local) => begun?,
+    };
+    let ended = tokio::select! {
+        ended = attend(&mut socket, &session, &id, stop) => ended,
+        reason = lost => Err(AgentError::Lost(reason)),
+    };
     match &ended {
         Ok(()) => {
             let farewell = async {

@@ -53,6 +53,8 @@ impl Status {
 pub(crate) enum Outcome {
     /// It is over for good, as it should be.
     Over(String),
+    /// The other server says that the stream is over; its name is given back.
+    Ended(String),
     /// It is worth another attempt; `worked` says whether media has flowed.
     Again { reason: String, worked: bool },
     /// No further attempt can help.
@@ -63,6 +65,11 @@ pub(crate) enum Outcome {
 pub(crate) trait Line: Sync {
     /// One connection, from its beginning to its end.
     fn attempt(&self) -> impl Future<Output = Outcome> + Send;
+
+    /// The wait after so many attempts in a row that have failed.
+    fn pause(&self, course: &Course, failures: u64) -> impl Future<Output = ()> + Send {
+        course.sleep(wait(failures))
+    }
 }
 
 /// How far it has come.
@@ -136,7 +143,7 @@ impl Course {
             }
             self.set(Status::Pending);
             match line.attempt().await {
-                Outcome::Over(reason) => return (Status::Stopped, reason),
+                Outcome::Over(reason) | Outcome::Ended(reason) => return (Status::Stopped, reason),
                 Outcome::Hopeless(reason) => return (Status::Failed, reason),
                 Outcome::Again { .. } if self.stop.is_cancelled() => {}
                 Outcome::Again { reason, worked } => {
@@ -145,8 +152,7 @@ impl Course {
                         limits::RELAY_ATTEMPTS.hit();
                         return (Status::Failed, reason);
                     }
-                    let wait = wait(failures, rand::random_range(0.5..1.0));
-                    self.stop.run_until_cancelled(self.sleep(wait)).await;
+                    self.stop.run_until_cancelled(line.pause(self, failures)).await;
                 }
             }
         }
@@ -183,8 +189,13 @@ async fn tell(progress: &mut watch::Receiver<Progress>, observed: Option<&dyn Ob
 }
 
 /// The time before another attempt: doubled with each failure, up to a limit, and spread so that not all come back at
-/// once. `share` is 0.5 to 1.
-fn wait(failures: u64, share: f64) -> Duration {
+/// once.
+pub(crate) fn wait(failures: u64) -> Duration {
+    spread(failures, rand::random_range(0.5..1.0))
+}
+
+/// `share` is 0.5 to 1.
+fn spread(failures: u64, share: f64) -> Duration {
     let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
     let whole = FIRST_WAIT.saturating_mul(1 << doublings).min(limits::RELAY_WAIT_MS.get_duration());
     whole.mul_f64(share)
@@ -196,8 +207,8 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_their_limit() {
-        let waits: Vec<_> = (1..=9).map(|failures| wait(failures, 1.0).as_millis()).collect();
+        let waits: Vec<_> = (1..=9).map(|failures| spread(failures, 1.0).as_millis()).collect();
         assert_eq!(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
-        assert_eq!(wait(u64::MAX, 0.5), Duration::from_secs(15));
+        assert_eq!(spread(u64::MAX, 0.5), Duration::from_secs(15));
     }
 }

@@ -16,6 +16,7 @@ mod observer;
 mod on_demand;
 mod pull;
 mod push;
+mod routes;
 mod sound;
 mod sounds;
 mod source;
@@ -44,6 +45,7 @@ pub use error::RelayError;
 pub use observer::{Begun, Observed, Observer};
 pub use pull::PullFacts;
 pub use push::{PushFacts, PushRequest};
+pub use routes::{Route, Routes};
 pub use sound::SoundRequest;
 pub use sounds::SoundError;
 pub use source::PullKind;
@@ -187,8 +189,9 @@ impl Relays {
     }
 
     async fn begin_pull(&self, source: Source, name: StreamName) -> Result<PullFacts, RelayError> {
-        let (host, port) = source.host_and_port();
-        self.0.means.dialer.resolve(host, port).await?;
+        if let Some((host, port)) = source.host_and_port() {
+            self.0.means.dialer.resolve(host, port).await?;
+        }
         Ok(self.start_pull(source, name, false)?.facts())
     }
 
@@ -201,7 +204,7 @@ impl Relays {
             if self.hub().find(&name).is_some() {
                 return Err(RelayError::NameTaken(name));
             }
-            list.check_room()?;
+            list.check_pulls(&source)?;
             let pull = Arc::new(Pull::new(source, name, on_demand, self.course(), self.0.means.clone()));
             list.pulls.push(pull.clone());
             pull
@@ -210,6 +213,7 @@ impl Relays {
         self.spawn(async move {
             pulling.run().await;
             relays.0.list.lock().pulls.retain(|other| !Arc::ptr_eq(other, &pulling));
+            pulling.set_over();
         });
         Ok(pull)
     }
@@ -293,9 +297,24 @@ impl Relays {
 }
 
 impl List {
+    fn routed(&self) -> usize {
+        self.pulls.iter().filter(|pull| pull.is_routed()).count()
+    }
+
+    /// Whether there is room for one pull more.
+    fn check_pulls(&self, source: &Source) -> Result<(), RelayError> {
+        let Source::Routed(_) = source else { return self.check_room() };
+        let limit = limits::ROUTES.get();
+        if self.routed() as u64 >= limit {
+            limits::ROUTES.hit();
+            return Err(RelayError::TooMany { limit });
+        }
+        Ok(())
+    }
+
     fn check_room(&self) -> Result<(), RelayError> {
         let limit = limits::RELAYS.get();
-        if (self.pushes.len() + self.pulls.len()) as u64 >= limit {
+        if (self.pushes.len() + self.pulls.len() - self.routed()) as u64 >= limit {
             limits::RELAYS.hit();
             return Err(RelayError::TooMany { limit });
         }

@@ -1,18 +1,26 @@
 //! A stream of another server that is published here.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use futures_util::future::{Either, select};
 use headwater_agent::{Agent, AgentError, Local, Remote};
-use headwater_graph::{Peer, Publication, PublishError, StreamState};
+use headwater_graph::{BoxFuture, Peer, Publication, PublishError, StreamState};
 use headwater_media::{StreamName, TrackKind, limits};
 use headwater_net::Dialer;
 use headwater_rtmp::{Context, RtmpError, client};
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    course::{Course, Line, Outcome, Progress, Status},
+    course::{self, Course, Line, Outcome, Progress, Status},
     observer::Begun,
     source::{PullKind, Source},
     target::Target,
@@ -67,6 +75,9 @@ pub(crate) struct Pull {
     course: Course,
     means: Means,
     remote_session: Mutex<Option<String>>,
+    /// Whether the other server has agreed to send, in the attempt under way.
+    is_agreed: AtomicBool,
+    over: CancellationToken,
 }
 
 /// What streams are fetched with.
@@ -81,7 +92,17 @@ pub(crate) struct Means {
 impl Pull {
     pub(crate) fn new(source: Source, name: StreamName, on_demand: bool, course: Course, means: Means) -> Pull {
         let id = uuid::Uuid::new_v4().to_string();
-        Pull { id, source, name, on_demand, course, means, remote_session: Mutex::default() }
+        Pull {
+            id,
+            source,
+            name,
+            on_demand,
+            course,
+            means,
+            remote_session: Mutex::default(),
+            is_agreed: AtomicBool::new(false),
+            over: CancellationToken::new(),
+        }
     }
 
     pub(crate) fn name(&self) -> &StreamName {
@@ -94,6 +115,36 @@ impl Pull {
 
     pub(crate) fn stop(&self) {
         self.course.stop.cancel();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.course.stop.is_cancelled()
+    }
+
+    /// Waits until it is not in the list any more.
+    pub(crate) async fn over(&self) {
+        self.over.cancelled().await;
+    }
+
+    pub(crate) fn set_over(&self) {
+        self.over.cancel();
+    }
+
+    /// Whether the server is chosen by routes.
+    pub(crate) fn is_routed(&self) -> bool {
+        matches!(self.source, Source::Routed(_))
+    }
+
+    pub(crate) fn is_agreed(&self) -> bool {
+        self.is_agreed.load(Relaxed)
+    }
+
+    pub(crate) fn forget_agreement(&self) {
+        self.is_agreed.store(false, Relaxed);
+    }
+
+    pub(crate) async fn sleep(&self, time: Duration) {
+        self.course.sleep(time).await;
     }
 
     pub(crate) fn follow(&self) -> watch::Receiver<Progress> {
@@ -116,7 +167,7 @@ impl Pull {
             has_audio: has(TrackKind::Audio),
             on_demand: self.on_demand,
             kind: self.source.kind(),
-            remote_name: self.source.name().cloned(),
+            remote_name: self.source.name(),
             remote_session: self.remote_session.lock().clone(),
             source: self.source.clone(),
         }
@@ -137,6 +188,11 @@ impl Pull {
                 }
             },
         };
+        // Viewers who were kept for its return need wait no longer.
+        if let Some(stream) = self.means.rtmp.hub().find(&self.name).filter(|stream| stream.source().session == self.id)
+        {
+            stream.terminate(&reason);
+        }
         tracing::info!(pull = self.id, stream = %self.name, url, reason, "a pull ends");
     }
 
@@ -156,6 +212,14 @@ impl Line for Pull {
         match &self.source {
             Source::Rtmp(target) => self.attempt_rtmp(target).await,
             Source::Server(remote) => self.attempt_webrtc(remote).await,
+            Source::Routed(routed) => self.attempt_routes(routed).await,
+        }
+    }
+
+    async fn pause(&self, course: &Course, failures: u64) {
+        match &self.source {
+            Source::Routed(routed) => routed.pause(course, failures).await,
+            _ => course.sleep(course::wait(failures)).await,
         }
     }
 }
@@ -183,7 +247,7 @@ impl Pull {
         }
     }
 
-    async fn attempt_webrtc(&self, remote: &Remote) -> Outcome {
+    pub(crate) async fn attempt_webrtc(&self, remote: &Remote) -> Outcome {
         let Some(agent) = &self.means.agent else {
             return Outcome::Hopeless("this server has WebRTC switched off".to_owned());
         };
@@ -191,6 +255,7 @@ impl Pull {
             Ok(()) => Outcome::Over("it was told to stop".to_owned()),
             Err(AgentError::Terminated(reason)) => Outcome::Over(reason),
             Err(AgentError::Publish(error)) => Outcome::Hopeless(error.to_string()),
+            Err(AgentError::Stopped(reason)) if self.is_routed() => Outcome::Ended(self.source.hide(&reason)),
             // The stream is kept for whoever brings it again, so what it had brought is still seen.
             Err(error) => self.interrupted(&error, self.has_brought_media()),
         }
@@ -210,11 +275,27 @@ impl Pull {
 
 impl Local for Pull {
     fn publish(&self) -> Result<Publication, PublishError> {
-        self.means.rtmp.hub().publish(self.name.clone(), Peer::new("WebRTC", self.id.as_str()))
+        let mut peer = Peer::new("WebRTC", self.id.as_str());
+        if let Source::Routed(routed) = &self.source {
+            peer.server = routed.server();
+        }
+        let mut publication = self.means.rtmp.hub().publish(self.name.clone(), peer)?;
+        if self.is_routed() {
+            publication.set_grace(limits::ROUTE_GRACE_MS.get_duration());
+        }
+        Ok(publication)
+    }
+
+    fn lost(&self) -> BoxFuture<'_, String> {
+        match &self.source {
+            Source::Routed(routed) => Box::pin(self.lost_by_routes(routed)),
+            _ => Box::pin(std::future::pending()),
+        }
     }
 
     fn agreed(&self, remote_session: &str) {
         *self.remote_session.lock() = Some(remote_session.to_owned());
+        self.is_agreed.store(true, Relaxed);
         self.course.set(Status::Connected);
     }
 }

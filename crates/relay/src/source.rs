@@ -3,7 +3,7 @@
 use headwater_agent::Remote;
 use headwater_media::StreamName;
 
-use crate::target::Target;
+use crate::{routes::Routed, target::Target};
 
 /// The protocol of a pull.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,13 +19,14 @@ pub enum PullKind {
 pub(crate) enum Source {
     Rtmp(Target),
     Server(Remote),
+    Routed(Routed),
 }
 
 impl Source {
     pub(crate) fn kind(&self) -> PullKind {
         match self {
             Source::Rtmp(_) => PullKind::Rtmp,
-            Source::Server(_) => PullKind::WebRtc,
+            Source::Server(_) | Source::Routed(_) => PullKind::WebRtc,
         }
     }
 
@@ -34,14 +35,16 @@ impl Source {
         match self {
             Source::Rtmp(target) => target.shown.clone(),
             Source::Server(remote) => remote.shown(),
+            Source::Routed(routed) => routed.remote().map_or_else(String::new, |remote| remote.shown()),
         }
     }
 
     /// The name of the stream at its server, where the URL does not say it.
-    pub(crate) fn name(&self) -> Option<&StreamName> {
+    pub(crate) fn name(&self) -> Option<StreamName> {
         match self {
             Source::Rtmp(_) => None,
-            Source::Server(remote) => remote.name(),
+            Source::Server(remote) => remote.name().cloned(),
+            Source::Routed(routed) => routed.remote().and_then(|remote| remote.name().cloned()),
         }
     }
 
@@ -50,6 +53,7 @@ impl Source {
         match self {
             Source::Rtmp(target) => target.is(text),
             Source::Server(remote) => remote.is_at(text),
+            Source::Routed(routed) => routed.remote().is_some_and(|remote| remote.is_at(text)),
         }
     }
 
@@ -61,10 +65,12 @@ impl Source {
         }
     }
 
-    pub(crate) fn host_and_port(&self) -> (&str, u16) {
+    /// The server, where it is always the same.
+    pub(crate) fn host_and_port(&self) -> Option<(&str, u16)> {
         match self {
-            Source::Rtmp(target) => (&target.url.host, target.url.port),
-            Source::Server(remote) => (remote.host(), remote.port()),
+            Source::Rtmp(target) => Some((&target.url.host, target.url.port)),
+            Source::Server(remote) => Some((remote.host(), remote.port())),
+            Source::Routed(_) => None,
         }
     }
 
@@ -73,6 +79,7 @@ impl Source {
         match self {
             Source::Rtmp(target) => target.hide(words),
             Source::Server(remote) => remote.hide(words),
+            Source::Routed(routed) => routed.remote().map_or_else(|| words.to_owned(), |remote| remote.hide(words)),
         }
     }
 }

@@ -32,6 +32,11 @@ impl Entrance {
         Entrance { gates, waiting: Quota::new(&limits::GATE_WAITING, &limits::GATE_WAITING_PER_ADDRESS) }
     }
 
+    /// The server that a request comes from, where it is one that works together with this one.
+    pub(crate) fn recognise(&self, headers: &HeaderMap) -> Option<String> {
+        self.gates.recognise(headers)
+    }
+
     /// A client has come who may ask for several streams.
     pub(crate) async fn connect(&self, client: &Client, address: IpAddr) -> Result<Visit, Refused> {
         self.decided(address, self.gates.connect(client)).await

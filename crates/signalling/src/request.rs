@@ -11,7 +11,7 @@ use headwater_media::limits;
 use headwater_webrtc::{Offer, OfferError};
 use http::{HeaderMap, StatusCode, header};
 
-use crate::reply::Refusal;
+use crate::{entrance::Entrance, reply::Refusal};
 
 /// Where a request comes from, if from a network.
 pub(crate) fn remote(request: &Request) -> Option<SocketAddr> {
@@ -56,17 +56,19 @@ pub(crate) fn refuse_offer(error: OfferError) -> Refusal {
 }
 
 /// Who asks, as the API and the logs name it.
-pub(crate) fn peer(remote: Option<SocketAddr>, headers: &HeaderMap) -> Peer {
+pub(crate) fn peer(remote: Option<SocketAddr>, headers: &HeaderMap, entrance: &Entrance) -> Peer {
     // Another id than that in the session's address, which is a secret between server and viewer.
     let peer = Peer::new("WebRTC", format!("{:016x}", rand::random::<u64>()));
     let peer = match remote {
         Some(remote) => peer.with_remote(remote),
         None => peer,
     };
-    match headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()) {
+    let mut peer = match headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()) {
         Some(user_agent) => peer.with_user_agent(user_agent),
         None => peer,
-    }
+    };
+    peer.server = entrance.recognise(headers);
+    peer
 }
 
 /// The head and the body of a request, as text.

@@ -104,7 +104,7 @@ impl Whep {
         let (headers, body) = read(request).await?;
         Endpoint::check_offer(&headers)?;
         let token = bearer(&headers)?;
-        let peer = peer(remote, &headers);
+        let peer = peer(remote, &headers, &self.entrance);
         let session = peer.session.clone();
         let (action, query) = (Action::Play, query.as_deref());
         let wish = Wish { action, stream: &stream, peer: &peer, headers: &headers, query, offer: &body };

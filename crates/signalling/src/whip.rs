@@ -81,7 +81,7 @@ impl Whip {
         let (headers, body) = read(request).await?;
         Endpoint::check_offer(&headers)?;
         let token = bearer(&headers)?;
-        let peer = peer(remote, &headers);
+        let peer = peer(remote, &headers, &self.entrance);
         let session = peer.session.clone();
         let (action, query) = (Action::Publish, query.as_deref());
         let wish = Wish { action, stream: &stream, peer: &peer, headers: &headers, query, offer: &body };

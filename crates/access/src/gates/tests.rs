@@ -4,7 +4,7 @@ use headwater_graph::{BoxFuture, Peer};
 use serde_json::json;
 
 use super::*;
-use crate::{gate::Ticket, refused::Why};
+use crate::{gate::Ticket, refused::Why, servers};
 
 /// Lets everybody in, under the name of before and one letter more; refuses `secret` streams.
 struct Letter(char, Arc<AtomicUsize>);
@@ -78,4 +78,29 @@ async fn each_gate_sees_what_the_one_before_made_of_it() {
     assert_eq!(visit.admit(asking("secret")).await.unwrap_err().why, Why::Forbidden);
     let counts = Wanted::ALL.iter().flat_map(|wanted| Why::ALL.iter().map(|why| gates.refusals().get(*wanted, *why)));
     assert_eq!((gates.refusals().get(Wanted::Play, Why::Forbidden), counts.sum::<u64>()), (1, 1));
+}
+
+struct Known;
+
+impl Servers for Known {
+    fn recognise(&self, shown: &str) -> Option<String> {
+        (shown == "proof").then(|| "edge-1".to_owned())
+    }
+}
+
+#[tokio::test]
+async fn servers_are_let_in_and_nobody_else_by_their_header() {
+    let shown = |value: &str| HeaderMap::from_iter([(servers::SERVER_HEADER.parse().unwrap(), value.parse().unwrap())]);
+    let letter: Arc<dyn Gate> = Arc::new(Letter('a', Arc::default()));
+    let gates = Gates::new([letter]);
+    let clone = gates.clone();
+    assert_eq!(clone.recognise(&shown("proof")), None, "no servers are known yet");
+    gates.set_servers(Arc::new(Known));
+    assert_eq!(clone.recognise(&shown("proof")), Some("edge-1".to_owned()));
+    assert_eq!(clone.recognise(&shown("other")), None);
+    assert_eq!(clone.recognise(&HeaderMap::new()), None);
+
+    let server = Client::new(Peer::new("test", "s").with_server("edge-1"));
+    assert_eq!(clone.admit(&server, asking("secret")).await.unwrap().stream.as_str(), "secret");
+    assert!(clone.admit(&client(), asking("secret")).await.is_err());
 }

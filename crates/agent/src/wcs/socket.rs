@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 
 use futures_util::{SinkExt, StreamExt};
+use headwater_access::SERVER_HEADER;
 use headwater_media::limits;
 use headwater_net::{Dialed, Dialer};
 use serde_json::{Value, json};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
-    tungstenite::{Error, Message, protocol::WebSocketConfig},
+    tungstenite::{Error, Message, client::IntoClientRequest, protocol::WebSocketConfig},
 };
 
 use crate::{AgentError, Remote};
@@ -29,7 +30,12 @@ impl Socket {
         let peer = headwater_net::peer_of(&io).map_err(|error| AgentError::Lost(error.to_string()))?.ip();
         let bytes = limits::WCS_MESSAGE_BYTES.get_usize();
         let config = WebSocketConfig::default().max_message_size(Some(bytes)).max_frame_size(Some(bytes));
-        let shaken = client_async_with_config(remote.url().as_str(), io, Some(config));
+        let wrong = |error| AgentError::protocol(PROTOCOL, error);
+        let mut request = remote.url().as_str().into_client_request().map_err(wrong)?;
+        if let Some(proof) = remote.proof() {
+            request.headers_mut().insert(SERVER_HEADER, proof.clone());
+        }
+        let shaken = client_async_with_config(request, io, Some(config));
         let limit = limits::AGENT_ANSWER_MS.get_duration();
         let shaken = tokio::time::timeout(limit, shaken).await.map_err(|_| {
             limits::AGENT_ANSWER_MS.hit();

@@ -1,7 +1,6 @@
 //! What is told of clients and their wishes to those who decide about them.
 
 use headwater_access::{self as access, Credentials, Facts, Secret};
-use headwater_graph::Peer;
 use serde_json::Value;
 
 use super::{
@@ -15,15 +14,12 @@ const PARAMETERS_MAX: usize = 64;
 
 /// Who connects.
 pub(super) fn client(client: &Client, connection: &Connection) -> access::Client {
-    let mut peer = Peer::new("WebRTC", client.id.as_str());
-    peer = client.remote.map_or(peer.clone(), |remote| peer.with_remote(remote));
-    peer = client.user_agent.as_ref().map_or(peer.clone(), |agent| peer.with_user_agent(agent));
     access::Client {
         app_key: Some(connection.app_key.clone()),
         credentials: credentials(connection.custom.as_ref(), connection.auth_token.as_deref()),
         is_connection: true,
         facts: connection_facts(client, connection),
-        ..access::Client::new(peer)
+        ..access::Client::new(client.peer("WebRTC", &client.id))
     }
 }
 

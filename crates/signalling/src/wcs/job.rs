@@ -103,15 +103,7 @@ impl Job {
     /// The peer as operators see it: by the id that its client knows it by.
     pub(super) fn peer(&self) -> Peer {
         let by_socket = self.request.media_provider == MSE;
-        let peer = Peer::new(if by_socket { MSE } else { "WebRTC" }, &*self.claim.id);
-        let peer = match self.client.remote {
-            Some(remote) => peer.with_remote(remote),
-            None => peer,
-        };
-        match &self.client.user_agent {
-            Some(user_agent) => peer.with_user_agent(user_agent),
-            None => peer,
-        }
+        self.client.peer(if by_socket { MSE } else { "WebRTC" }, &self.claim.id)
     }
 
     /// What is said of the stream, before anything is known but what was asked for.

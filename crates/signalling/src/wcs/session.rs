@@ -9,13 +9,15 @@ use std::{
 };
 
 use headwater_access::{Refused, Visit};
-use headwater_graph::StreamState;
+use headwater_graph::{Peer, StreamState};
 use headwater_media::{StreamName, limits};
 use http::{HeaderMap, header};
 use tokio::{
     sync::{mpsc, watch},
     task::{Id, JoinSet},
 };
+
+use crate::entrance::Entrance;
 
 use super::{
     Wcs,
@@ -41,13 +43,26 @@ pub(super) struct Client {
     pub(super) user_agent: Option<String>,
     /// The origin of its page.
     pub(super) origin: Option<String>,
+    /// The id of the server that it is, if it is one that works together with this one.
+    pub(super) server: Option<String>,
 }
 
 impl Client {
-    pub(super) fn new(remote: Option<SocketAddr>, headers: &HeaderMap) -> Client {
+    pub(super) fn new(remote: Option<SocketAddr>, headers: &HeaderMap, entrance: &Entrance) -> Client {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (user_agent, origin) = (text(header::USER_AGENT), text(header::ORIGIN));
-        Client { id: format!("{:032x}", rand::random::<u128>()), remote, user_agent, origin }
+        Client { id: format!("{:032x}", rand::random::<u128>()), remote, user_agent, origin, server: entrance.recognise(headers) }
+    }
+
+    /// The client as the streams know it that it uses.
+    pub(super) fn peer(&self, protocol: &'static str, session: &str) -> Peer {
+        let mut peer = Peer::new(protocol, session);
+        peer.remote = self.remote;
+        peer.server.clone_from(&self.server);
+        match &self.user_agent {
+            Some(user_agent) => peer.with_user_agent(user_agent),
+            None => peer,
+        }
     }
 
     pub(super) fn address(&self) -> IpAddr {

@@ -45,7 +45,7 @@ pub(super) async fn serve(State(wcs): State<Wcs>, mut request: Request) -> Respo
         Ok(key) => key,
         Err(refusal) => return refusal.into_response(),
     };
-    let client = Arc::new(Client::new(remote, request.headers()));
+    let client = Arc::new(Client::new(remote, request.headers(), &wcs.0.entrance));
     let upgraded = hyper::upgrade::on(&mut request);
     let tasks = wcs.0.tasks.clone();
     tasks.spawn(async move {
