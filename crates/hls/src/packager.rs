@@ -132,6 +132,8 @@ impl Packager {
             }
             if self.plan.content.is_paused(&self.plan.stream) {
                 self.pause();
+            } else {
+                self.outlast();
             }
             if self.is_out_of_date()
                 && let Err(error) = self.join_again()
@@ -181,6 +183,13 @@ impl Packager {
             window.pause();
         });
         tracing::info!(stream = %self.plan.stream.name(), rendition = %self.rendition.name(), "a size of the picture is not sent now");
+    }
+
+    /// A picture that stops is shown still for as long as the sound goes on.
+    fn outlast(&mut self) {
+        if let (Some(segmenter), Some(now)) = (&mut self.segmenter, self.plan.content.sound_beside(&self.plan.stream)) {
+            complain(self.rendition.change(|window| segmenter.outlast(now, window)));
+        }
     }
 
     fn end(&mut self) {

@@ -8,6 +8,8 @@
 //! | the segment is as long, or as large, as one may be | a segment, at which no decoder can start |
 //! | the part is as long as one should be, to the nearest frame | a part |
 //!
+//! A picture that stops while the sound goes on is shown still, and sound that stops is silent, as players wait for both.
+//!
 //! What changes, what is not continued and what the source leaves out for long makes a discontinuity: all that has
 //! come is given out, and nothing is taken until a decoder can start.
 
@@ -21,16 +23,18 @@ use headwater_mp4::{Sample, Timeline};
 
 mod grid;
 mod silence;
+mod still;
 
 pub(crate) use self::grid::Grid;
-use self::silence::Silence;
+use self::{silence::Silence, still::Still};
 use crate::{
     container::{Container, ContainerError},
     window::{Begin, Init, Part, Window, WindowOptions},
 };
 
-/// Without a frame of the track that leads for so long, the other one leads.
-const LEAD_WAIT: Duration = Duration::from_secs(1);
+/// No part but the last of a segment is shorter than 85 % of PART-TARGET (rfc8216bis §4.4.4.9), which is a tenth more than
+/// what is asked for.
+const PART_MIN: (u32, u32) = (94, 100);
 
 /// Cuts the frames of one rendition.
 #[derive(Debug)]
@@ -59,6 +63,7 @@ struct Track {
     samples: Vec<Sample>,
     /// Nothing has come for long.
     is_idle: bool,
+    still: Still,
     silence: Option<Silence>,
 }
 
@@ -77,7 +82,8 @@ impl Track {
     fn new(parameters: Arc<TrackParameters>) -> Track {
         let timeline = Timeline::new(&parameters, 0);
         let silence = Silence::of(&parameters);
-        Track { rate: parameters.clock_rate, timeline, parameters, samples: Vec::new(), is_idle: false, silence }
+        let (rate, samples, still) = (parameters.clock_rate, Vec::new(), Still::default());
+        Track { rate, timeline, parameters, samples, is_idle: false, still, silence }
     }
 
     fn time(&self, ticks: u64) -> Duration {
@@ -91,6 +97,7 @@ impl Track {
 
     fn close(&mut self) {
         self.samples.extend(self.timeline.interrupt().sample);
+        self.leave_still();
     }
 }
 
@@ -134,10 +141,15 @@ impl Segmenter {
     }
 
     fn push_lead(&mut self, frame: Frame, window: &mut Window) -> Result<(), ContainerError> {
-        let Some(lead) = self.tracks.first_mut() else { return Ok(()) };
         if self.begun.is_none() && !frame.random_access {
             return Ok(());
         }
+        let is_still = self.tracks.first().is_some_and(|lead| lead.still.is_shown());
+        if is_still && !self.comes_back(&frame, window)? {
+            return Ok(());
+        }
+        let Some(lead) = self.tracks.first_mut() else { return Ok(()) };
+        lead.still.learn(&frame);
         let can_start = frame.random_access;
         let pushed = lead.timeline.push(frame);
         let half_frame = pushed.sample.as_ref().map_or(Duration::ZERO, |sample| lead.time(sample.duration.into()) / 2);
@@ -159,7 +171,8 @@ impl Segmenter {
             self.begin(start, window);
             return written;
         }
-        if start.saturating_sub(begun.part) + half_frame >= self.part_length() {
+        let part = start.saturating_sub(begun.part);
+        if part + half_frame >= self.part_length() && part >= self.part_length() * PART_MIN.0 / PART_MIN.1 {
             return self.cut_part(start, window);
         }
         Ok(())
@@ -192,9 +205,7 @@ impl Segmenter {
 
     fn push_other(&mut self, track: usize, frame: Frame, window: &mut Window) -> Result<(), ContainerError> {
         let Some(begun) = self.begun else { return Ok(()) };
-        let part_length = self.part_length();
-        let Some((lead, others)) = self.tracks.split_first_mut() else { return Ok(()) };
-        let Some(other) = track.checked_sub(1).and_then(|index| others.get_mut(index)) else { return Ok(()) };
+        let Some(other) = self.tracks.get_mut(track) else { return Ok(()) };
         if other.rate.duration(frame.dts) < begun.segment && other.samples.is_empty() {
             // From before the picture begins.
             return Ok(());
@@ -203,21 +214,8 @@ impl Segmenter {
             return Ok(());
         }
         other.samples.extend(other.timeline.push(frame).sample);
-        let start = other.next();
-        let lead_end = lead.next();
-        if !lead.is_idle && start.saturating_sub(lead_end) < LEAD_WAIT {
-            return Ok(());
-        }
-        if !lead.is_idle {
-            lead.close();
-            lead.is_idle = true;
-        }
-        if start.saturating_sub(begun.segment) >= self.options.segment {
-            let written = self.cut_part(start, window);
-            self.begin(start, window);
-            return written;
-        }
-        if start.saturating_sub(begun.part) >= part_length { self.cut_part(start, window) } else { Ok(()) }
+        let now = other.next();
+        self.outlast(now, window)
     }
 
     /// What follows on a track does not continue what came before.
@@ -269,7 +267,7 @@ impl Segmenter {
     /// asked should.
     pub fn wants_key_frame(&self) -> bool {
         let (Some(begun), Some(lead)) = (self.begun, self.tracks.first()) else { return true };
-        lead.next() >= begun.due
+        lead.still.is_shown() || lead.next() >= begun.due
     }
 
     /// The parameters of its tracks.

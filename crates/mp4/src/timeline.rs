@@ -94,6 +94,11 @@ impl Timeline {
         self.finish(|rules, start, samples| rules.foretold(start, time, samples))
     }
 
+    /// Gives back the frame that came last, which lasts until then, in ticks of the track from the origin.
+    pub fn close_at(&mut self, end: u64) -> Option<Sample> {
+        self.finish(|_, start, _| u32::try_from(end.saturating_sub(start).max(1)).unwrap_or(u32::MAX))
+    }
+
     /// Takes note that what follows does not continue what came before. Gives back the last frame; the next one
     /// begins where the source says.
     pub fn interrupt(&mut self) -> Pushed {

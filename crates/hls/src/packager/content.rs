@@ -30,6 +30,25 @@ impl Content {
         own.is_none_or(|own| newest.saturating_sub(own) > PAUSE)
     }
 
+    /// How far the sound has come that goes with a picture and is a rendition of its own. Nothing where the picture is left
+    /// out in this size alone.
+    pub(super) fn sound_beside(&self, stream: &Stream) -> Option<Duration> {
+        let video = stream.track(TrackKind::Video)?;
+        match self {
+            Content::Whole | Content::Sound => return None,
+            Content::Picture => {}
+            Content::Layer(label) => {
+                let layers = video.named_renditions();
+                let own = layers.iter().find(|layer| layer.label() == Some(label.as_str()))?.newest()?;
+                let is_ahead = |layer: &Arc<Source>| layer.newest().is_some_and(|newest| newest > own + BEHIND_OTHERS);
+                if layers.iter().any(is_ahead) {
+                    return None;
+                }
+            }
+        }
+        stream.track(TrackKind::Audio)?.native().newest()
+    }
+
     /// What it is made of now. A track that has been announced and sends nothing must not keep the other one back.
     pub(super) fn parts(&self, stream: &Stream) -> Vec<Part> {
         let track = |kind| stream.track(kind).filter(|track| has_begun(track.native())).map(Part::Track);
@@ -48,6 +67,9 @@ impl Content {
 
 /// Nothing has come for so long in stream time: a still screen is sent once a second.
 const PAUSE: Duration = Duration::from_millis(2_500);
+
+/// One size of a picture that is behind another by more is left out.
+const BEHIND_OTHERS: Duration = Duration::from_millis(500);
 
 /// Whether something of it has come.
 pub(crate) fn has_begun(source: &Source) -> bool {

@@ -189,18 +189,60 @@ fn other_parameters_need_another_init_segment_and_a_discontinuity() {
     assert_ne!(keys[0], keys[1]);
 }
 
-#[test]
-fn the_sound_goes_on_alone_when_no_pictures_come() {
-    let mut scene = Scene::new(vec![video(), audio()]);
-    scene.play(0, 1_000, 1_000);
-    for at in (1_000 * 48 / 1_024)..(6_000 * 48 / 1_024) {
+/// Sound without a picture, from one millisecond to before another.
+fn sound_alone(scene: &mut Scene, from: i64, to: i64) {
+    for at in (from * 48 / 1_024)..(to * 48 / 1_024) {
         scene.frame(1, at * 1_024, true);
     }
-    let alone: u128 = scene.segments().iter().map(|(length, ..)| length).sum();
-    assert!(alone > 5_000, "{:?}", scene.segments());
-    scene.play(6_000, 9_000, 1_000);
-    let all: u128 = scene.segments().iter().map(|(length, ..)| length).sum();
-    assert!((8_700..9_000).contains(&all), "{:?}", scene.segments());
+}
+
+#[test]
+fn a_picture_that_stops_is_shown_still_in_every_part_until_a_key_frame_comes() {
+    for format in [Format::Fmp4, Format::Ts] {
+        let mut scene = Scene::of(format, vec![video(), audio()]);
+        scene.play(0, 3_000, 1_000);
+        sound_alone(&mut scene, 3_000, 9_000);
+        assert!(scene.segmenter.wants_key_frame());
+        assert!((8_400..9_000).contains(&scene.segmenter.tracks[0].next().as_millis()));
+        let before = scene.segmenter.tracks[0].next();
+        scene.frame(0, 9_000 * 90, false);
+        assert_eq!(scene.segmenter.tracks[0].next(), before, "no decoder can start at it");
+        scene.play(9_100, 12_500, 1_000);
+        let segments = scene.segments();
+        assert!(segments.iter().rev().skip(1).all(|(length, ..)| (1_800..2_900).contains(length)), "{segments:?}");
+        assert!(segments.iter().all(|(.., is_discontinuous)| !is_discontinuous), "{segments:?}");
+        let parts: Vec<_> = scene.window.segments().flat_map(|segment| &segment.parts).collect();
+        let inner = scene.window.segments().flat_map(|segment| segment.parts.iter().rev().skip(1));
+        let lengths: Vec<_> = inner.map(|part| part.duration.as_millis()).collect();
+        assert!(lengths.iter().all(|length| (187..=220).contains(length)), "{lengths:?}");
+        assert!(parts.iter().all(|part| part.frames > 0), "a part without a picture");
+        assert!(scene.window.is_independent());
+    }
+}
+
+#[test]
+fn pictures_that_come_seldom_are_waited_for_and_all_are_given_out() {
+    let mut scene = Scene::new(vec![video(), audio()]);
+    for second in (0..20).step_by(2) {
+        scene.frame(0, second * 90_000, second == 0);
+        sound_alone(&mut scene, second * 1_000, second * 1_000 + 1_960);
+    }
+    scene.frame(0, 20 * 90_000, false);
+    scene.segmenter.flush(&mut scene.window).unwrap();
+    let media: usize = scene.window.segments().flat_map(|segment| &segment.parts).map(|part| mdat(&part.data)).sum();
+    let sounds: i64 = (0..20).step_by(2).map(|s| (s * 1_000 + 1_960) * 48 / 1_024 - s * 48_000 / 1_024).sum();
+    assert_eq!(media / 6 - sounds as usize, 11, "pictures");
+}
+
+#[test]
+fn a_picture_that_stopped_long_ago_is_shown_still_after_a_discontinuity() {
+    let mut scene = Scene::new(vec![video(), audio()]);
+    scene.play(0, 200, 1_000);
+    sound_alone(&mut scene, 3_600_000, 3_606_000);
+    let segments = scene.segments();
+    assert_eq!(segments[..2], [(200, 1, false), (2_000, 10, true)], "{segments:?}");
+    assert!(scene.window.segments().flat_map(|segment| &segment.parts).all(|part| part.frames > 0));
+    assert_eq!(scene.window.target(), options().segment);
 }
 
 #[test]
