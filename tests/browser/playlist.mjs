@@ -2,7 +2,7 @@
 // server holds requests for one, and else asks once a second. Tells what breaks a rule: of one playlist, and of one after
 // the other. Keeps what it reads in a folder: each segment behind those before it, in one file from one discontinuity to
 // the next (`media-N.mp4` or `.ts`); the last of them once more (`tail.mp4`); and a playlist a second (`N.m3u8`).
-// Arguments: its address, for how many seconds, and the folder.
+// Arguments: its address, for how many seconds (0: until its input ends), and the folder.
 import { appendFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -66,7 +66,8 @@ function check(playlist) {
   return fresh;
 }
 
-const end = Date.now() + seconds * 1000;
+let end = seconds === "0" ? Infinity : Date.now() + seconds * 1000;
+if (end === Infinity) process.stdin.on("end", () => { end = 0; }).resume();
 let next = null;
 while (Date.now() < end) {
   const answer = await fetch(address + (next ? `&_HLS_msn=${next[1]}&_HLS_part=${next[2]}` : ""));

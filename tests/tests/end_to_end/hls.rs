@@ -16,6 +16,7 @@ mod held;
 mod leave;
 mod narrow;
 mod native;
+mod odd;
 mod own;
 mod page;
 mod paused;
@@ -24,6 +25,7 @@ mod playlists;
 mod reader;
 mod renditions;
 mod segments;
+mod still;
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -12,7 +12,8 @@ use crate::sdk::pages::Pages;
 
 mod fragments;
 mod mishaps;
-mod odd;
+pub(crate) mod odd;
+mod slow;
 mod web_sdk;
 
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -24,7 +24,7 @@ pub(super) struct Read {
 }
 
 impl Reader {
-    /// Reads the media playlist at an address for so long.
+    /// Reads the media playlist at an address for so long; where that is no time, until it is told to finish.
     pub(super) fn start(address: &str, time: Duration) -> Result<Reader> {
         let folder = scratch("playlists")?;
         std::fs::create_dir_all(&folder)?;

@@ -15,24 +15,24 @@ use serde_json::Value;
 use crate::sdk::pages::Pages;
 
 /// A stream, or its sound or picture alone.
-fn piece(tags: &[Tag], kinds: &[Kind]) -> Piece {
+pub(crate) fn piece(tags: &[Tag], kinds: &[Kind]) -> Piece {
     Piece { tags: tags.iter().filter(|tag| kinds.contains(&tag.kind)).cloned().collect(), jump: 0 }
 }
 
-fn publish(origin: &Origin, name: &str, first: Piece) -> Result<OddPublisher> {
+pub(crate) fn publish(origin: &Origin, name: &str, first: Piece) -> Result<OddPublisher> {
     let publisher = OddPublisher::start(SocketAddr::new(origin.host().into(), 1935), name, first)?;
     origin.wait_published(name)?;
     Ok(publisher)
 }
 
-const BOTH: [Kind; 2] = [Kind::Audio, Kind::Video];
+pub(crate) const BOTH: [Kind; 2] = [Kind::Audio, Kind::Video];
 
-fn usual(size: (u32, u32)) -> Result<Vec<Tag>> {
+pub(crate) fn usual(size: (u32, u32)) -> Result<Vec<Tag>> {
     flv::tags(&std::fs::read(Source { size, ..Source::default() }.file(20)?)?)
 }
 
 /// A stream in enhanced form, made by the newest ffmpeg.
-fn enhanced(name: &str, encoder: &str) -> Result<Vec<Tag>> {
+pub(crate) fn enhanced(name: &str, encoder: &str) -> Result<Vec<Tag>> {
     let file = made_once(&format!("odd-{name}"), "flv", |path| {
         let mut command = quiet(&tools::newest_ffmpeg()?);
         command.args(words("-f lavfi -i testsrc2=size=480x270:rate=30"));
