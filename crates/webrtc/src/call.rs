@@ -1,4 +1,4 @@
-//! Sessions that this side begins: a stream is asked of another server, as a browser would ask.
+//! Sessions that this side begins: a stream is asked of another server or brought to it, as a browser would.
 //!
 //! Each has a UDP socket of its own. Between two servers that each have one port, packets of different sessions could
 //! not be told apart: a viewer's address stands for its session, and here all would have the same.
@@ -6,31 +6,65 @@
 //! This side is the full agent of ICE (RFC 8445), as the other is most likely a lite one, and offers both roles of
 //! DTLS.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
-use headwater_graph::Publication;
+use headwater_graph::{Publication, Stream, Subscription};
+use headwater_media::{Codec, TrackKind};
 use headwater_net::Permit;
 use tokio::sync::oneshot;
 
 use crate::{
     Answer, PublishOptions,
     egress::Common,
-    sdp::{self, IceCredentials},
+    sdp::{self, IceCredentials, OfferedSource, ProposedSection, Proposer},
     session::Session,
 };
 
-/// An offer that asks another server for a stream, to be sent to it by whatever signalling it speaks.
+/// An offer that asks another server for a stream, or brings it one, to be sent to it by whatever signalling it speaks.
 #[derive(Clone, Debug)]
 pub struct Proposal {
     sdp: Arc<str>,
     pub(crate) ice: IceCredentials,
+    pub(crate) cname: String,
+    pub(crate) sections: Vec<ProposedSection>,
 }
 
 impl Proposal {
-    pub(crate) fn new(common: &Common) -> Proposal {
+    fn new(common: &Common, sections: Vec<ProposedSection>) -> Proposal {
         let ice = IceCredentials { fragment: random_text(12), password: random_text(32) };
-        let sdp = sdp::propose(&ice, &common.fingerprint()).into();
-        Proposal { sdp, ice }
+        let cname = format!("{:016x}", rand::random::<u64>());
+        let proposer = Proposer { ice: &ice, fingerprint: &common.fingerprint(), cname: &cname };
+        let sdp = sdp::propose(proposer, &sections).into();
+        Proposal { sdp, ice, cname, sections }
+    }
+
+    /// Asks for whatever there is.
+    pub(crate) fn to_receive(common: &Common) -> Proposal {
+        Proposal::new(common, ProposedSection::receiving())
+    }
+
+    /// Brings a stream: each track in its own codec, and sound in Opus as well.
+    pub(crate) fn to_send(common: &Common, stream: &Stream) -> Result<Proposal, CallError> {
+        let mut numbers = HashSet::from([0]);
+        let mut fresh = || loop {
+            let number = rand::random::<u32>();
+            if numbers.insert(number) {
+                break number;
+            }
+        };
+        let mut sections = Vec::new();
+        for kind in [TrackKind::Audio, TrackKind::Video] {
+            let Some(track) = stream.track(kind) else { continue };
+            let own = track.native().parameters().map(|parameters| parameters.codec);
+            let codecs = codecs_sent(kind, own.ok_or(CallError::NotBegun(kind))?)?;
+            let retransmissions = (kind == TrackKind::Video).then(&mut fresh);
+            let sources = Some(OfferedSource { main: fresh(), retransmissions });
+            sections.push(ProposedSection { kind, codecs, sources });
+        }
+        match sections.is_empty() {
+            true => Err(CallError::NotBegun(TrackKind::Video)),
+            false => Ok(Proposal::new(common, sections)),
+        }
     }
 
     /// The offer.
@@ -39,16 +73,33 @@ impl Proposal {
     }
 }
 
+/// What a track can be sent in over WebRTC.
+fn codecs_sent(kind: TrackKind, own: Codec) -> Result<Vec<Codec>, CallError> {
+    match (kind, own) {
+        (TrackKind::Audio, Codec::Opus) => Ok(vec![Codec::Opus]),
+        (TrackKind::Audio, Codec::Pcma | Codec::Pcmu | Codec::G722) => Ok(vec![own, Codec::Opus]),
+        (TrackKind::Audio, _) => Ok(vec![Codec::Opus]),
+        (TrackKind::Video, Codec::H264 | Codec::H265 | Codec::Vp8 | Codec::Vp9 | Codec::Av1) => Ok(vec![own]),
+        (TrackKind::Video, other) => Err(CallError::Codec(other)),
+    }
+}
+
 /// Why a call does not come about.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The peer: its answer leaves nothing to receive.
+    /// The peer: its answer leaves nothing to receive or to send.
     #[error("the answer of the other server cannot be used: {0}")]
     Answer(String),
     /// The peer, or the operator: there is no address to send to.
     #[error("the answer of the other server names no UDP address that this server may send to")]
     NoCandidate,
+    /// The stream: a track has not begun.
+    #[error("the stream's {0} has not begun yet")]
+    NotBegun(TrackKind),
+    /// The stream: its picture cannot be sent over WebRTC.
+    #[error("{0} cannot be sent over WebRTC")]
+    Codec(Codec),
     /// A limit: too many sessions wait for their peer, or the shards are full.
     #[error("{0}; try again later")]
     Full(String),
@@ -65,10 +116,39 @@ pub enum CallError {
 pub(crate) struct CallRequest {
     pub(crate) proposal: Proposal,
     pub(crate) peer: Answer,
-    pub(crate) publication: Publication,
-    pub(crate) options: PublishOptions,
+    pub(crate) purpose: Purpose,
     pub(crate) pending: Permit,
-    pub(crate) answer: oneshot::Sender<Result<Session, CallError>>,
+    pub(crate) answer: oneshot::Sender<Result<Begun, CallError>>,
+}
+
+/// Which way media goes in a call.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    /// What comes is published.
+    Receive(Publication, PublishOptions),
+    /// The stream is sent.
+    Send(Subscription),
+}
+
+/// A session that has begun, on its way to who asked for it. One that never gets there ends.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    session: Session,
+    claim: oneshot::Sender<()>,
+}
+
+impl Begun {
+    /// With what fails once it is clear that nobody takes the session.
+    pub(crate) fn new(session: Session) -> (Begun, oneshot::Receiver<()>) {
+        let (claim, claimed) = oneshot::channel();
+        (Begun { session, claim }, claimed)
+    }
+
+    /// Takes the session.
+    pub(crate) fn claim(self) -> Session {
+        let _ = self.claim.send(());
+        self.session
+    }
 }
 
 /// Letters and digits, five bits and more of chance in each.

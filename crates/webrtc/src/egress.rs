@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `session` | the parts together |
 //! | `ice` | proof that a path leads to the peer, and which of them to use |
+//! | `full` | the same where this side has begun the session and looks for the way |
 //! | `dtls` | proof that the peer is who its offer says, and keys |
 //! | `stream`, `wire` | packets of one medium, sealed where they are sent from |
 //! | `resend` | what a viewer has missed |
@@ -14,6 +15,7 @@
 
 mod dtls;
 mod estimate;
+mod full;
 mod ice;
 mod resend;
 mod rtcp;
@@ -31,7 +33,7 @@ use std::{
 use headwater_net::WallClock;
 use str0m::{RtcConfig, config::CryptoProvider, crypto::Fingerprint};
 
-use crate::sdp::{Format, IceCredentials, Role};
+use crate::sdp::{Format, IceCredentials, OfferedSource, Role};
 
 pub(crate) use estimate::Estimator;
 pub(crate) use session::Egress;
@@ -101,6 +103,8 @@ pub(crate) struct Outgoing {
     pub(crate) formats: Vec<Format>,
     /// The number of the extension by which its packets can be numbered among all of the transport.
     pub(crate) transport_extension: Option<u8>,
+    /// The numbers of its sources, where they have been told to the peer already.
+    pub(crate) sources: Option<OfferedSource>,
 }
 
 /// What has been agreed on for one session.
@@ -114,6 +118,8 @@ pub(crate) struct Agreed<'a> {
     pub(crate) media: &'a [Outgoing],
     /// The canonical name of the sources (RFC 7022).
     pub(crate) cname: &'a str,
+    /// Where the peer can be reached, if this side has begun the session and looks for the way. `None` if it waits.
+    pub(crate) candidates: Option<&'a [Remote]>,
 }
 
 /// The numbers of an outgoing stream.

@@ -186,8 +186,12 @@ fn h264() -> TrackParameters {
 fn egress() -> Option<Egress> {
     let offer = Offer::parse(OFFER).ok()?;
     let section = offer.media.iter().find(|section| section.kind == Kind::Video)?;
-    let media =
-        [Outgoing { mid: "1".into(), formats: sdp::choose(section, Some(&h264())), transport_extension: Some(3) }];
+    let media = [Outgoing {
+        mid: "1".into(),
+        formats: sdp::choose(section, Some(&h264())),
+        transport_extension: Some(3),
+        sources: None,
+    }];
     let local = IceCredentials { fragment: "fragment".into(), password: "password-of-the-server-side".into() };
     let agreed = Agreed {
         local_ice: &local,
@@ -197,6 +201,7 @@ fn egress() -> Option<Egress> {
         mid_extension: Some(4),
         media: &media,
         cname: "cname",
+        candidates: None,
     };
     Egress::new(common()?, &agreed, Instant::now()).ok()
 }

@@ -27,7 +27,7 @@ pub use fragment::Fragment;
 pub(crate) use fragment::write as write_fragment;
 pub(crate) use offer::{IceCredentials, Role};
 pub use offer::{Offer, OfferError};
-pub(crate) use proposal::propose;
+pub(crate) use proposal::{ProposedSection, Proposer, propose};
 pub use reply::Answer;
 pub use section::{Direction, Kind};
 pub(crate) use section::{MediaSection, OfferedSource, Payload};

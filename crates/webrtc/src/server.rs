@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use headwater_graph::{Publication, Subscription};
+use headwater_graph::{Publication, Stream, Subscription};
 use headwater_media::{StreamName, TimesRead, limits};
 use headwater_net::{Quota, Shard};
 use parking_lot::Mutex;
@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Answer, CallError, Config, Offer, Proposal, PublishError, PublishOptions, ShardStatistics, StartError, ViewError,
-    call::CallRequest,
+    call::{CallRequest, Purpose},
     egress::Common,
     publishers::Publishers,
     session::{Accepted, Session},
@@ -133,7 +133,15 @@ impl WebRtc {
 
     /// An offer by which another server can be asked for a stream.
     pub fn propose(&self) -> Proposal {
-        Proposal::new(&self.0.common)
+        Proposal::to_receive(&self.0.common)
+    }
+
+    /// An offer by which a stream can be brought to another server, in the codecs that the stream has.
+    ///
+    /// # Errors
+    /// The stream has not begun, or its picture cannot be sent over WebRTC.
+    pub fn propose_sending(&self, stream: &Stream) -> Result<Proposal, CallError> {
+        Proposal::to_send(&self.0.common, stream)
     }
 
     /// Begins the session that another server has agreed to by its answer to a proposal, and writes what comes to the
@@ -149,15 +157,41 @@ impl WebRtc {
         options: PublishOptions,
         peer: IpAddr,
     ) -> Result<Session, CallError> {
+        let name = publication.stream().name().clone();
+        let session = self.begin_call(proposal, answer, Purpose::Receive(publication, options), peer).await?;
+        self.0.publishers.add(name, session.clone());
+        Ok(session)
+    }
+
+    /// Begins the session that another server has agreed to by its answer to a proposal of
+    /// [`propose_sending`](Self::propose_sending), and sends it the stream, as to any viewer. `peer` is where the
+    /// answer came from.
+    ///
+    /// # Errors
+    /// Says why not; nothing is kept then.
+    pub async fn send(
+        &self,
+        proposal: Proposal,
+        answer: Answer,
+        subscription: Subscription,
+        peer: IpAddr,
+    ) -> Result<Session, CallError> {
+        self.begin_call(proposal, answer, Purpose::Send(subscription), peer).await
+    }
+
+    async fn begin_call(
+        &self,
+        proposal: Proposal,
+        answer: Answer,
+        purpose: Purpose,
+        peer: IpAddr,
+    ) -> Result<Session, CallError> {
         let pending = self.0.pending.admit(peer).map_err(|refused| CallError::Full(refused.to_string()))?;
         let shard = self.emptiest().ok_or(CallError::Stopping)?;
         let (reply, replied) = oneshot::channel();
-        let name = publication.stream().name().clone();
-        let request = CallRequest { proposal, peer: answer, publication, options, pending, answer: reply };
+        let request = CallRequest { proposal, peer: answer, purpose, pending, answer: reply };
         shard.commands.send(Command::Call(Box::new(request))).await.map_err(|_| CallError::Stopping)?;
-        let session = replied.await.map_err(|_| CallError::Stopping)??;
-        self.0.publishers.add(name, session.clone());
-        Ok(session)
+        Ok(replied.await.map_err(|_| CallError::Stopping)??.claim())
     }
 
     /// Has the publisher of a name make way for another, if nothing has been heard of it for

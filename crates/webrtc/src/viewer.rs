@@ -10,7 +10,10 @@ mod tests;
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use headwater_graph::{Bell, Subscription};
-use headwater_media::{TrackKind, limits};
+use headwater_media::{
+    TrackKind,
+    limits::{self, Limit},
+};
 use headwater_net::Permit;
 use smallvec::SmallVec;
 
@@ -173,14 +176,22 @@ impl Viewer {
             limits::WEBRTC_FIRST_CHECK_MS.hit();
             return Err(Ended::NeverConnected);
         }
-        limits::WEBRTC_CONSENT_MS.hit();
+        self.patience().hit();
         Err(Ended::Silent)
     }
 
     fn expiry(&self) -> Instant {
         match self.pending {
             Some(_) => self.created + limits::WEBRTC_FIRST_CHECK_MS.get_duration(),
-            None => self.heard + limits::WEBRTC_CONSENT_MS.get_duration(),
+            None => self.heard + self.patience().get_duration(),
+        }
+    }
+
+    /// How long the peer may be silent.
+    fn patience(&self) -> &'static Limit {
+        match self.egress.asks_for_consent() {
+            true => &limits::WEBRTC_CALL_SILENCE_MS,
+            false => &limits::WEBRTC_CONSENT_MS,
         }
     }
 

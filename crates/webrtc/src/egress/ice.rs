@@ -48,9 +48,7 @@ impl Lite {
 
     /// Whether a message is a check by the peer: it names both sides and carries a checksum under our password.
     pub(super) fn proves(&self, message: &StunMessage<'_>) -> bool {
-        message.is_binding_request()
-            && message.split_username() == Some((&self.local.fragment, &self.remote.fragment))
-            && message.verify(self.local.password.as_bytes(), sha1_hmac)
+        proves(message, &self.local, &self.remote)
     }
 
     /// Takes a check and writes the answer to it. `None` if it is no check by the peer.
@@ -103,8 +101,15 @@ impl Lite {
     }
 }
 
+/// Whether a message is a check that carries both names and a checksum under our password.
+pub(super) fn proves(message: &StunMessage<'_>, local: &IceCredentials, remote: &IceCredentials) -> bool {
+    message.is_binding_request()
+        && message.split_username() == Some((&local.fragment, &remote.fragment))
+        && message.verify(local.password.as_bytes(), sha1_hmac)
+}
+
 /// A dual-stack socket may know an IPv4 peer by its mapped address.
-fn mapped(address: SocketAddr) -> SocketAddr {
+pub(super) fn mapped(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 

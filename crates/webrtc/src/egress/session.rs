@@ -16,6 +16,7 @@ use super::{
     Agreed, Common, EgressError, Notice, OutPacket, Path, Sink, Sources, Writer,
     dtls::{Handshake, Keys, Said},
     estimate::Estimator,
+    full::Full,
     ice::{self, Lite},
     rtcp::{self, Feedback},
     stream::{self, Stream},
@@ -46,7 +47,7 @@ pub(crate) struct Egress {
 /// What is seldom needed.
 #[derive(Debug)]
 struct Rest {
-    ice: Lite,
+    ice: Ice,
     handshake: Handshake,
     opener: Option<ReportOpener>,
     opened: Vec<u8>,
@@ -54,6 +55,52 @@ struct Rest {
     cname: String,
     clock: WallClock,
     round_trip: Option<Duration>,
+}
+
+/// This side's part in looking for the way.
+#[derive(Debug)]
+enum Ice {
+    /// It answers.
+    Lite(Lite),
+    /// It asks.
+    Full(Full),
+}
+
+impl Ice {
+    fn new(agreed: &Agreed<'_>, now: Instant) -> Ice {
+        match agreed.candidates {
+            None => Ice::Lite(Lite::new(agreed.local_ice, agreed.remote_ice)),
+            Some(candidates) => Ice::Full(Full::new(agreed.local_ice, agreed.remote_ice, candidates, now)),
+        }
+    }
+
+    fn path(&self) -> Option<Path> {
+        match self {
+            Ice::Lite(lite) => lite.path(),
+            Ice::Full(full) => full.path(),
+        }
+    }
+
+    /// Takes a STUN message. Says whether it proves that the peer is there and consents.
+    fn receive(&mut self, from: Path, datagram: &[u8], now: Instant, out: &mut impl Sink) -> bool {
+        match self {
+            Ice::Lite(lite) => {
+                let mut answer = [0; ice::ANSWER_BYTES];
+                let length = lite.answer(from, datagram, &mut answer);
+                let answer = length.and_then(|length| answer.get(..length));
+                answer.inspect(|answer| send_copy(out, &from, answer)).is_some()
+            }
+            Ice::Full(full) => full.receive(from, datagram, now, |path, check| send_copy(out, path, check)),
+        }
+    }
+
+    /// Whether DTLS is taken from there. What comes to a session's own socket has proved nothing.
+    fn takes_from(&self, from: &Path) -> bool {
+        match self {
+            Ice::Lite(_) => true,
+            Ice::Full(full) => full.path().is_some_and(|path| path.remote == from.remote),
+        }
+    }
 }
 
 impl Egress {
@@ -78,7 +125,7 @@ impl Egress {
             report_at: None,
             estimator: None,
             rest: Box::new(Rest {
-                ice: Lite::new(agreed.local_ice, agreed.remote_ice),
+                ice: Ice::new(agreed, now),
                 handshake,
                 opener: None,
                 opened: Vec::new(),
@@ -102,7 +149,10 @@ impl Egress {
 
     /// Whether a STUN message proves to come from the peer: it carries a checksum under this session's password.
     pub(crate) fn proves(&self, datagram: &[u8]) -> bool {
-        StunMessage::parse(datagram).is_ok_and(|message| self.rest.ice.proves(&message))
+        StunMessage::parse(datagram).is_ok_and(|message| match &self.rest.ice {
+            Ice::Lite(lite) => lite.proves(&message),
+            Ice::Full(full) => full.proves(&message),
+        })
     }
 
     /// Takes a datagram from a proven address. What makes no sense is passed over. Says whether it proves that the
@@ -117,17 +167,14 @@ impl Egress {
     ) -> Result<bool, EgressError> {
         match datagram {
             [0..=3, ..] => {
-                let mut answer = [0; ice::ANSWER_BYTES];
-                let length = self.rest.ice.answer(from, datagram, &mut answer);
-                let Some(answer) = length.and_then(|length| answer.get(..length)) else {
+                if !self.rest.ice.receive(from, datagram, now, out) {
                     return Ok(false);
-                };
-                send_copy(out, &from, answer);
+                }
                 self.path = self.rest.ice.path();
                 self.handshake(out, notices)?;
                 Ok(true)
             }
-            [20..=63, ..] => {
+            [20..=63, ..] if self.rest.ice.takes_from(&from) => {
                 self.rest.handshake.receive(datagram, now)?;
                 self.handshake(out, notices)?;
                 Ok(false)
@@ -306,6 +353,9 @@ impl Egress {
         out: &mut impl Sink,
         notices: &mut Vec<Notice>,
     ) -> Result<(), EgressError> {
+        if let Ice::Full(full) = &mut self.rest.ice {
+            full.advance(now, |path, check| send_copy(out, path, check));
+        }
         if self.path.is_some() && self.rest.handshake.due() <= now {
             self.rest.handshake.advance(now)?;
             self.handshake(out, notices)?;
@@ -320,13 +370,25 @@ impl Egress {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let handshake = self.path.map(|_| self.rest.handshake.due());
         let report = self.report_at.map(|at| at + REPORT_SLACK);
-        handshake.into_iter().chain(report).min()
+        let check = match &self.rest.ice {
+            Ice::Lite(_) => None,
+            Ice::Full(full) => Some(full.due()),
+        };
+        handshake.into_iter().chain(report).chain(check).min()
+    }
+
+    /// Whether this side has begun the session, and asks the peer for its consent.
+    pub(crate) fn asks_for_consent(&self) -> bool {
+        matches!(self.rest.ice, Ice::Full(_))
     }
 
     /// Begins ICE anew under other credentials. Media goes on over the old path until the peer has chosen a new one
     /// (RFC 8445 §9).
     pub(crate) fn restart_ice(&mut self, local: &IceCredentials, remote: &IceCredentials) {
-        self.rest.ice.restart(local, remote);
+        // A session that this side has begun is not begun anew by the peer.
+        if let Ice::Lite(lite) = &mut self.rest.ice {
+            lite.restart(local, remote);
+        }
     }
 
     /// Says farewell: RTCP BYE and DTLS close.

@@ -67,8 +67,12 @@ impl Stream {
         let formats = media.formats.iter();
         let again: Vec<(u8, u8)> =
             formats.filter_map(|format| Some((format.payload_type, format.retransmission?))).collect();
-        let source = fresh();
-        let resend = (!again.is_empty()).then(|| Resend::new(fresh(), header, again, rand::random_range(1..=0x7fff)));
+        let told = media.sources;
+        let source = told.map_or_else(&mut fresh, |told| told.main);
+        let resend = (!again.is_empty()).then(|| {
+            let source = told.and_then(|told| told.retransmissions).unwrap_or_else(&mut fresh);
+            Resend::new(source, header, again, rand::random_range(1..=0x7fff))
+        });
         Stream {
             source,
             header,

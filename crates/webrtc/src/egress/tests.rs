@@ -27,8 +27,8 @@ fn format(payload_type: u8, retransmission: Option<u8>) -> Format {
 /// A session with one stream that can be sent again, and one that cannot.
 fn session(common: &Common, fingerprint: Vec<u8>, role: Role, now: Instant) -> Egress {
     let media = [
-        Outgoing { mid: "0".into(), formats: vec![format(96, Some(97))], transport_extension: Some(3) },
-        Outgoing { mid: "1".into(), formats: vec![format(111, None)], transport_extension: None },
+        Outgoing { mid: "0".into(), formats: vec![format(96, Some(97))], transport_extension: Some(3), sources: None },
+        Outgoing { mid: "1".into(), formats: vec![format(111, None)], transport_extension: None, sources: None },
     ];
     let agreed = Agreed {
         local_ice: &credentials("here"),
@@ -38,6 +38,7 @@ fn session(common: &Common, fingerprint: Vec<u8>, role: Role, now: Instant) -> E
         mid_extension: Some(4),
         media: &media,
         cname: "name",
+        candidates: None,
     };
     Egress::new(common, &agreed, now).unwrap()
 }

@@ -1,10 +1,12 @@
-//! Writes an offer that asks another server for a stream.
+//! Writes an offer that asks another server for a stream, or brings it one.
 //!
-//! It takes every codec that lanes can carry, so that the other server sends what it has and transcodes nothing.
+//! What is asked for may come in every codec that lanes can carry, so that the other server sends what it has and
+//! transcodes nothing. What is brought is offered in the codecs that the stream has.
 
+use headwater_media::{Codec, TrackKind};
 use str0m::crypto::Fingerprint;
 
-use super::{extension, offer::IceCredentials};
+use super::{extension, offer::IceCredentials, section::OfferedSource};
 
 /// H.264 profiles: the server sends under the one that fits its source best, or under Constrained Baseline.
 const H264_PROFILES: [&str; 4] = ["42e01f", "42001f", "4d001f", "64001f"];
@@ -12,6 +14,7 @@ const H264_PROFILES: [&str; 4] = ["42e01f", "42001f", "4d001f", "64001f"];
 const FEEDBACK: [&str; 5] = ["nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"];
 /// The first payload type of the dynamic range (RFC 3551 §6) that is used for pictures.
 const FIRST_VIDEO: u8 = 96;
+const OPUS: u8 = 111;
 
 /// Numbers of the header extensions (RFC 8285): the same in both sections, as they are in one bundle.
 const EXTENSIONS: [(u8, &str); 4] = [
@@ -20,12 +23,44 @@ const EXTENSIONS: [(u8, &str); 4] = [
     (3, extension::CAPTURE_TIME),
     (4, extension::AUDIO_LEVEL),
 ];
+/// How many of them, from the first on, are written by this side.
+const EXTENSIONS_SENT: usize = 2;
 
-/// An offer with one section for sound and one for picture, both only to receive (RFC 8829 §5.2).
+/// One media section of the offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProposedSection {
+    pub(crate) kind: TrackKind,
+    /// The best first.
+    pub(crate) codecs: Vec<Codec>,
+    /// Of what this side sends; `None` where it receives.
+    pub(crate) sources: Option<OfferedSource>,
+}
+
+impl ProposedSection {
+    /// Sections for everything that can be received.
+    pub(crate) fn receiving() -> Vec<ProposedSection> {
+        let audio = vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu];
+        let video = vec![Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1, Codec::H265];
+        let section = |(kind, codecs)| ProposedSection { kind, codecs, sources: None };
+        [(TrackKind::Audio, audio), (TrackKind::Video, video)].map(section).into()
+    }
+}
+
+/// This side of an offer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Proposer<'a> {
+    pub(crate) ice: &'a IceCredentials,
+    pub(crate) fingerprint: &'a Fingerprint,
+    /// The canonical name of the sources (RFC 7022).
+    pub(crate) cname: &'a str,
+}
+
+/// An offer with these sections, each either to send or to receive (RFC 8829 §5.2).
 ///
 /// It names no candidates: the other server learns this side's address from its checks (RFC 8445 §7.3.1.3).
-pub(crate) fn propose(ice: &IceCredentials, fingerprint: &Fingerprint) -> String {
+pub(crate) fn propose(proposer: Proposer<'_>, sections: &[ProposedSection]) -> String {
     let mut sdp = String::with_capacity(4_096);
+    let mids: Vec<String> = (0..sections.len()).map(|mid| mid.to_string()).collect();
     let mut line = |text: &str| {
         sdp.push_str(text);
         sdp.push_str("\r\n");
@@ -34,75 +69,164 @@ pub(crate) fn propose(ice: &IceCredentials, fingerprint: &Fingerprint) -> String
     line(&format!("o=- {} 1 IN IP4 0.0.0.0", rand::random::<u64>() >> 2));
     line("s=-");
     line("t=0 0");
-    line("a=group:BUNDLE 0 1");
+    line(&format!("a=group:BUNDLE {}", mids.join(" ")));
     line("a=ice-options:trickle ice2");
-    let digits: Vec<String> = fingerprint.bytes.iter().map(|byte| format!("{byte:02X}")).collect();
-    let transport = |line: &mut dyn FnMut(&str), mid: &str| {
-        line("c=IN IP4 0.0.0.0");
-        line(&format!("a=mid:{mid}"));
-        line(&format!("a=ice-ufrag:{}", ice.fragment));
-        line(&format!("a=ice-pwd:{}", ice.password));
-        line(&format!("a=fingerprint:{} {}", fingerprint.hash_func, digits.join(":")));
-        line("a=setup:actpass");
-        line("a=recvonly");
-        line("a=rtcp-mux");
-        line("a=rtcp-rsize");
-        for (number, uri) in EXTENSIONS.iter().filter(|(_, uri)| mid == "0" || *uri != extension::AUDIO_LEVEL) {
-            line(&format!("a=extmap:{number} {uri}"));
+    line("a=msid-semantic: WMS *");
+    for (section, mid) in sections.iter().zip(&mids) {
+        let payloads = payloads(section);
+        let numbers: Vec<String> =
+            payloads.iter().flat_map(Payload::numbers).map(|number| number.to_string()).collect();
+        line(&format!("m={} 9 UDP/TLS/RTP/SAVPF {}", section.kind, numbers.join(" ")));
+        transport(&mut line, proposer, section, mid);
+        payloads.iter().for_each(|payload| payload.write(&mut line));
+        if let Some(sources) = &section.sources {
+            write_sources(&mut line, section.kind, sources, proposer.cname);
         }
-    };
-
-    line("m=audio 9 UDP/TLS/RTP/SAVPF 111 9 8 0");
-    transport(&mut line, "0");
-    line("a=rtpmap:111 opus/48000/2");
-    line("a=fmtp:111 minptime=10;useinbandfec=1;stereo=1");
-    line("a=rtcp-fb:111 transport-cc");
-    line("a=rtpmap:9 G722/8000");
-    line("a=rtpmap:8 PCMA/8000");
-    line("a=rtpmap:0 PCMU/8000");
-
-    let h264 = H264_PROFILES
-        .map(|profile| ("H264", format!("level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile}")));
-    let others =
-        [("VP8", String::new()), ("VP9", "profile-id=0".into()), ("AV1", String::new()), ("H265", String::new())];
-    let codecs: Vec<(u8, (&str, String))> = (FIRST_VIDEO..).step_by(2).zip(h264.into_iter().chain(others)).collect();
-    let numbers: Vec<String> = codecs.iter().map(|(number, _)| format!("{number} {}", number + 1)).collect();
-    line(&format!("m=video 9 UDP/TLS/RTP/SAVPF {}", numbers.join(" ")));
-    transport(&mut line, "1");
-    for (number, (name, parameters)) in &codecs {
-        line(&format!("a=rtpmap:{number} {name}/90000"));
-        FEEDBACK.iter().for_each(|kind| line(&format!("a=rtcp-fb:{number} {kind}")));
-        if !parameters.is_empty() {
-            line(&format!("a=fmtp:{number} {parameters}"));
-        }
-        line(&format!("a=rtpmap:{} rtx/90000", number + 1));
-        line(&format!("a=fmtp:{} apt={number}", number + 1));
     }
     sdp
 }
 
+fn transport(line: &mut dyn FnMut(&str), proposer: Proposer<'_>, section: &ProposedSection, mid: &str) {
+    let Proposer { ice, fingerprint, .. } = proposer;
+    line("c=IN IP4 0.0.0.0");
+    line(&format!("a=mid:{mid}"));
+    line(&format!("a=ice-ufrag:{}", ice.fragment));
+    line(&format!("a=ice-pwd:{}", ice.password));
+    let digits: Vec<String> = fingerprint.bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    line(&format!("a=fingerprint:{} {}", fingerprint.hash_func, digits.join(":")));
+    line("a=setup:actpass");
+    line(if section.sources.is_some() { "a=sendonly" } else { "a=recvonly" });
+    line("a=rtcp-mux");
+    line("a=rtcp-rsize");
+    let written = if section.sources.is_some() { EXTENSIONS_SENT } else { EXTENSIONS.len() };
+    let is_audio = section.kind == TrackKind::Audio;
+    for (number, uri) in EXTENSIONS.iter().take(written).filter(|(_, uri)| is_audio || *uri != extension::AUDIO_LEVEL) {
+        line(&format!("a=extmap:{number} {uri}"));
+    }
+}
+
+/// One payload type, with that of its retransmissions.
+struct Payload {
+    number: u8,
+    retransmission: Option<u8>,
+    map: &'static str,
+    parameters: Option<String>,
+}
+
+impl Payload {
+    fn numbers(&self) -> impl Iterator<Item = u8> {
+        [Some(self.number), self.retransmission].into_iter().flatten()
+    }
+
+    fn write(&self, line: &mut dyn FnMut(&str)) {
+        let number = self.number;
+        line(&format!("a=rtpmap:{number} {}", self.map));
+        if let Some(retransmission) = self.retransmission {
+            FEEDBACK.iter().for_each(|kind| line(&format!("a=rtcp-fb:{number} {kind}")));
+            line(&format!("a=rtpmap:{retransmission} rtx/90000"));
+            line(&format!("a=fmtp:{retransmission} apt={number}"));
+        } else if number == OPUS {
+            line(&format!("a=rtcp-fb:{number} transport-cc"));
+        }
+        if let Some(parameters) = &self.parameters {
+            line(&format!("a=fmtp:{number} {parameters}"));
+        }
+    }
+}
+
+/// The payload types of a section. A codec has the same number in every offer.
+fn payloads(section: &ProposedSection) -> Vec<Payload> {
+    let mut all = Vec::new();
+    for codec in &section.codecs {
+        let audio = |number, map, parameters: Option<&str>| Payload {
+            number,
+            retransmission: None,
+            map,
+            parameters: parameters.map(str::to_owned),
+        };
+        let video = |place: u8, map, parameters: Option<String>| {
+            let number = FIRST_VIDEO + 2 * place;
+            Payload { number, retransmission: Some(number + 1), map, parameters }
+        };
+        match codec {
+            Codec::Opus => all.push(audio(OPUS, "opus/48000/2", Some("minptime=10;useinbandfec=1;stereo=1"))),
+            Codec::G722 => all.push(audio(9, "G722/8000", None)),
+            Codec::Pcma => all.push(audio(8, "PCMA/8000", None)),
+            Codec::Pcmu => all.push(audio(0, "PCMU/8000", None)),
+            Codec::H264 => all.extend((0..).zip(H264_PROFILES).map(|(place, profile)| {
+                let words = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=";
+                video(place, "H264/90000", Some(format!("{words}{profile}")))
+            })),
+            Codec::Vp8 => all.push(video(4, "VP8/90000", None)),
+            Codec::Vp9 => all.push(video(5, "VP9/90000", Some("profile-id=0".into()))),
+            Codec::Av1 => all.push(video(6, "AV1/90000", None)),
+            Codec::H265 => all.push(video(7, "H265/90000", None)),
+            _ => {}
+        }
+    }
+    all
+}
+
+/// Source: RFC 5576 §4.1, RFC 4588 §8.3, RFC 8830.
+fn write_sources(line: &mut dyn FnMut(&str), kind: TrackKind, sources: &OfferedSource, cname: &str) {
+    line(&format!("a=msid:{cname} {cname}-{kind}"));
+    if let Some(retransmissions) = sources.retransmissions {
+        line(&format!("a=ssrc-group:FID {} {retransmissions}", sources.main));
+    }
+    for number in [Some(sources.main), sources.retransmissions].into_iter().flatten() {
+        line(&format!("a=ssrc:{number} cname:{cname}"));
+        line(&format!("a=ssrc:{number} msid:{cname} {cname}-{kind}"));
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use headwater_media::Codec;
-
     use super::*;
-    use crate::{Direction, Offer, sdp::choose};
+    use crate::{Direction, Kind, Offer, sdp::choose};
+
+    fn read(sections: &[ProposedSection]) -> Offer {
+        let ice = IceCredentials { fragment: "abcdefgh".into(), password: "p".repeat(32) };
+        let fingerprint = Fingerprint { hash_func: "sha-256".into(), bytes: vec![0xab; 32] };
+        let proposer = Proposer { ice: &ice, fingerprint: &fingerprint, cname: "here" };
+        let offer = Offer::parse(&propose(proposer, sections)).unwrap();
+        assert_eq!((&offer.ice, &offer.fingerprint), (&ice, &fingerprint));
+        offer
+    }
+
+    fn codecs(offer: &Offer, index: usize) -> Vec<(Codec, bool)> {
+        let formats = choose(&offer.media[index], None);
+        formats.iter().map(|format| (format.codec, format.retransmission.is_some())).collect()
+    }
 
     #[test]
     fn a_proposal_is_an_offer_that_takes_every_codec_with_retransmission() {
-        let ice = IceCredentials { fragment: "abcdefgh".into(), password: "p".repeat(32) };
-        let fingerprint = Fingerprint { hash_func: "sha-256".into(), bytes: vec![0xab; 32] };
-        let offer = Offer::parse(&propose(&ice, &fingerprint)).unwrap();
-        assert_eq!((&offer.ice, &offer.fingerprint), (&ice, &fingerprint));
+        let offer = read(&ProposedSection::receiving());
         let directions: Vec<_> = offer.media.iter().map(|section| (section.direction, section.bundled)).collect();
         assert_eq!(directions, [(Direction::ReceiveOnly, true); 2]);
-        let codecs = |index: usize| -> Vec<_> {
-            let formats = choose(&offer.media[index], None);
-            formats.iter().map(|format| (format.codec, format.retransmission.is_some())).collect()
-        };
         let sound = [Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu];
-        assert_eq!(codecs(0), sound.map(|codec| (codec, false)));
+        assert_eq!(codecs(&offer, 0), sound.map(|codec| (codec, false)));
         let picture = [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1, Codec::H265];
-        assert_eq!(codecs(1), picture.map(|codec| (codec, true)));
+        assert_eq!(codecs(&offer, 1), picture.map(|codec| (codec, true)));
+    }
+
+    #[test]
+    fn what_is_brought_is_offered_in_its_own_codecs_with_its_sources() {
+        let sources = OfferedSource { main: 7, retransmissions: Some(8) };
+        let offer = read(&[
+            ProposedSection { kind: TrackKind::Video, codecs: vec![Codec::Vp9], sources: Some(sources) },
+            ProposedSection {
+                kind: TrackKind::Audio,
+                codecs: vec![Codec::Pcma, Codec::Opus],
+                sources: Some(OfferedSource { main: 9, retransmissions: None }),
+            },
+        ]);
+        let seen: Vec<_> = offer.media.iter().map(|section| (section.kind, section.direction)).collect();
+        assert_eq!(seen, [(Kind::Video, Direction::SendOnly), (Kind::Audio, Direction::SendOnly)]);
+        assert_eq!(codecs(&offer, 0), [(Codec::Vp9, true)]);
+        assert_eq!(codecs(&offer, 1), [(Codec::Pcma, false), (Codec::Opus, false)]);
+        assert_eq!(offer.media[0].sources, [sources]);
+        assert_eq!(offer.media[1].sources[0].main, 9);
+        let extensions: Vec<_> = offer.media[0].extensions.iter().map(|(_, uri)| uri.as_str()).collect();
+        assert_eq!(extensions, [extension::MID, extension::TRANSPORT_SEQUENCE]);
     }
 }

@@ -1,43 +1,41 @@
-//! How a session that this side has begun gets its seat and its socket.
+//! How a session that this side has begun gets its socket, and what is seen to while it lasts.
+
+mod begin;
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::Pin,
     rc::Rc,
     time::Instant,
 };
 
 use headwater_graph::Bell;
-use headwater_media::limits;
 use headwater_net::{Datagram, ReceiveBuffer, UdpSocket};
+use tokio::sync::oneshot;
 
 use crate::{
-    call::{CallError, CallRequest},
+    call::{Begun, CallError, CallRequest, Purpose},
     egress::{Carrier, Remote},
-    participant::Participant,
-    publisher::{Agreed, Call, Ingress, Publisher},
-    session::{Place, Session, Stage},
+    session::{Ended, Place, Session, Stage},
 };
 
-use super::{
-    Shard,
-    core::Core,
-    now,
-    publish::{decide, first_section, sections},
-};
+use super::{Shard, core::Core, now};
+
+use begin::Parts;
 
 /// A call that has been taken up.
 struct Called {
     session: Session,
     /// Rung when viewers want something of what it brings.
-    bell: Bell,
-    carrier: Carrier,
+    bell: Option<Bell>,
+    /// The stream has ended, and why.
+    ended: Pin<Box<dyn Future<Output = String>>>,
 }
 
 impl Shard {
     /// Takes a call up, and sees to it until it is over.
     pub(super) fn call(&self, request: CallRequest) {
-        let CallRequest { proposal, peer, publication, options, pending, answer } = request;
-        let terminated = publication.terminated();
+        let CallRequest { proposal, peer, purpose, pending, answer } = request;
         let socket = match socket(&peer.candidates) {
             Ok(socket) => Rc::new(socket),
             Err(error) => {
@@ -45,29 +43,65 @@ impl Shard {
                 return;
             }
         };
-        let parts = (proposal, peer, publication, options, pending);
-        let called = self.core.borrow_mut().call(&socket, parts, now());
-        let reply = called.map(|Called { session, bell, carrier }| {
-            let (shard, place, mut over) = (self.clone(), session.place, session.stage.clone());
-            tokio::task::spawn_local(async move {
-                let serve = async {
-                    loop {
-                        bell.rung().await;
-                        shard.core.borrow_mut().wake(place, now());
-                    }
-                };
-                tokio::select! {
-                    reason = terminated => shard.core.borrow_mut().end(place, crate::Ended::Stream(reason), now()),
-                    _ = over.wait_for(Stage::is_over) => {}
-                    () = serve => {}
-                    () = shard.listen_to_call(&socket, place, carrier) => {}
-                }
-                shard.core.borrow_mut().outbox.remove_call(carrier);
-            });
-            session
-        });
-        // If nobody waits any more, the session ends for want of media or of a peer.
+        let number = self.core.borrow_mut().outbox.add_call(socket.clone());
+        let carrier = Carrier::Call(number);
+        let parts = Parts { proposal, peer, pending, number };
+        let reply = match self.begin(parts, &socket, purpose) {
+            Ok(called) => {
+                let (begun, claimed) = Begun::new(called.session.clone());
+                tokio::task::spawn_local(self.clone().attend(called, socket, carrier, claimed));
+                Ok(begun)
+            }
+            Err(error) => {
+                self.core.borrow_mut().outbox.remove_call(carrier);
+                Err(error)
+            }
+        };
         let _ = answer.send(reply);
+    }
+
+    fn begin(&self, parts: Parts, socket: &UdpSocket, purpose: Purpose) -> Result<Called, CallError> {
+        let mut core = self.core.borrow_mut();
+        match purpose {
+            Purpose::Receive(publication, options) => {
+                let ended = Box::pin(publication.terminated());
+                let port = socket.local_address().map_err(|error| CallError::Setup(error.to_string()))?.port();
+                let (session, bell) = core.call_to_receive(parts, port, publication, &options, now())?;
+                Ok(Called { session, bell: Some(bell), ended })
+            }
+            Purpose::Send(subscription) => {
+                let ended = Box::pin(subscription.ended());
+                let (session, new_feed) = core.call_to_send(parts, subscription, now())?;
+                if let Some((stream, bell)) = new_feed {
+                    tokio::task::spawn_local(self.clone().feed(stream, bell));
+                }
+                Ok(Called { session, bell: None, ended })
+            }
+        }
+    }
+
+    /// Sees to a call until it is over.
+    async fn attend(self, called: Called, socket: Rc<UdpSocket>, carrier: Carrier, claimed: oneshot::Receiver<()>) {
+        let Called { session, bell, ended } = called;
+        let (place, mut over) = (session.place, session.stage.clone());
+        // A handle here would keep the shard waiting for commands.
+        drop(session);
+        let serve = async {
+            let Some(bell) = bell else { return std::future::pending::<()>().await };
+            loop {
+                bell.rung().await;
+                self.core.borrow_mut().wake(place, now());
+            }
+        };
+        tokio::select! {
+            reason = ended => self.core.borrow_mut().end(place, Ended::Stream(reason), now()),
+            // Who asked for it was told to stop meanwhile. The peer would go on all the same.
+            Err(_) = claimed => self.core.borrow_mut().end(place, Ended::Deleted, now()),
+            _ = over.wait_for(Stage::is_over) => {}
+            () = serve => {}
+            () = self.listen_to_call(&socket, place, carrier) => {}
+        }
+        self.core.borrow_mut().outbox.remove_call(carrier);
     }
 
     /// Takes what comes from the peer, for ever.
@@ -75,7 +109,7 @@ impl Shard {
         let mut buffer = ReceiveBuffer::new();
         loop {
             if let Err(error) = socket.receive(&mut buffer).await {
-                tracing::warn!(%error, "datagrams of a call could not be received");
+                tracing::debug!(%error, "datagrams of a call could not be received");
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
                 continue;
             }
@@ -103,57 +137,7 @@ fn socket(candidates: &[SocketAddr]) -> Result<UdpSocket, CallError> {
     bind.map_err(|error| CallError::Setup(error.to_string()))
 }
 
-type Parts = (
-    crate::call::Proposal,
-    crate::sdp::Answer,
-    headwater_graph::Publication,
-    crate::PublishOptions,
-    headwater_net::Permit,
-);
-
 impl Core {
-    fn call(
-        &mut self,
-        socket: &Rc<UdpSocket>,
-        (proposal, peer, publication, options, pending): Parts,
-        now: Instant,
-    ) -> Result<Called, CallError> {
-        let commands = self.commands.upgrade().ok_or(CallError::Stopping)?;
-        if self.seats.len() >= limits::WEBRTC_VIEWERS_PER_SHARD.get_usize() {
-            limits::WEBRTC_VIEWERS_PER_SHARD.hit();
-            return Err(CallError::Full("the server has as many WebRTC sessions as it takes".into()));
-        }
-        let answer = &peer.description;
-        let decisions = decide(answer, &options).map_err(|error| CallError::Answer(error.to_string()))?;
-        let sections = sections(answer, &decisions);
-        let failed = |error: &dyn std::fmt::Display| CallError::Setup(error.to_string());
-        let port = socket.local_address().map_err(|error| failed(&error))?.port();
-        let number = self.outbox.add_call(socket.clone());
-        let carrier = Carrier::Call(number);
-        let agreed = Agreed {
-            local_ice: &proposal.ice,
-            remote_ice: &answer.ice,
-            fingerprint: &answer.fingerprint,
-            role: answer.role,
-            sections: &sections,
-            port,
-            call: Some(Call { number, candidates: &peer.candidates }),
-        };
-        let ingress = Ingress::new(&self.common, &agreed, now).map_err(|error| {
-            self.outbox.remove_call(carrier);
-            failed(&error)
-        })?;
-        let first_section = first_section(answer, &decisions);
-        let publisher =
-            Publisher::new(ingress, sections, publication, options.max_bitrate, self.coalescing_window, pending, now);
-        let (bell, received) = (publisher.bell().clone(), publisher.received().clone());
-        let participant = Participant::Publisher(Box::new(publisher));
-        let (place, stage) = self.seat(participant, proposal.ice.fragment, first_section, None);
-        self.with(place.index, now, |participant, around| Some(participant.run(around)));
-        self.outbox.flush();
-        Ok(Called { session: Session { commands, place, stage, received: Some(received) }, bell, carrier })
-    }
-
     /// Takes datagrams from the socket of a call. Whether they come from its peer is seen by their checksums: a
     /// transaction that was begun here, or keys that only the peer has.
     fn receive_call<'a>(

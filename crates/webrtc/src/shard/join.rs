@@ -27,12 +27,12 @@ pub(super) struct Joined {
 }
 
 /// What each media section of the offer is to become.
-struct Choice {
-    sections: Vec<SectionChoice>,
-    outlets: Vec<Outlet>,
+pub(super) struct Choice {
+    pub(super) sections: Vec<SectionChoice>,
+    pub(super) outlets: Vec<Outlet>,
 }
 
-enum SectionChoice {
+pub(super) enum SectionChoice {
     /// The outlet of this number.
     Send(usize),
     Idle(Format),
@@ -53,10 +53,7 @@ impl Core {
             limits::WEBRTC_VIEWERS_PER_SHARD.hit();
             return Err(ViewError::Full);
         }
-        let stream = Arc::as_ptr(subscription.stream()) as usize;
-        let known = self.feeds.get(&stream).map(|feed| feed.bell.clone());
-        let is_new = known.is_none();
-        let bell = known.unwrap_or_else(|| Bell::watched(super::now));
+        let (bell, is_new) = self.bell_of(&subscription);
         let mut choice = choose(&offer, &subscription, &bell)?;
 
         let credentials = self.new_credentials();
@@ -71,6 +68,7 @@ impl Core {
             mid_extension,
             media: &media,
             cname: &cname,
+            candidates: None,
         };
         let egress = Egress::new(&self.common, &agreed, now).map_err(|error| ViewError::Setup(error.to_string()))?;
         for (outlet, sources) in choice.outlets.iter_mut().zip(egress.sources()) {
@@ -88,12 +86,32 @@ impl Core {
 
         let viewer = Viewer::new(egress, choice.outlets, subscription, bell.clone(), pending, now);
         let first_section = first_section(&offer, &choice.sections);
-        let (place, stage) = self.seat(Participant::Viewer(viewer), credentials.fragment, first_section, Some(stream));
-        let feed = self.feeds.entry(stream);
-        feed.or_insert_with(|| Feed { bell: bell.clone(), viewers: Vec::new() }).viewers.push(place.index);
+        let (place, stage, stream) = self.seat_viewer(viewer, credentials.fragment, first_section, &bell);
         self.with(place.index, now, |participant, around| Some(participant.run(around)));
         let session = Session { commands, place, stage, received: None };
         Ok(Joined { accepted: Accepted { sdp: answer.into(), session }, new_feed: is_new.then_some((stream, bell)) })
+    }
+
+    /// The bell of those who watch a stream, and whether it is a new one.
+    pub(super) fn bell_of(&self, subscription: &Subscription) -> (Bell, bool) {
+        let known = self.feeds.get(&stream_of(subscription)).map(|feed| feed.bell.clone());
+        let is_new = known.is_none();
+        (known.unwrap_or_else(|| Bell::watched(super::now)), is_new)
+    }
+
+    /// Gives a viewer a seat, and a place among those who watch its stream.
+    pub(super) fn seat_viewer(
+        &mut self,
+        viewer: Viewer,
+        fragment: String,
+        first_section: Option<(String, String)>,
+        bell: &Bell,
+    ) -> (Place, watch::Receiver<Stage>, usize) {
+        let stream = stream_of(viewer.subscription());
+        let (place, stage) = self.seat(Participant::Viewer(viewer), fragment, first_section, Some(stream));
+        let feed = self.feeds.entry(stream);
+        feed.or_insert_with(|| Feed { bell: bell.clone(), viewers: Vec::new() }).viewers.push(place.index);
+        (place, stage, stream)
     }
 
     /// Gives a seat.
@@ -126,8 +144,13 @@ impl Core {
     }
 }
 
+/// What stands for a stream in a shard.
+fn stream_of(subscription: &Subscription) -> usize {
+    Arc::as_ptr(subscription.stream()) as usize
+}
+
 /// Decides what each section is to become, and opens what is to be sent.
-fn choose(offer: &Offer, subscription: &Subscription, bell: &Bell) -> Result<Choice, ViewError> {
+pub(super) fn choose(offer: &Offer, subscription: &Subscription, bell: &Bell) -> Result<Choice, ViewError> {
     let mut choice = Choice { sections: Vec::new(), outlets: Vec::new() };
     let mut reasons = Vec::new();
     let mut taken = Vec::new();
@@ -238,7 +261,7 @@ fn sent<'a>(offer: &'a Offer, sections: &'a [SectionChoice]) -> impl Iterator<It
 }
 
 /// The number of the extension that names media sections, where all that is sent can use it.
-fn mid_extension(offer: &Offer, sections: &[SectionChoice]) -> Option<u8> {
+pub(super) fn mid_extension(offer: &Offer, sections: &[SectionChoice]) -> Option<u8> {
     let mut number = None;
     for (_, section) in sent(offer, sections) {
         let (offered, _) = section.extensions.iter().find(|(_, uri)| uri == sdp::extension::MID)?;
@@ -263,7 +286,7 @@ fn transport_extension(section: &MediaSection) -> Option<u8> {
     extensions.find(|(_, uri)| uri == sdp::extension::TRANSPORT_SEQUENCE).map(|(number, _)| *number)
 }
 
-fn outgoing(offer: &Offer, choice: &Choice, mid_extension: Option<u8>) -> Vec<Outgoing> {
+pub(super) fn outgoing(offer: &Offer, choice: &Choice, mid_extension: Option<u8>) -> Vec<Outgoing> {
     let media = sent(offer, &choice.sections).filter_map(|(index, section)| {
         let outlet = choice.outlets.get(index)?;
         let own_name = index.to_string();
@@ -271,12 +294,13 @@ fn outgoing(offer: &Offer, choice: &Choice, mid_extension: Option<u8>) -> Vec<Ou
             mid: section.mid.clone().filter(|_| mid_extension.is_some()).unwrap_or(own_name),
             formats: outlet.formats().to_vec(),
             transport_extension: transport_extension(section),
+            sources: None,
         })
     });
     media.collect()
 }
 
-fn first_section(offer: &Offer, sections: &[SectionChoice]) -> Option<(String, String)> {
+pub(super) fn first_section(offer: &Offer, sections: &[SectionChoice]) -> Option<(String, String)> {
     let taken = offer.media.iter().zip(sections);
     let mut taken = taken.filter(|(_, choice)| !matches!(choice, SectionChoice::Refuse));
     let (section, _) = taken.next()?;

@@ -1,6 +1,9 @@
 //! A server that asks another for a stream.
 
-use std::time::{Duration, Instant};
+use std::{
+    task::Poll,
+    time::{Duration, Instant},
+};
 
 use headwater_graph::{Hub, LaneWriter, Peer, Publication};
 use headwater_media::{Codec, Packet, limits};
@@ -12,29 +15,29 @@ use crate::{
     viewer::server,
 };
 
-const FROM: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+pub(crate) const FROM: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 /// 1280 x 720, Constrained Baseline, with the picture parameters and slice beginnings that go with it.
 const SPS: &[u8] = &[0x67, 0x42, 0xc0, 0x1f, 0xda, 0x01, 0x40, 0x16, 0xe4];
 const PPS: &[u8] = &[0x68, 0xce, 0x38, 0x80];
 const SLICE_KEY: &[u8] = &[0x65, 0x88, 0x84, 0x21, 0xa0];
 const SLICE: &[u8] = &[0x41, 0x9a, 0x24, 0x6c, 0x43];
-const FRAMES_PER_GROUP: i64 = 25;
+pub(crate) const FRAMES_PER_GROUP: i64 = 25;
 
 /// The stream at its origin: H.264 at 50 pictures a second, Opus at 50 packets.
-struct Source {
-    _publication: Publication,
-    video: LaneWriter<Packet>,
+pub(crate) struct Source {
+    publication: Publication,
+    pub(crate) video: LaneWriter<Packet>,
     audio: LaneWriter<Packet>,
     frame: i64,
     sequence: u64,
 }
 
 impl Source {
-    fn new(hub: &Hub) -> Source {
+    pub(crate) fn new(hub: &Hub) -> Source {
         let mut publication = hub.publish(name(), Peer::new("TEST", "publisher")).unwrap();
         let (video, audio) = (publication.add_packets(h264()).unwrap(), publication.add_packets(opus()).unwrap());
         publication.ready();
-        Source { _publication: publication, video, audio, frame: 0, sequence: 65_530 }
+        Source { publication, video, audio, frame: 0, sequence: 65_530 }
     }
 
     /// One picture, whose number stands at the end of its slice, and the sound that goes with it.
@@ -65,12 +68,22 @@ impl Source {
         self.frame += 1;
     }
 
-    async fn run(mut self) {
-        let mut tick = tokio::time::interval(Duration::from_millis(20));
+    pub(crate) async fn run(mut self) {
+        self.run_until(std::future::pending()).await;
+    }
+
+    pub(crate) async fn run_until(&mut self, done: impl Future<Output = ()>) {
+        let (mut tick, mut done) = (tokio::time::interval(Duration::from_millis(20)), std::pin::pin!(done));
         loop {
-            tick.tick().await;
-            self.write_frame();
+            tokio::select! {
+                () = &mut done => return,
+                _ = tick.tick() => self.write_frame(),
+            }
         }
+    }
+
+    pub(crate) fn end(self, reason: &str) {
+        self.publication.end(reason);
     }
 }
 
@@ -88,7 +101,7 @@ async fn call(hub: &Hub, edge: &WebRtc, proposal: Proposal, answer: &str) -> Res
     edge.call(proposal, answer, publication, PublishOptions::default(), FROM).await
 }
 
-async fn reader(hub: &Hub) -> Reader {
+pub(crate) async fn reader(hub: &Hub) -> Reader {
     let limit = Instant::now() + Duration::from_secs(10);
     loop {
         if let Some(reader) = Reader::open(hub, Codec::H264).await {
@@ -99,7 +112,7 @@ async fn reader(hub: &Hub) -> Reader {
     }
 }
 
-async fn read(reader: &mut Reader, pictures: usize) {
+pub(crate) async fn read(reader: &mut Reader, pictures: usize) {
     let limit = Instant::now() + Duration::from_secs(10);
     while reader.read() < pictures {
         assert!(Instant::now() < limit, "{} pictures have come", reader.pictures.len());
@@ -108,7 +121,7 @@ async fn read(reader: &mut Reader, pictures: usize) {
 }
 
 /// The number of the picture that a slice belongs to.
-fn frame(packet: &Packet) -> Option<i64> {
+pub(crate) fn frame(packet: &Packet) -> Option<i64> {
     let (head, number) = packet.payload.split_last_chunk::<8>()?;
     matches!(head.first(), Some(0x41 | 0x65)).then(|| i64::from_be_bytes(*number))
 }
@@ -206,6 +219,47 @@ async fn answers_that_lead_nowhere_end_with_a_sentence_and_leave_nothing() {
     assert!(begun.elapsed() < limits::WEBRTC_FIRST_CHECK_MS.get_duration() + Duration::from_secs(2));
     assert_eq!(to.pending(), 0);
     assert_eq!(to.statistics().iter().map(|shard| shard.sessions).sum::<u64>(), 0);
+    source.abort();
+    to.stop().await;
+    from.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_nobody_takes_any_more_ends_at_once() {
+    let ((origin, from), (edge, to)) = ((hub(), server()), (hub(), server()));
+    let source = tokio::spawn(Source::new(&origin).run());
+    let sessions = |server: &WebRtc| server.statistics().iter().map(|shard| shard.sessions).sum::<u64>();
+    let reach = async |count: u64| {
+        let begun = Instant::now();
+        while sessions(&to) != count {
+            // It would end for want of a peer after twice that.
+            assert!(begun.elapsed() < limits::WEBRTC_FIRST_CHECK_MS.get_duration() / 2, "{} sessions", sessions(&to));
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    for waits_until_it_has_begun in [false, true] {
+        let asked = loop {
+            let (proposal, answer) = answer((&origin, &from), &to).await;
+            let (edge, to) = (edge.clone(), to.clone());
+            let mut asked = Box::pin(async move { call(&edge, &to, proposal, &answer).await });
+            match std::future::poll_fn(|context| Poll::Ready(asked.as_mut().poll(context))).await {
+                Poll::Pending => break asked,
+                // The shard was quicker than this thread.
+                Poll::Ready(session) => session.unwrap().end().await,
+            }
+            reach(0).await;
+        };
+        if waits_until_it_has_begun {
+            reach(1).await;
+        }
+        drop(asked);
+        reach(0).await;
+        let begun = Instant::now();
+        while edge.find(&name()).is_some() {
+            assert!(begun.elapsed() < Duration::from_secs(5), "its stream waits for somebody to come back");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
     source.abort();
     to.stop().await;
     from.stop().await;
