@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use headwater_media::limits;
+use headwater_net::answer_over;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
@@ -101,13 +102,7 @@ async fn exchange(
         let body = body.map_err(|error| AgentError::protocol(PROTOCOL, error))?;
         Ok(Answered { body, location: location.map(str::to_owned), peer })
     };
-    tokio::select! {
-        answered = exchange => answered,
-        ended = connection => {
-            let reason = ended.err().map_or_else(|| "it was closed".to_owned(), |error| error.to_string());
-            Err(AgentError::Lost(reason))
-        }
-    }
+    answer_over(connection, exchange).await
 }
 
 /// A token in the query is the bearer's (RFC 6750), as well as part of the URL.

@@ -8,6 +8,7 @@
 //! | [`Quota`] | a limit for all and one for each address |
 //! | [`TlsAcceptor`], [`Identity`] | TLS with a time limit, from files or with a certificate made at start |
 //! | [`Dialer`], [`Reach`] | connections to other servers, as far as they are allowed |
+//! | [`answer_over`] | the answer to a request over a connection of its own |
 //! | [`Shard`] | a thread that owns what runs on it |
 //! | [`TokioEnvironment`], [`WallClock`] | the graph's executor and clock; the time of day |
 //! | [`candidate_addresses`] | the addresses a peer may reach a socket at |
@@ -20,6 +21,7 @@ mod dial;
 mod environment;
 mod kernel_drops;
 mod listener;
+mod over;
 mod quota;
 mod reach;
 mod shard;
@@ -32,6 +34,7 @@ pub use dial::{DialError, Dialed, Dialer, peer_of};
 pub use environment::{TokioEnvironment, WallClock};
 pub use kernel_drops::kernel_drops;
 pub use listener::{Connection, IdleConnection, Listener};
+pub use over::answer_over;
 pub use quota::{Permit, Quota, Refused};
 pub use reach::Reach;
 pub use shard::{Shard, take_precedence};

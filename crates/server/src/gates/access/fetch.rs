@@ -10,7 +10,7 @@ use axum::{
     http::{Request, StatusCode, Uri, header},
 };
 use headwater_media::limits;
-use headwater_net::{Dialer, Reach};
+use headwater_net::{Dialer, Reach, answer_over};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
@@ -93,15 +93,5 @@ async fn exchange(dialer: &Dialer, url: &Uri) -> Result<Vec<u8>, String> {
         let too_long = |_| "it cannot be read, or is too long".to_owned();
         within(body.map_err(too_long)?.to_vec(), limits::ACCESS_KEY_SET_BYTES.get())
     };
-    tokio::select! {
-        answer = answered => answer,
-        _ = drive(connection) => Err("the connection ended before the answer".to_owned()),
-    }
-}
-
-/// Keeps a connection going; does not end when that does, so that an answer that has come whole is still read.
-async fn drive(connection: impl Future<Output = Result<(), hyper::Error>>) {
-    if connection.await.is_ok() {
-        std::future::pending::<()>().await;
-    }
+    answer_over(connection, answered).await
 }
