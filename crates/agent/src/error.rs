@@ -1,10 +1,10 @@
-//! Why a stream of another server does not come, or comes no more.
+//! Why a stream does not come from another server or go to it, or does so no more.
 
 use headwater_graph::PublishError;
 use headwater_net::DialError;
 use headwater_webrtc::{CallError, Ended, OfferError};
 
-/// Why a stream of another server does not come, or comes no more.
+/// Why a stream does not come from another server or go to it, or does so no more.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AgentError {
@@ -19,9 +19,12 @@ pub enum AgentError {
         /// What came instead.
         reason: String,
     },
-    /// Peer: it does not give the stream.
+    /// Peer: it does not give or take the stream.
     #[error("the other server refuses: {0}")]
     Refused(String),
+    /// Peer: who asks may not, and will not be allowed to without another token.
+    #[error("the other server refuses: {0}")]
+    Denied(String),
     /// Peer: it does not answer in time.
     #[error("the other server has not answered to {0}")]
     TimedOut(&'static str),
@@ -50,12 +53,19 @@ pub enum AgentError {
 
 impl AgentError {
     pub(crate) fn protocol(protocol: &'static str, reason: impl ToString) -> AgentError {
-        // A peer's words, as far as they are of use.
-        let reason = reason.to_string().chars().filter(|letter| !letter.is_control()).take(300).collect();
-        AgentError::Protocol { protocol, reason }
+        AgentError::Protocol { protocol, reason: clean(&reason.to_string()) }
     }
 
     pub(crate) fn refused(words: &str) -> AgentError {
-        AgentError::Refused(words.chars().filter(|letter| !letter.is_control()).take(300).collect())
+        AgentError::Refused(clean(words))
     }
+
+    pub(crate) fn denied(words: &str) -> AgentError {
+        AgentError::Denied(clean(words))
+    }
+}
+
+/// A peer's words, as far as they are of use.
+fn clean(words: &str) -> String {
+    words.chars().filter(|letter| !letter.is_control()).take(300).collect()
 }

@@ -1,22 +1,22 @@
 //! The client side of WebRTC signalling: a stream is asked of another server, as a browser would ask, and published
-//! here.
+//! here; or a stream of this server is published at another.
 //!
 //! | URL | what is spoken |
 //! |---|---|
 //! | `ws://HOST:PORT`, `wss://HOST:PORT` | the session protocol of WCS |
-//! | `http://…`, `https://…` | WHEP (draft-ietf-wish-whep-03) at that URL |
+//! | `http://…`, `https://…` | WHEP (draft-ietf-wish-whep-03) at that URL, or WHIP (RFC 9725) |
 //!
 //! Signalling goes over a [`Dialer`], which says where to this server may connect; media goes only to addresses that
 //! it allows as well, or to the one that signalling came from.
 
 mod error;
+mod http;
 mod remote;
 mod wcs;
-mod whep;
 
-use std::net::IpAddr;
+use std::{convert::Infallible, net::IpAddr};
 
-use headwater_graph::{BoxFuture, Publication, PublishError};
+use headwater_graph::{BoxFuture, Publication, PublishError, Subscription};
 use headwater_net::Dialer;
 use headwater_webrtc::{Answer, Ended, Proposal, PublishOptions, Session, WebRtc};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,7 @@ pub use error::AgentError;
 use remote::Signalling;
 pub use remote::{InvalidRemote, Remote};
 
-/// Asks other servers for streams. Cloning is cheap.
+/// Asks other servers for streams, and brings them streams. Cloning is cheap.
 #[derive(Clone)]
 pub struct Agent {
     webrtc: WebRtc,
@@ -56,8 +56,17 @@ pub trait Local: Sync {
     }
 }
 
+/// How a stream fares that is brought to another server.
+pub trait Bringing: Sync {
+    /// The other server has agreed to take it. It calls the session by this id.
+    fn agreed(&self, remote_session: &str);
+
+    /// The first media has been sent.
+    fn flows(&self);
+}
+
 impl Agent {
-    /// An agent whose media is received by these shards.
+    /// An agent whose media is received and sent by these shards.
     pub fn new(webrtc: WebRtc, dialer: Dialer) -> Agent {
         Agent { webrtc, dialer }
     }
@@ -67,35 +76,97 @@ impl Agent {
     /// # Errors
     /// Why it does not begin, or how it ended otherwise.
     pub async fn play(&self, remote: &Remote, local: &dyn Local, stop: &CancellationToken) -> Result<(), AgentError> {
-        let play = async {
-            match remote.signalling() {
-                Signalling::Wcs => wcs::play(self, remote, local, stop).await,
-                Signalling::Whep => whep::play(self, remote, local, stop).await,
-            }
-        };
-        play.await
+        self.run(remote, Purpose::Fetch(local), stop).await
     }
 
-    fn propose(&self) -> Proposal {
-        self.webrtc.propose()
+    /// Publishes a stream of this server at another, until `stop` is cancelled, which is no error. At a URL of `http`
+    /// or `https` it does so by WHIP.
+    ///
+    /// # Errors
+    /// Why it does not begin, or how it ended otherwise.
+    pub async fn publish(
+        &self,
+        remote: &Remote,
+        subscription: Subscription,
+        told: &dyn Bringing,
+        stop: &CancellationToken,
+    ) -> Result<(), AgentError> {
+        self.run(remote, Purpose::Bring(subscription, told), stop).await
     }
 
-    /// Begins to receive what the other server has agreed to send.
-    async fn receive(
+    async fn run(&self, remote: &Remote, purpose: Purpose<'_>, stop: &CancellationToken) -> Result<(), AgentError> {
+        match remote.signalling() {
+            Signalling::Wcs => wcs::run(self, remote, purpose, stop).await,
+            Signalling::Http => http::run(self, remote, purpose, stop).await,
+        }
+    }
+
+    /// Begins the session that the other server has agreed to.
+    async fn begin(
         &self,
         remote: &Remote,
         proposal: Proposal,
         answer: &str,
-        local: &dyn Local,
+        purpose: Purpose<'_>,
         (peer, remote_session): (IpAddr, &str),
     ) -> Result<Session, AgentError> {
         let mut answer = Answer::parse(answer)?;
         answer.keep_candidates(|ip| ip == peer || self.dialer.reaches(remote.host(), ip));
-        let publication = local.publish()?;
-        let session = self.webrtc.call(proposal, answer, publication, PublishOptions::default(), peer).await?;
-        local.agreed(remote_session);
-        Ok(session)
+        Ok(match purpose {
+            Purpose::Fetch(local) => {
+                let publication = local.publish()?;
+                let session = self.webrtc.call(proposal, answer, publication, PublishOptions::default(), peer).await?;
+                local.agreed(remote_session);
+                session
+            }
+            Purpose::Bring(subscription, told) => {
+                let session = self.webrtc.send(proposal, answer, subscription, peer).await?;
+                told.agreed(remote_session);
+                session
+            }
+        })
     }
+}
+
+/// What the other server is asked for.
+enum Purpose<'a> {
+    /// To send a stream.
+    Fetch(&'a dyn Local),
+    /// To take a stream.
+    Bring(Subscription, &'a dyn Bringing),
+}
+
+impl<'a> Purpose<'a> {
+    fn propose(&self, webrtc: &WebRtc) -> Result<Proposal, AgentError> {
+        Ok(match self {
+            Purpose::Fetch(_) => webrtc.propose(),
+            Purpose::Bring(subscription, _) => webrtc.propose_sending(subscription.stream())?,
+        })
+    }
+
+    fn lost(&self) -> BoxFuture<'a, String> {
+        match self {
+            Purpose::Fetch(local) => local.lost(),
+            Purpose::Bring(..) => Box::pin(std::future::pending()),
+        }
+    }
+
+    fn told(&self) -> Option<&'a dyn Bringing> {
+        match self {
+            Purpose::Fetch(_) => None,
+            Purpose::Bring(_, told) => Some(*told),
+        }
+    }
+}
+
+/// Tells when the first media has been sent; for ever.
+async fn tell_flow(session: &Session, told: Option<&dyn Bringing>) -> Infallible {
+    if let Some(told) = told
+        && session.flowing().await
+    {
+        told.flows();
+    }
+    std::future::pending().await
 }
 
 /// How a session that was not told to stop has ended.

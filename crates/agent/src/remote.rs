@@ -49,7 +49,8 @@ pub enum InvalidRemote {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signalling {
     Wcs,
-    Whep,
+    /// WHEP or WHIP.
+    Http,
 }
 
 impl Remote {
@@ -98,7 +99,7 @@ impl Remote {
     }
 
     pub(crate) fn signalling(&self) -> Signalling {
-        if self.url.scheme().starts_with("ws") { Signalling::Wcs } else { Signalling::Whep }
+        if self.url.scheme().starts_with("ws") { Signalling::Wcs } else { Signalling::Http }
     }
 
     /// The host of its server.
@@ -167,8 +168,8 @@ mod tests {
             ("wss://a.example:8443", Some("cam"), "a.example", 8443, true, Signalling::Wcs),
             ("ws://a.example", Some("cam"), "a.example", 8080, false, Signalling::Wcs),
             ("wss://[2001:db8::1]/x", Some("cam"), "[2001:db8::1]", 8443, true, Signalling::Wcs),
-            ("https://a.example/cam/whep", None, "a.example", 443, true, Signalling::Whep),
-            ("http://10.0.0.1:8081/cam/whep?token=x", None, "10.0.0.1", 8081, false, Signalling::Whep),
+            ("https://a.example/cam/whep", None, "a.example", 443, true, Signalling::Http),
+            ("http://10.0.0.1:8081/cam/whep?token=x", None, "10.0.0.1", 8081, false, Signalling::Http),
         ];
         for (url, name, host, port, secure, signalling) in cases {
             let remote = Remote::parse(url, name).unwrap();

@@ -1,7 +1,7 @@
 //! The session protocol of WCS, spoken as its Web SDK speaks it.
 //!
 //! ```text
-//! connection ──► getUserData, playStream with the offer ──► setRemoteSDP with the answer ──► media
+//! connection ──► getUserData, playStream or publishStream with the offer ──► setRemoteSDP with the answer ──► media
 //! ```
 
 mod socket;
@@ -15,33 +15,46 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Agent, AgentError, Local, Remote, over};
+use crate::{Agent, AgentError, Purpose, Remote, over, tell_flow};
 
 use self::{socket::Socket, wire::Said};
 
 /// How long the other server may take to hear that the stream is not wanted any more.
 const FAREWELL_TIME: Duration = Duration::from_secs(1);
 
-pub(crate) async fn play(
+/// What is said where a stream is asked for, and where one is brought.
+#[derive(Clone, Copy)]
+struct Words {
+    ask: &'static str,
+    end: &'static str,
+    published: bool,
+}
+
+const PLAY: Words = Words { ask: "playStream", end: "stopStream", published: false };
+const PUBLISH: Words = Words { ask: "publishStream", end: "unPublishStream", published: true };
+
+pub(crate) async fn run(
     agent: &Agent,
     remote: &Remote,
-    local: &dyn Local,
+    purpose: Purpose<'_>,
     stop: &CancellationToken,
 ) -> Result<(), AgentError> {
-    let mut lost = local.lost();
+    let (told, mut lost) = (purpose.told(), purpose.lost());
+    let words = if told.is_some() { PUBLISH } else { PLAY };
     let (mut socket, session, id) = tokio::select! {
         () = stop.cancelled() => return Ok(()),
         reason = &mut lost => return Err(AgentError::Lost(reason)),
-        begun = begin(agent, remote, local) => begun?,
+        begun = begin(agent, remote, purpose, words) => begun?,
     };
     let ended = tokio::select! {
         ended = attend(&mut socket, &session, &id, stop) => ended,
         reason = lost => Err(AgentError::Lost(reason)),
+        never = tell_flow(&session, told) => match never {},
     };
     match &ended {
         Ok(()) => {
             let farewell = async {
-                let _ = socket.say("stopStream", reference(remote, &id)).await;
+                let _ = socket.say(words.end, reference(remote, &id, words)).await;
                 socket.close().await;
             };
             let _ = timeout(FAREWELL_TIME, farewell).await;
@@ -54,23 +67,28 @@ pub(crate) async fn play(
     ended
 }
 
-/// Asks for the stream, up to where media is awaited.
-async fn begin(agent: &Agent, remote: &Remote, local: &dyn Local) -> Result<(Socket, Session, String), AgentError> {
+/// Asks for the stream or brings it, up to where media is awaited.
+async fn begin(
+    agent: &Agent,
+    remote: &Remote,
+    purpose: Purpose<'_>,
+    words: Words,
+) -> Result<(Socket, Session, String), AgentError> {
     let mut socket = Socket::open(&agent.dialer, remote).await?;
     let id = uuid::Uuid::new_v4().to_string();
-    let proposal = agent.propose();
+    let proposal = purpose.propose(&agent.webrtc)?;
     let limit = limits::AGENT_ANSWER_MS.get_duration();
     let answer = async {
         socket.say("connection", connection(remote)).await?;
         greet(&mut socket).await?;
-        socket.say("playStream", stream(remote, &id, proposal.sdp())).await?;
+        socket.say(words.ask, stream(remote, &id, proposal.sdp(), words)).await?;
         answer(&mut socket, &id).await
     };
     let answer = timeout(limit, answer).await.map_err(|_| {
         limits::AGENT_ANSWER_MS.hit();
         AgentError::TimedOut("the request for the stream")
     })??;
-    let session = agent.receive(remote, proposal, &answer, local, (socket.peer(), &id)).await?;
+    let session = agent.begin(remote, proposal, &answer, purpose, (socket.peer(), &id)).await?;
     Ok((socket, session, id))
 }
 
@@ -136,11 +154,11 @@ fn custom(remote: &Remote) -> Value {
     Value::Object(remote.url().query_pairs().map(|(key, value)| (key.into_owned(), json!(value))).collect())
 }
 
-fn reference(remote: &Remote, id: &str) -> Value {
+fn reference(remote: &Remote, id: &str, words: Words) -> Value {
     json!({
         "mediaSessionId": id,
         "name": remote.name().map(headwater_media::StreamName::as_str),
-        "published": false,
+        "published": words.published,
         "hasVideo": true,
         "hasAudio": true,
         "status": "PENDING",
@@ -148,8 +166,8 @@ fn reference(remote: &Remote, id: &str) -> Value {
     })
 }
 
-fn stream(remote: &Remote, id: &str, sdp: &str) -> Value {
-    let mut stream = reference(remote, id);
+fn stream(remote: &Remote, id: &str, sdp: &str, words: Words) -> Value {
+    let mut stream = reference(remote, id, words);
     if let Value::Object(fields) = &mut stream {
         fields.extend([
             ("mediaProvider".to_owned(), json!("WebRTC")),

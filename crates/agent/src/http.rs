@@ -1,6 +1,8 @@
-//! WHEP: an offer is posted, the answer comes back, and the session is deleted at the end.
+//! WHEP and WHIP: an offer is posted, the answer comes back, and the session is deleted at the end.
 //!
-//! Source: draft-ietf-wish-whep-03 §4.
+//! Redirections are not followed: they could lead elsewhere than the operator has said.
+//!
+//! Source: draft-ietf-wish-whep-03 §4, RFC 9725 §4.
 
 use std::net::IpAddr;
 
@@ -15,38 +17,45 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::{Agent, AgentError, Local, Remote, over};
+use crate::{Agent, AgentError, Purpose, Remote, over, tell_flow};
 
-const PROTOCOL: &str = "WHEP";
+const PROTOCOL: &str = "WHEP or WHIP";
 const SDP: &str = "application/sdp";
 /// What is read of an answer that refuses.
 const REFUSAL_BYTES_MAX: usize = 4 << 10;
 
-pub(crate) async fn play(
+pub(crate) async fn run(
     agent: &Agent,
     remote: &Remote,
-    local: &dyn Local,
+    purpose: Purpose<'_>,
     stop: &CancellationToken,
 ) -> Result<(), AgentError> {
+    let (told, mut lost) = (purpose.told(), purpose.lost());
     let begin = async {
-        let proposal = agent.propose();
+        let proposal = purpose.propose(&agent.webrtc)?;
         let answered = ask(agent, remote, remote.url(), Method::POST, proposal.sdp().as_bytes()).await?;
         let place = answered.location.as_deref().and_then(|location| remote.url().join(location).ok());
         let shown = place.as_ref().map_or("", |place| place.path());
-        let session = agent.receive(remote, proposal, &answered.body, local, (answered.peer, shown)).await;
+        let session = agent.begin(remote, proposal, &answered.body, purpose, (answered.peer, shown)).await;
         Ok::<_, AgentError>((session, place))
     };
-    let Some(begun) = stop.run_until_cancelled(begin).await else { return Ok(()) };
-    let (session, place) = begun?;
+    let (session, place) = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        reason = &mut lost => return Err(AgentError::Lost(reason)),
+        begun = begin => begun?,
+    };
     let ended = match session {
         Err(error) => Err(error),
         Ok(session) => {
             let ended = tokio::select! {
                 () = stop.cancelled() => Ok(()),
                 ended = session.ended() => Err(over(ended)),
+                reason = lost => Err(AgentError::Lost(reason)),
+                never = tell_flow(&session, told) => match never {},
             };
-            if ended.is_ok() {
-                session.end().await;
+            match &ended {
+                Ok(()) => session.end().await,
+                Err(_) => session.abandon().await,
             }
             session.ended().await;
             ended
@@ -56,7 +65,7 @@ pub(crate) async fn play(
     if let Some(place) = place.filter(|place| place.origin() == remote.url().origin())
         && let Err(error) = ask(agent, remote, &place, Method::DELETE, b"").await
     {
-        tracing::debug!(%error, "a WHEP session of another server could not be deleted");
+        tracing::debug!(%error, "a session of another server could not be deleted");
     }
     ended
 }
@@ -96,7 +105,11 @@ async fn exchange(
         let body = body.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned());
         if !is_taken {
             let words = format!("{}: {}", head.status, body.unwrap_or_default());
-            return Err(AgentError::refused(&remote.hide(&words)));
+            let words = remote.hide(&words);
+            return Err(match head.status {
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => AgentError::denied(&words),
+                _ => AgentError::refused(&words),
+            });
         }
         let location = head.headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
         let body = body.map_err(|error| AgentError::protocol(PROTOCOL, error))?;
