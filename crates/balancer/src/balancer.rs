@@ -9,13 +9,16 @@ use std::{
 };
 
 use futures_util::future::{join_all, pending};
+use headwater_graph::Hub;
 use headwater_net::{Dialer, Reach};
+use headwater_relay::Relays;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
 use crate::{
     candidate::{Candidate, Candidates},
     choice::{Chooser, Mode},
+    distribution::{Distribution, Distributor},
     edge::{Edge, bare},
     edges::Edges,
     probe::Probe,
@@ -32,6 +35,8 @@ pub struct Settings {
     pub pace: Duration,
     /// The token that edges are shown.
     pub token: Option<String>,
+    /// How streams that are published here are sent to the edges of the list, if they are.
+    pub distribution: Option<Distribution>,
 }
 
 /// Sends viewers to one of several servers. Cloning is cheap.
@@ -58,6 +63,8 @@ pub struct Statistics {
     pub closed: u64,
     /// Servers that do not answer.
     pub dead: u64,
+    /// Viewers that those who answer have, as they tell.
+    pub viewers: u64,
     /// Viewers that were told a server.
     pub sent: u64,
     /// Viewers that there was no server for.
@@ -116,6 +123,19 @@ impl Balancer {
         }
     }
 
+    /// Sends streams of a hub to the edges of the list as far as the settings say so, without end.
+    pub async fn distribute(self, hub: Hub, relays: Relays) {
+        let mut changes = self.0.settings.subscribe();
+        let mut distributor = Distributor::new(hub, relays);
+        loop {
+            let settings = changes.borrow_and_update().clone();
+            tokio::select! {
+                () = distributor.run(&settings) => {}
+                changed = changes.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
     fn probe(&self, edge: &Edge, settings: &Settings) -> Probe {
         // The operator who lists an edge wants it asked, wherever it is; an edge that has no host cannot be listed.
         let reach = Reach::new([bare(edge.host())]).unwrap_or_default();
@@ -141,10 +161,12 @@ impl Balancer {
     pub fn statistics(&self) -> Statistics {
         let candidates = self.candidates();
         let count = |is_meant: fn(&Candidate) -> bool| candidates.iter().filter(|one| is_meant(one)).count() as u64;
+        let viewers = candidates.iter().filter(|one| one.is_alive).filter_map(|one| one.viewers);
         Statistics {
             open: count(Candidate::is_open),
             closed: count(|one| one.is_alive && !one.accepts),
             dead: count(|one| !one.is_alive),
+            viewers: viewers.fold(0, u64::saturating_add),
             sent: self.0.sent.load(Relaxed),
             refused: self.0.refused.load(Relaxed),
         }

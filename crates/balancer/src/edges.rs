@@ -12,6 +12,9 @@ use crate::{
     probe::{Load, Measured, Probe, ProbeError},
 };
 
+/// The longest wait before an edge is asked again that has just not answered.
+const AGAIN: Duration = Duration::from_millis(200);
+
 /// The edges of the list.
 #[derive(Default)]
 pub(crate) struct Edges(Mutex<Vec<Arc<Watched>>>);
@@ -64,8 +67,14 @@ impl Watched {
     pub(crate) async fn watch(&self, mut probe: Probe, pace: Duration) {
         loop {
             self.note(probe.measure().await);
-            sleep(pace).await;
+            // One that has not answered once is soon asked again, as viewers are still sent there.
+            sleep(if self.is_doubtful() { pace.min(AGAIN) } else { pace }).await;
         }
+    }
+
+    fn is_doubtful(&self) -> bool {
+        let state = self.state.lock();
+        state.is_alive && state.failures > 0
     }
 
     fn note(&self, answer: Result<Measured, ProbeError>) {
@@ -90,6 +99,7 @@ impl Watched {
                 state.failures = state.failures.saturating_add(1);
                 let is_over = state.failures >= limits::BALANCER_FAILURES.get();
                 if is_over && (state.is_alive || !state.is_told) {
+                    limits::BALANCER_FAILURES.hit();
                     tracing::warn!(edge, %error, "an edge does not answer; nobody is sent there until it does");
                     (state.is_alive, state.is_told) = (false, true);
                 }

@@ -8,12 +8,15 @@
 //!                             edges
 //! ```
 //!
+//! An origin may also send them every stream that is published there.
+//!
 //! The question and the form of the answer are those of WCS's Web SDK, option `lbUrl` of `createSession`.
 
 mod answer;
 mod balancer;
 mod candidate;
 mod choice;
+mod distribution;
 mod edge;
 mod edges;
 mod probe;
@@ -22,4 +25,5 @@ pub use answer::PATH;
 pub use balancer::{Balancer, Settings, Statistics};
 pub use candidate::{Candidate, Candidates};
 pub use choice::Mode;
+pub use distribution::Distribution;
 pub use edge::{Edge, EdgeError};
