@@ -17,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Claim, ClusterError, Conflict, Load, Location, NodeFacts, NodeId, RemoveError, Settings, Statistics, StreamFacts,
-    accept, clock::Clock, dial, directory::Directory, gossip, keys::Keys, switch::Switch,
+    accept, clock::Clock, dial, directory::Directory, gossip, guard::Guard, keys::Keys, switch::Switch,
 };
 
 /// A node of a cluster. Cloning is cheap; it goes on until [`Cluster::stop`].
@@ -36,6 +36,7 @@ pub(crate) struct Node {
     pub(crate) directory: Mutex<Directory>,
     pub(crate) switch: Switch,
     pub(crate) quota: Quota,
+    pub(crate) guard: Guard,
     /// Rung when this node has something new to tell.
     pub(crate) told: Notify,
     pub(crate) changes: watch::Sender<u64>,
@@ -52,8 +53,12 @@ impl Cluster {
     /// Says which setting is wrong.
     pub fn start(settings: Settings, dialer: Dialer) -> Result<Cluster, ClusterError> {
         let cluster = Cluster::new(settings, dialer, Clock::new(0))?;
-        dial::start(&cluster.0);
+        cluster.look_for_others();
         Ok(cluster)
+    }
+
+    pub(crate) fn look_for_others(&self) {
+        dial::start(&self.0);
     }
 
     /// A node that gossips over the links it is given, and looks for none.
@@ -69,6 +74,7 @@ impl Cluster {
             directory: Mutex::new(directory),
             switch: Switch::default(),
             quota: Quota::new(&limits::CLUSTER_LINKS, &limits::CLUSTER_LINKS_PER_ADDRESS),
+            guard: Guard::default(),
             told: Notify::new(),
             changes: watch::Sender::new(0),
             conflicts: broadcast::Sender::new(limits::CLUSTER_CONFLICTS.get_usize().max(1)),
@@ -159,7 +165,9 @@ impl Cluster {
 
     /// What has been counted.
     pub fn statistics(&self) -> Statistics {
-        Statistics { left_out: self.0.directory.lock().left_out(), ..self.0.switch.statistics() }
+        let statistics = self.0.switch.statistics();
+        let left_out = statistics.left_out.saturating_add(self.0.directory.lock().left_out());
+        Statistics { left_out, ..statistics }
     }
 
     /// Tells the others that this node goes, so that they need not find out, and ends all links.
@@ -168,6 +176,24 @@ impl Cluster {
         self.0.stopping.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
+    }
+}
+
+#[cfg(test)]
+impl Cluster {
+    /// Ends without a word.
+    pub(crate) async fn kill(&self) {
+        self.0.stopping.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.0.clock.now_ms()
+    }
+
+    pub(crate) fn node(&self) -> &Arc<Node> {
+        &self.0
     }
 }
 

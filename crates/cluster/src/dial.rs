@@ -1,7 +1,210 @@
-//! Links that this node opens.
+//! Links that this node opens: to its entry points and to every node that it learns of.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use crate::cluster::Node;
+use headwater_media::limits;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval, timeout},
+};
+use tokio_tungstenite::client_async_with_config;
+use url::Url;
 
-pub(crate) fn start(_: &Arc<Node>) {}
+use crate::{
+    NodeId,
+    cluster::Node,
+    hello::{self, Refusal},
+    link::{self, Opened},
+    settings::link_url,
+};
+
+/// Time between two looks at who is not linked.
+const LOOK: Duration = Duration::from_millis(200);
+/// The shortest wait between two attempts.
+const WAIT_MIN: Duration = Duration::from_millis(500);
+/// A link that lasted for so long had come about.
+const LASTED: Duration = Duration::from_secs(5);
+/// So many attempts run at once.
+const AT_ONCE: usize = 32;
+/// How long the node of two whose name comes second leaves it to the other to dial.
+const COURTESY: Duration = Duration::from_secs(1);
+/// When it is looked again whether an address that led to this node itself still does.
+const MYSELF: Duration = Duration::from_secs(60);
+
+pub(crate) fn start(node: &Arc<Node>) {
+    let this = node.clone();
+    node.tasks.spawn(async move {
+        let stopping = this.stopping.clone();
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = keep(&this) => {}
+        }
+    });
+}
+
+/// Where a node is to be found.
+#[derive(Debug)]
+struct Target {
+    url: Url,
+    /// Who was found there, or is said to be.
+    node: Option<NodeId>,
+    failures: u32,
+    next: Instant,
+    is_busy: bool,
+}
+
+/// How an attempt, and the link that it may have led to, has ended.
+struct Outcome {
+    target: String,
+    node: Option<NodeId>,
+    lasted: Duration,
+    is_myself: bool,
+}
+
+async fn keep(node: &Arc<Node>) {
+    let mut targets = BTreeMap::new();
+    let (sender, mut outcomes) = mpsc::channel(AT_ONCE);
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = look.tick() => {}
+            () = node.switch.relinked.notified() => {}
+            Some(outcome) = outcomes.recv() => settle(&mut targets, outcome),
+        }
+        find(node, &mut targets);
+        let mut dialing = targets.values().filter(|target| target.is_busy && !is_linked(node, target)).count();
+        for (name, target) in &mut targets {
+            let is_due = !target.is_busy && target.next <= Instant::now() && !is_linked(node, target);
+            if is_due && dialing < AT_ONCE {
+                target.is_busy = true;
+                dialing = dialing.saturating_add(1);
+                let (node, name, url, outcomes) = (node.clone(), name.clone(), target.url.clone(), sender.clone());
+                let tracker = node.tasks.clone();
+                tracker.spawn(async move {
+                    let outcome = attempt(&node, name, &url).await;
+                    let _ = outcomes.send(outcome).await;
+                });
+            }
+        }
+    }
+}
+
+fn is_linked(node: &Node, target: &Target) -> bool {
+    target.node.as_ref().is_some_and(|found| node.switch.is_linked(found))
+}
+
+/// Takes up nodes that have become known, and drops those that are forgotten.
+fn find(node: &Node, targets: &mut BTreeMap<String, Target>) {
+    let settings = &node.settings;
+    let url = |text: &str| link_url(text, settings.plain).ok();
+    let own = url(&settings.url);
+    let mut wanted = BTreeSet::new();
+    let mut want = |url: Url, found: Option<&NodeId>| {
+        let name = url.to_string();
+        wanted.insert(name.clone());
+        let target = targets.entry(name).or_insert_with(|| {
+            let waits = found.is_some_and(|found| *found < settings.node);
+            let next = Instant::now() + if waits { COURTESY } else { Duration::ZERO };
+            Target { url, node: None, failures: 0, next, is_busy: false }
+        });
+        if let Some(found) = found
+            && !target.is_busy
+        {
+            target.node = Some(found.clone());
+        }
+    };
+    for entry in settings.entry.iter().filter_map(|entry| url(entry)) {
+        want(entry, None);
+    }
+    let directory = node.directory.lock();
+    for (found, address) in directory.addresses() {
+        // A node beyond this machine that is said to be without TLS is not dialled unless that is allowed.
+        if let Some(address) = url(address).filter(|address| Some(address) != own.as_ref()) {
+            want(address, Some(found));
+        }
+    }
+    drop(directory);
+    targets.retain(|name, target| target.is_busy || wanted.contains(name));
+}
+
+fn settle(targets: &mut BTreeMap<String, Target>, outcome: Outcome) {
+    let Some(target) = targets.get_mut(&outcome.target) else { return };
+    target.is_busy = false;
+    if outcome.node.is_some() {
+        target.node = outcome.node;
+    }
+    target.failures = if outcome.lasted >= LASTED { 0 } else { target.failures.saturating_add(1) };
+    let wait = if outcome.is_myself { MYSELF } else { wait(target.failures) };
+    target.next = Instant::now() + wait;
+}
+
+/// How long to wait after so many failures in a row: up to twice as long each time, and never all nodes alike.
+fn wait(failures: u32) -> Duration {
+    let most = limits::CLUSTER_WAIT_MS.get_duration().max(WAIT_MIN);
+    let longest = WAIT_MIN.saturating_mul(1_u32.checked_shl(failures.min(16)).unwrap_or(u32::MAX)).min(most);
+    WAIT_MIN.max(longest.mul_f64(0.5 + rand::random::<f64>() / 2.0))
+}
+
+async fn attempt(node: &Arc<Node>, target: String, url: &Url) -> Outcome {
+    let begun = Instant::now();
+    let dialed = tokio::select! {
+        dialed = dial(node, url) => dialed,
+        () = node.stopping.cancelled() => Err((None, Refusal::Gone.to_string(), false)),
+    };
+    match dialed {
+        Ok((found, opened, socket)) => {
+            let begun = Instant::now();
+            opened.run(socket).await;
+            Outcome { target, node: Some(found), lasted: begun.elapsed(), is_myself: false }
+        }
+        Err((found, reason, is_myself)) => {
+            if !is_myself {
+                tracing::info!(%url, reason, "another node of the cluster is not reached");
+            }
+            let lasted = if found.is_some() { LASTED } else { begun.elapsed().min(LASTED / 2) };
+            Outcome { target, node: found, lasted, is_myself }
+        }
+    }
+}
+
+type Socket = tokio_tungstenite::WebSocketStream<headwater_net::Dialed>;
+/// Who was found if it was a node, why there is no link, and whether the node is this one.
+type Unreached = (Option<NodeId>, String, bool);
+
+async fn dial(node: &Arc<Node>, url: &Url) -> Result<(NodeId, Opened, Socket), Unreached> {
+    let fail = |reason: String| (None, reason, false);
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port_or_known_default().unwrap_or(80);
+    let dialed = node.dialer.dial(host, port, url.scheme() == "wss").await;
+    let io = dialed.map_err(|error| fail(error.to_string()))?;
+    let shaken = async {
+        let (mut socket, _) = client_async_with_config(url.as_str(), io, Some(link::config()))
+            .await
+            .map_err(|error| fail(error.to_string()))?;
+        let greeted = match hello::greet(node, &mut socket).await {
+            Ok(greeting) => {
+                let opened = Opened::new(node, &greeting, true);
+                opened.map(|opened| (greeting.node.clone(), opened)).map_err(|refusal| (Some(greeting.node), refusal))
+            }
+            Err(refusal) => Err((None, refusal)),
+        };
+        match greeted {
+            Ok((found, opened)) => Ok((found, opened, socket)),
+            Err((found, refusal)) => {
+                hello::refuse(&mut socket, &refusal).await;
+                let found = found.filter(|_| refusal == Refusal::Doubled);
+                Err((found, refusal.to_string(), refusal == Refusal::Myself))
+            }
+        }
+    };
+    let shaken = timeout(limits::CLUSTER_HANDSHAKE_MS.get_duration(), shaken).await;
+    shaken.unwrap_or_else(|_| {
+        limits::CLUSTER_HANDSHAKE_MS.hit();
+        Err(fail("it did not prove itself in time".to_owned()))
+    })
+}

@@ -7,10 +7,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use headwater_media::{StreamName, limits};
 use tokio::time::Instant;
 
-use crate::{Conflict, Load, Location, NodeFacts, NodeId, RemoveError, Role, StreamFacts};
+use crate::{Conflict, Load, Location, NodeFacts, NodeId, RemoveError, Role, StreamFacts, guard::VALUE_BYTES_MAX};
 
-pub(crate) use node::{About, Entry};
 use node::Node;
+pub(crate) use node::{About, Entry};
+
+/// All access keys of a stream as they are told, in bytes: the gossip takes no longer entries.
+const KEYS_BYTES_MAX: usize = VALUE_BYTES_MAX / 2;
 
 /// What is known, of this node and of the others.
 pub(crate) struct Directory {
@@ -212,10 +215,8 @@ impl Directory {
             })
             .collect();
         found.sort_by(|a, b| a.0.cmp(&b.0));
-        let location = |id: &NodeId, node: &Node, facts: &StreamFacts| Location {
-            node: node.facts(id),
-            facts: facts.clone(),
-        };
+        let location =
+            |id: &NodeId, node: &Node, facts: &StreamFacts| Location { node: node.facts(id), facts: facts.clone() };
         found.into_iter().map(|((.., id), node, facts)| location(id, node, facts)).collect()
     }
 
@@ -277,7 +278,8 @@ impl Directory {
 fn may_announce(role: Role, facts: &StreamFacts) -> bool {
     let is_bounded = u64::from(facts.hops) <= limits::CLUSTER_HOPS.get()
         && facts.keys.len() <= limits::CLUSTER_STREAM_KEYS.get_usize()
-        && facts.keys.iter().all(|key| key.len() <= node::KEY_BYTES_MAX);
+        && facts.keys.iter().all(|key| key.len() <= node::KEY_BYTES_MAX)
+        && serde_json::to_vec(&facts.keys).is_ok_and(|keys| keys.len() <= KEYS_BYTES_MAX);
     is_bounded
         && match role {
             Role::Origin => true,

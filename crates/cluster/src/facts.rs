@@ -130,6 +130,7 @@ pub struct Statistics {
     pub malformed: u64,
     /// Messages that were too large. Their link was closed.
     pub oversized: u64,
-    /// Entries of other nodes that were left out: too many, not understood, or not theirs to make.
+    /// Entries of other nodes that were left out, and messages of which nothing was read: too many nodes or streams,
+    /// not understood, or not theirs to make.
     pub left_out: u64,
 }

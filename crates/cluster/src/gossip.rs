@@ -100,6 +100,7 @@ async fn gossip(node: &Arc<Node>) -> anyhow::Result<()> {
     let wire = Wire::new(node);
     let moved = wire.moved();
     let handle = Guarded(spawn_chitchat(config, first, &wire).await?);
+    node.guard.learn(&*handle.0.chitchat().lock().await);
     let mut view = View::new(own);
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -119,6 +120,7 @@ async fn gossip(node: &Arc<Node>) -> anyhow::Result<()> {
         let is_changed = {
             let chitchat = handle.0.chitchat();
             let chitchat = chitchat.lock().await;
+            node.guard.learn(&chitchat);
             let mut directory = node.directory.lock();
             let is_changed = view.look(&chitchat, &mut directory, Instant::now());
             let age = settings.forget_after;

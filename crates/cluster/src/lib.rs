@@ -26,7 +26,10 @@ mod dial;
 mod directory;
 mod facts;
 mod gossip;
+mod guard;
+mod hello;
 mod keys;
+mod link;
 mod settings;
 mod switch;
 
@@ -34,3 +37,6 @@ pub use cluster::Cluster;
 pub use facts::{Conflict, Load, Location, NodeFacts, NodeState, RemoveError, Statistics, StreamFacts};
 pub use keys::Claim;
 pub use settings::{ClusterError, InvalidNode, NodeId, Role, Settings, UnknownRole};
+
+#[cfg(test)]
+mod tests;

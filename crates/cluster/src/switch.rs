@@ -146,10 +146,12 @@ impl Switch {
     pub(crate) fn send(&self, to: SocketAddr, message: Bytes) {
         let bytes = message.len() as u64;
         let queued = match self.links.lock().get(&to) {
-            Some(link) => link.queue.try_send(Outgoing::Gossip(message)).is_ok() || {
-                limits::CLUSTER_QUEUE.hit();
-                false
-            },
+            Some(link) => {
+                link.queue.try_send(Outgoing::Gossip(message)).is_ok() || {
+                    limits::CLUSTER_QUEUE.hit();
+                    false
+                }
+            }
             None => false,
         };
         if queued {
@@ -202,8 +204,18 @@ impl Switch {
     }
 
     pub(crate) fn statistics(&self) -> Statistics {
-        let Counters { links_opened, refused, received, received_bytes, sent, sent_bytes, unsent, malformed, oversized } =
-            &self.counters;
+        let Counters {
+            links_opened,
+            refused,
+            received,
+            received_bytes,
+            sent,
+            sent_bytes,
+            unsent,
+            malformed,
+            oversized,
+            left_out,
+        } = &self.counters;
         Statistics {
             links: self.links.lock().len() as u64,
             links_opened: links_opened.load(Relaxed),
@@ -215,7 +227,7 @@ impl Switch {
             unsent: unsent.load(Relaxed),
             malformed: malformed.load(Relaxed),
             oversized: oversized.load(Relaxed),
-            left_out: 0,
+            left_out: left_out.load(Relaxed),
         }
     }
 }
@@ -232,6 +244,8 @@ pub(crate) struct Counters {
     unsent: AtomicU64,
     pub(crate) malformed: AtomicU64,
     pub(crate) oversized: AtomicU64,
+    /// Messages that told of more than there is room for.
+    pub(crate) left_out: AtomicU64,
 }
 
 impl Counters {

@@ -1,0 +1,8 @@
+//! Nodes over real sockets, clients that are none, and many nodes in one process on a clock of their own.
+
+mod ground;
+mod hostile;
+mod links;
+mod raw;
+mod simulation;
+mod streams;
