@@ -1,5 +1,6 @@
 //! The one list of protocols, and what the server wants of each and gives to it.
 
+mod balancer;
 mod hls;
 mod mse;
 mod pages;
@@ -46,6 +47,7 @@ pub(crate) fn all() -> Vec<Box<dyn Protocol>> {
         Box::new(hls::OverHttp::default()),
         Box::new(wsplayer::OverWebSocket::default()),
         Box::new(wcs::Wcs::default()),
+        Box::new(balancer::Balancing::default()),
     ]
 }
 

@@ -3,6 +3,7 @@
 mod access;
 mod authorisation;
 mod bad_network;
+mod balancer;
 mod browser_playback;
 mod dash;
 mod enhanced_rtmp;
