@@ -119,6 +119,11 @@ impl BitSink {
         self.put(code, bits);
     }
 
+    /// Whether the next bit begins a byte.
+    pub(crate) fn is_aligned(&self) -> bool {
+        self.used.is_multiple_of(8)
+    }
+
     /// The bytes, the last filled up with zeros.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.bytes

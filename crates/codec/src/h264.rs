@@ -1,12 +1,14 @@
 //! H.264: parameter sets, their record, NAL units and slices (ITU-T H.264, ISO/IEC 14496-15).
 
 mod config;
+mod repeat;
 mod rewrite;
 mod sps;
 mod unit;
 mod vui;
 
 pub use config::AvcConfig;
+pub use repeat::Repeat;
 pub use rewrite::without_reordering;
 pub use sps::Sps;
 pub use unit::{

@@ -50,6 +50,20 @@ pub struct Sps {
     pub max_dec_frame_buffering: Option<u32>,
     /// Where in the unescaped NAL unit, in bits, the flags stand that a rewrite changes.
     pub(crate) flags: FlagPositions,
+    /// What slice headers are written by.
+    pub(crate) coding: Coding,
+}
+
+/// What the headers of slices depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Coding {
+    /// Bits of `frame_num`.
+    pub(crate) frame_num_bits: u32,
+    /// Bits of `pic_order_cnt_lsb`, where there is one.
+    pub(crate) order_bits: u32,
+    /// In a picture.
+    pub(crate) macroblocks: u32,
+    pub(crate) separate_planes: bool,
 }
 
 /// Bit positions in the unescaped NAL unit, header included.
@@ -80,8 +94,8 @@ impl Sps {
             return Err(CodecError::malformed(WHAT, "its id is above 31"));
         }
         let chroma = if has_chroma_info(profile_idc) { Chroma::read(bits)? } else { Chroma::default() };
-        bits.ue()?; // log2_max_frame_num_minus4
-        let pic_order_cnt_type = read_pic_order_cnt(bits)?;
+        let frame_num_bits = read_length(bits)?;
+        let (pic_order_cnt_type, order_bits) = read_pic_order_cnt(bits)?;
         let max_num_ref_frames = bits.ue()?;
         bits.flag()?; // gaps_in_frame_num_value_allowed_flag
         let (columns, rows) = (bits.ue()?, bits.ue()?);
@@ -92,6 +106,10 @@ impl Sps {
         bits.flag()?; // direct_8x8_inference_flag
         let crop = read_crop(bits)?;
         let (width, height) = picture_size(columns, rows, frame_mbs_only, &chroma, crop)?;
+        let fields = if frame_mbs_only { 1 } else { 2 };
+        // The side of a picture is bounded.
+        let macroblocks = columns.saturating_add(1).saturating_mul(rows.saturating_add(1)).saturating_mul(fields);
+        let coding = Coding { frame_num_bits, order_bits, macroblocks, separate_planes: chroma.separate_planes };
         let mut flags = FlagPositions { vui: bits.position(), ..FlagPositions::default() };
         flags.has_vui = bits.flag()?;
         let vui = if flags.has_vui { Vui::read(bits).ok() } else { None };
@@ -114,6 +132,7 @@ impl Sps {
             max_num_reorder_frames: restriction.map(|r| r.max_num_reorder_frames),
             max_dec_frame_buffering: restriction.map(|r| r.max_dec_frame_buffering),
             flags,
+            coding,
         })
     }
 
@@ -184,12 +203,20 @@ fn skip_scaling_list(bits: &mut Bits<'_>, size: u32) -> Result<(), CodecError> {
     Ok(())
 }
 
-fn read_pic_order_cnt(bits: &mut Bits<'_>) -> Result<u8, CodecError> {
+/// The length of a number, four to sixteen bits (§7.4.2.1.1).
+fn read_length(bits: &mut Bits<'_>) -> Result<u32, CodecError> {
+    match bits.ue()? {
+        beyond @ 0..=12 => Ok(beyond + 4),
+        _ => Err(CodecError::malformed(WHAT, "a number has more than 16 bits")),
+    }
+}
+
+/// `pic_order_cnt_type`, and the bits of `pic_order_cnt_lsb` where there is one.
+fn read_pic_order_cnt(bits: &mut Bits<'_>) -> Result<(u8, u32), CodecError> {
     let kind = bits.ue()?;
+    let mut length = 0;
     match kind {
-        0 => {
-            bits.ue()?; // log2_max_pic_order_cnt_lsb_minus4
-        }
+        0 => length = read_length(bits)?,
         1 => {
             bits.flag()?; // delta_pic_order_always_zero_flag
             bits.se()?; // offset_for_non_ref_pic
@@ -205,7 +232,7 @@ fn read_pic_order_cnt(bits: &mut Bits<'_>) -> Result<u8, CodecError> {
         2 => {}
         _ => return Err(CodecError::malformed(WHAT, "pic_order_cnt_type is above 2")),
     }
-    Ok(kind as u8)
+    Ok((kind as u8, length))
 }
 
 /// Left, right, top, bottom, in cropping units.

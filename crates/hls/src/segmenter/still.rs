@@ -1,13 +1,15 @@
 //! A picture that stops while the sound goes on: its last random access point is shown again until it is back.
 //!
 //! Players that feed Media Source Extensions play no further than both sound and picture reach, so they would stand still
-//! for good. Each part gets one frame that lasts as long as the part and that a decoder can start at; the picture that
-//! comes back begins with another such frame, as what lies between is not decodable after it.
+//! for good. Each part gets one frame that lasts as long as the part. In H.264 it begins each segment, and is repeated
+//! within by pictures of some tens of bytes; in other codecs it is written again and again. The picture that comes back
+//! begins with a random access point, as what lies before that is not decodable after the still one.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use headwater_media::{Frame, Ticks, TrackKind};
+use headwater_codec::h264::{AvcConfig, Repeat};
+use headwater_media::{Codec, Frame, Ticks, TrackKind, TrackParameters};
 use headwater_mp4::GAP_MAX;
 
 use super::{Segmenter, Track};
@@ -34,6 +36,10 @@ pub(super) struct Still {
     /// Between the last two pictures, if there have been two.
     step: Option<Ticks>,
     is_shown: bool,
+    /// What repeats it, where that is known.
+    repeat: Option<Repeat>,
+    /// Frames of it since it began, or since the segment did.
+    count: u32,
 }
 
 impl Still {
@@ -44,6 +50,21 @@ impl Still {
         if frame.random_access {
             (self.data, self.offset) = (frame.data.clone(), frame.pts.saturating_sub(frame.dts));
         }
+    }
+
+    fn begin(&mut self, parameters: &TrackParameters) {
+        let is_h264 = parameters.codec == Codec::H264;
+        let config = is_h264.then(|| AvcConfig::parse(&parameters.config).ok()).flatten();
+        self.repeat = config.and_then(|config| Repeat::of(&config, &self.data));
+        (self.is_shown, self.count) = (true, 0);
+    }
+
+    /// Its next frame at this decode time.
+    fn next(&mut self, dts: Ticks) -> Frame {
+        let repeat = self.repeat.as_ref().filter(|_| self.count > 0).map(|repeat| repeat.write(self.count));
+        self.count = self.count.saturating_add(1);
+        let (random_access, pts) = (repeat.is_none(), dts.saturating_add(self.offset));
+        Frame { dts, pts, random_access, data: repeat.unwrap_or_else(|| self.data.clone()) }
     }
 
     /// Whether it stands in for the picture now.
@@ -66,8 +87,7 @@ impl Track {
         if until <= from {
             return;
         }
-        let Still { data, offset, .. } = &self.still;
-        let frame = Frame { dts: from, pts: from.saturating_add(*offset), random_access: true, data: data.clone() };
+        let frame = self.still.next(from);
         self.samples.extend(self.timeline.push(frame).sample);
         self.samples.extend(self.timeline.close_at(until.unsigned_abs()));
     }
@@ -95,7 +115,8 @@ impl Segmenter {
             if !lead.still.is_shown {
                 // It goes on for as long as it would have.
                 lead.samples.extend(lead.timeline.close());
-                (lead.still.is_shown, lead.is_idle) = (true, false);
+                lead.is_idle = false;
+                lead.still.begin(&lead.parameters);
             }
             return self.show_still(now.saturating_sub(BEHIND), window);
         }
@@ -124,7 +145,9 @@ impl Segmenter {
         }
         let written = self.flush(window);
         let Some(lead) = self.tracks.first_mut() else { return written };
-        lead.still.is_shown = lead.parameters.kind() == TrackKind::Video;
+        if lead.parameters.kind() == TrackKind::Video {
+            lead.still.begin(&lead.parameters);
+        }
         self.begin(now, window);
         written
     }
@@ -143,6 +166,7 @@ impl Segmenter {
             let is_whole = end + part / 2 >= begun.due + self.options.segment / 10;
             if is_whole || self.begun.is_some_and(|begun| self.is_large(begun.bytes)) {
                 self.begin(end, window);
+                self.tracks.iter_mut().for_each(|track| track.still.count = 0);
             }
         }
     }

@@ -4,10 +4,11 @@ use anyhow::{Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::publisher::{Kind, Publisher};
 use headwater_tests::source::Source;
-use headwater_tests::{report, turn};
+use headwater_tests::{flv, report, turn};
 use serde_json::Value;
 
 use super::{MANIFEST, replace};
+use crate::mse::odd::{BOTH, piece, publish, usual};
 use crate::sdk::pages::Pages;
 
 /// Three segments behind, and one that is being made.
@@ -103,6 +104,34 @@ fn dash_js_plays_what_a_browser_publishes() -> Result<()> {
     check("WebRTC", &seen)?;
     ensure!(seen["codec"].as_str().is_some_and(|codec| codec.contains("opus")), "{seen}");
     publisher.leave()?;
+    origin.stop()?;
+    Ok(())
+}
+
+/// Sound and picture are renditions of their own here.
+#[test]
+fn dash_js_goes_on_when_the_picture_stops_and_shows_it_when_it_is_back() -> Result<()> {
+    let _turn = turn();
+    let tags = usual((640, 360))?;
+    let origin = Origin::start()?;
+    let publisher = publish(&origin, "clock", piece(&tags, &BOTH))?;
+    let mut pages = Pages::of(&origin.page("/"))?;
+    begin(&mut pages)?;
+    publisher.go_on(piece(&tags, &[flv::Kind::Audio]));
+    let script = "const from = video.currentTime;
+        await new Promise((done) => setTimeout(done, 8000));
+        return { played: video.currentTime - from, errors };";
+    let off = pages.run("eve", script)?;
+    publisher.go_on(piece(&tags, &BOTH));
+    let script = "const [at, began] = [video.currentTime, performance.now()];
+        await new Promise((done) => setTimeout(done, 8000));
+        const [played, from] = [video.currentTime - at, seen.frames];
+        await until(() => JSON.stringify([video.currentTime, errors]), () => seen.frames > from + 60, 15000);
+        return { played, ms: performance.now() - began, errors };";
+    let back = pages.run("eve", script)?;
+    report(&format!("dash.js without a picture, 8 s: {off}; after that, 8 s: {back}"));
+    ensure!(number(&off, "played") > 7.0 && number(&back, "played") > 7.0, "{off} {back}");
+    ensure!(back["errors"].as_array().is_some_and(Vec::is_empty), "{back}");
     origin.stop()?;
     Ok(())
 }

@@ -6,10 +6,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use headwater_tests::flv::Kind;
+use bytes::Bytes;
+use headwater_codec::h264::{AvcConfig, Repeat};
+use headwater_codec::nal;
+use headwater_tests::flv::{self, Kind, Tag};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::Program;
-use headwater_tests::{report, tools, turn};
+use headwater_tests::source::{Profile, Source, quiet};
+use headwater_tests::{report, scratch, tools, turn};
 use serde_json::Value;
 
 use super::media_playlist;
@@ -83,9 +87,9 @@ fn players_go_on_when_the_picture_stops_and_show_it_when_it_is_back() -> Result<
     pages.run("eve", PLAY)?;
     publisher.go_on(piece(&tags, &[Kind::Audio]));
     let off = watch(&mut pages, "without a picture", 8)?;
-    // Seconds lie between the picture's end and the first still one, which players with little in hand wait for.
+    // The picture is waited for for a second before it is shown still, and players with little in hand wait as well.
     for seen in &off {
-        ensure!(seen["played"].as_f64() > Some(4.5) && seen["sound"].as_u64() > Some(30_000), "{seen}");
+        ensure!(seen["played"].as_f64() > Some(6.0) && seen["sound"].as_u64() > Some(30_000), "{seen}");
     }
     publisher.go_on(piece(&tags, &BOTH));
     pages.run("eve", "const from = figures(); await until(() => JSON.stringify([figures(), errors]), () => figures().every((now, index) => now.shown > from[index].shown + 60), 15000);")?;
@@ -113,5 +117,43 @@ fn players_go_on_when_the_picture_stops_and_show_it_when_it_is_back() -> Result<
         })?;
     }
     origin.stop()?;
+    Ok(())
+}
+
+/// The first key frame of an encoder's file and the pictures that repeat it, as a byte stream.
+fn repeated(tags: &[Tag], count: u32) -> Result<Vec<u8>> {
+    let record = tags.iter().find(|tag| tag.kind == Kind::Video).context("no picture")?;
+    let config = AvcConfig::parse(&Bytes::copy_from_slice(&record.body[5..]))?;
+    let key = flv::pictures(tags)?.into_iter().find(|picture| picture.key).context("no key frame")?;
+    let (mut frame, mut stream) = (Vec::new(), Vec::new());
+    config.sps.iter().chain(&config.pps).for_each(|set| nal::push(set, &mut frame));
+    key.nal_units.iter().for_each(|unit| nal::push(unit, &mut frame));
+    nal::to_annexb(&frame, &mut stream)?;
+    let repeat = Repeat::of(&config, &frame).context("it cannot be repeated")?;
+    for number in 1..=count {
+        nal::to_annexb(&repeat.write(number), &mut stream)?;
+    }
+    Ok(stream)
+}
+
+#[test]
+fn ffmpeg_sees_the_same_picture_where_the_server_repeats_one() -> Result<()> {
+    for (profile, size) in [(Profile::Baseline, (640, 360)), (Profile::Main, (636, 358)), (Profile::High, (1280, 720))]
+    {
+        let source = Source { profile, size, ..Source::default() };
+        let stream = repeated(&flv::tags(&std::fs::read(source.file(2)?)?)?, 70)?;
+        let file = scratch("repeated.h264")?;
+        std::fs::write(&file, &stream)?;
+        let mut command = quiet(&tools::on_path("ffmpeg")?);
+        command.args(["-loglevel", "warning", "-err_detect", "explode", "-i"]).arg(&file);
+        command.args(["-fps_mode", "passthrough", "-f", "framemd5", "-"]);
+        let ended = Program::start("the decoding ffmpeg", &mut command)?.succeed(Duration::from_secs(30))?;
+        let text = String::from_utf8_lossy(&ended.output).into_owned();
+        let sums: Vec<_> =
+            text.lines().filter(|line| line.starts_with("0,")).map(|line| line.rsplit(',').next()).collect();
+        ensure!(sums.len() == 71 && sums.iter().all(|sum| *sum == sums[0]), "{profile:?}: {text} {}", ended.messages);
+        ensure!(ended.messages.is_empty(), "{profile:?}: {}", ended.messages);
+        report(&format!("{profile:?}: 70 pictures that repeat one, {} bytes in all", stream.len()));
+    }
     Ok(())
 }
