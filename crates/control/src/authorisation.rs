@@ -60,6 +60,7 @@ pub(crate) const RULES: &[Rule] = &[
     operates("/rest-api/push/sound_off"),
     operates("/rest-api/pull/startup"),
     operates("/rest-api/pull/pull"),
+    operates("/rest-api/pull/push"),
     looks("/rest-api/pull/find_all"),
     operates("/rest-api/pull/terminate"),
     operates("/rest-api/pull/rtmp/pull"),

@@ -86,6 +86,7 @@ pub(crate) fn calls() -> OpenApiRouter<Api> {
         .routes(routes!(push::sound_off))
         .routes(routes!(pull::webrtc::startup))
         .routes(routes!(pull::webrtc::pull))
+        .routes(routes!(pull::webrtc::push))
         .routes(routes!(pull::webrtc::find_all, pull::webrtc::get_all))
         .routes(routes!(pull::webrtc::terminate))
         .routes(routes!(pull::rtmp::pull))
@@ -144,6 +145,7 @@ fn relay_error(error: RelayError, url: &'static str, stream: &'static str) -> Ap
         RelayError::NoName => with(StatusCode::BAD_REQUEST, "missing_field", message, stream),
         RelayError::NoWebRtc => ApiError::with_status(StatusCode::NOT_IMPLEMENTED, "not_implemented", message),
         RelayError::NoPush(_) => with(StatusCode::NOT_FOUND, "not_found", message, "mediaSessionId"),
+        RelayError::SoundStays => with(StatusCode::CONFLICT, "not_replaceable", message, "options"),
         RelayError::Sound(error) => sound_error(&error, message),
         RelayError::Exists => ApiError::with_status(StatusCode::CONFLICT, "exists", message),
         RelayError::TooMany { .. } => ApiError::with_status(StatusCode::SERVICE_UNAVAILABLE, "too_many", message),

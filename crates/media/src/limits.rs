@@ -124,6 +124,7 @@ limits! {
     ROUTE_ATTEMPT_MS = 2_000, "milliseconds", "Time for such a server to begin to send a stream before the next is asked.";
     ROUTE_GRACE_MS = 30_000, "milliseconds", "How long viewers of a stream fetched from such a server are kept while no server sends it.";
     RELAY_WAIT_MS = 30_000, "milliseconds", "The longest wait between two attempts to reach another server.";
+    PUSH_REFUSALS = 10, "refusals", "Times in a row that another server refuses a stream sent to it over WebRTC before that is given up.";
     SOUND_FILE_BYTES = 32 << 20, "bytes", "A sound file that is played into a stream sent to another server.";
     SOUND_MS = 600_000, "milliseconds", "How long such a sound file may last.";
     SOUNDS = 8, "files", "Sound files that are held in memory at once for streams sent to other servers.";

@@ -47,6 +47,9 @@ pub enum RelayError {
     /// Request: there is no such push.
     #[error("there is no push {0:?}")]
     NoPush(String),
+    /// Request: what goes out by WebRTC is the stream as it is.
+    #[error("the sound of a stream that is sent by WebRTC can neither be muted nor replaced")]
+    SoundStays,
     /// The limit `RELAYS`.
     #[error("this server has {limit} relays already, which is its limit")]
     TooMany {

@@ -12,6 +12,7 @@
 
 mod course;
 mod error;
+mod goal;
 mod observer;
 mod on_demand;
 mod pull;
@@ -33,6 +34,7 @@ use parking_lot::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use course::Course;
+use goal::Goal;
 use on_demand::{OnDemand, Wanted};
 use pull::{Means, Pull};
 use push::Push;
@@ -42,6 +44,7 @@ use source::Source;
 
 pub use course::Status;
 pub use error::RelayError;
+pub use goal::PushKind;
 pub use observer::{Begun, Observed, Observer};
 pub use pull::PullFacts;
 pub use push::{PushFacts, PushRequest};
@@ -127,8 +130,37 @@ impl Relays {
     /// # Errors
     /// The URL cannot be used, there is no such stream, or it is sent there already.
     pub async fn push(&self, request: PushRequest) -> Result<PushFacts, RelayError> {
-        let target = request.target(&self.0.settings.push_prefix)?;
-        self.0.means.dialer.resolve(&target.url.host, target.url.port).await?;
+        let goal = Goal::of(&request, &self.0.settings.push_prefix)?;
+        self.begin_push(request, goal).await
+    }
+
+    /// The same by WebRTC: at the other server the stream gets `remote_name`, or the name that it has here, or by
+    /// WHIP (`http`, `https`) the one that belongs to the URL.
+    ///
+    /// # Errors
+    /// The URL or the name cannot be used, there is no such stream, or it is sent there already.
+    pub async fn push_webrtc(
+        &self,
+        url: &str,
+        stream: StreamName,
+        remote_name: Option<&str>,
+    ) -> Result<PushFacts, RelayError> {
+        let request = PushRequest { stream, url: url.to_owned(), is_whole: true, is_muted: false, sound: None };
+        let by_session = url.starts_with("ws").then(|| request.stream.to_string());
+        let name = remote_name.or(by_session.as_deref());
+        let goal = Goal::Server(Remote::parse(url, name)?);
+        self.begin_push(request, goal).await
+    }
+
+    async fn begin_push(&self, request: PushRequest, goal: Goal) -> Result<PushFacts, RelayError> {
+        if goal.kind() == PushKind::WebRtc && self.0.means.agent.is_none() {
+            return Err(RelayError::NoWebRtc);
+        }
+        if goal.kind() == PushKind::WebRtc && (request.is_muted || request.sound.is_some()) {
+            return Err(RelayError::SoundStays);
+        }
+        let (host, port) = goal.host_and_port();
+        self.0.means.dialer.resolve(host, port).await?;
         if self.hub().find(&request.stream).is_none() {
             return Err(RelayError::NoStream(request.stream));
         }
@@ -138,13 +170,11 @@ impl Relays {
         };
         let push = {
             let mut list = self.0.list.lock();
-            if list.pushes.iter().any(|push| push.is_same(&request.stream, &target)) {
+            if list.pushes.iter().any(|push| push.is_same(&request.stream, &goal)) {
                 return Err(RelayError::Exists);
             }
             list.check_room()?;
-            let course = self.course();
-            let push =
-                Arc::new(Push::new(request, target, course, self.0.means.rtmp.clone(), self.0.means.dialer.clone()));
+            let push = Arc::new(Push::new(request, goal, self.course(), self.0.means.clone()));
             push.set_sound(sound);
             list.pushes.push(push.clone());
             push
@@ -233,9 +263,21 @@ impl Relays {
         self.find_push(id).inspect(|push| push.stop()).is_some()
     }
 
-    /// Has silence sent in place of a push's sound, or sound again. Says whether there is such a push.
-    pub fn mute_push(&self, id: &str, is_muted: bool) -> bool {
-        self.find_push(id).inspect(|push| push.set_muted(is_muted)).is_some()
+    /// Ends the pushes of which this is true. Says how many there were.
+    pub fn stop_pushes(&self, is_meant: impl Fn(&PushFacts) -> bool) -> usize {
+        let meant = |push: &&Arc<Push>| is_meant(&push.facts());
+        self.0.list.lock().pushes.iter().filter(meant).map(|push| push.stop()).count()
+    }
+
+    /// Has silence sent in place of a push's sound, or sound again.
+    ///
+    /// # Errors
+    /// There is no such push, or it goes by WebRTC.
+    pub fn mute_push(&self, id: &str, is_muted: bool) -> Result<(), RelayError> {
+        let push = self.find_push(id).ok_or_else(|| no_push(id))?;
+        push.check_sound()?;
+        push.set_muted(is_muted);
+        Ok(())
     }
 
     /// Has a sound file played in place of a push's sound, from its beginning; or, without one, its own sound sent.
@@ -243,7 +285,8 @@ impl Relays {
     /// # Errors
     /// There is no such push, or the file cannot be played into it.
     pub async fn play_into_push(&self, id: &str, request: Option<SoundRequest>) -> Result<(), RelayError> {
-        let push = self.find_push(id).ok_or_else(|| RelayError::NoPush(id.chars().take(100).collect()))?;
+        let push = self.find_push(id).ok_or_else(|| no_push(id))?;
+        push.check_sound()?;
         let sound = match request {
             Some(request) => Some(self.sound(push.stream(), request).await?),
             None => None,
@@ -294,6 +337,10 @@ impl Relays {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.hub().environment().spawn(Box::pin(self.0.tasks.track_future(task)));
     }
+}
+
+fn no_push(id: &str) -> RelayError {
+    RelayError::NoPush(id.chars().take(100).collect())
 }
 
 impl List {

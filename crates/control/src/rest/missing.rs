@@ -2,7 +2,6 @@
 
 /// The calls below `/rest-api/`, by their group.
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
-    ("pull", &["push"]),
     (
         "stream",
         &["snapshot", "startRecording", "stopRecording", "inject/startup", "inject/find_all", "inject/terminate"],

@@ -1,4 +1,4 @@
-//! `/push`: streams of this server that are sent to others by RTMP.
+//! `/push`: streams of this server that are sent to others by RTMP, and by WebRTC.
 
 use axum::{Json, extract::State, http::StatusCode};
 use headwater_relay::{PushFacts, PushRequest, SoundRequest, Status};
@@ -21,10 +21,10 @@ pub(super) struct Startup {
     /// The stream.
     #[schema(example = "camera")]
     stream_name: String,
-    /// The address of the other server: `rtmp://HOST/APP` or `rtmps://HOST/APP`; with the key if `rtmpTransponderFullUrl`.
+    /// The address of the other server: `rtmp://HOST/APP` or `rtmps://HOST/APP`; with the key if `rtmpTransponderFullUrl`. By WebRTC: `wss://HOST:PORT` or `ws://HOST:PORT`, where the stream keeps its name, or the address of a WHIP endpoint.
     #[schema(example = "rtmp://media.example.org/live")]
     rtmp_url: String,
-    /// Whether the address has the key. If not, the stream is called `rtmp_` and its name there.
+    /// Whether the address has the key; of RTMP only. If not, the stream is called `rtmp_` and its name there.
     #[serde(default)]
     rtmp_transponder_full_url: bool,
     /// How it begins.
@@ -241,7 +241,7 @@ pub(super) async fn terminate(State(api): State<Api>, Input(one): Input<One>) ->
     (status = 404, description = "There is no such push."),
 ))]
 pub(super) async fn mute(State(api): State<Api>, Input(one): Input<One>) -> Result<StatusCode, ApiError> {
-    done(api.relays()?.mute_push(&one.media_session_id, true), &one)
+    mute_or_not(&api, &one, true)
 }
 
 /// Sends a push's sound again.
@@ -250,7 +250,7 @@ pub(super) async fn mute(State(api): State<Api>, Input(one): Input<One>) -> Resu
     (status = 404, description = "There is no such push."),
 ))]
 pub(super) async fn unmute(State(api): State<Api>, Input(one): Input<One>) -> Result<StatusCode, ApiError> {
-    done(api.relays()?.mute_push(&one.media_session_id, false), &one)
+    mute_or_not(&api, &one, false)
 }
 
 /// Plays a sound file, from its beginning, in place of a push's own sound, until `sound_off`.
@@ -280,6 +280,12 @@ pub(super) async fn sound_off(State(api): State<Api>, Input(one): Input<One>) ->
 async fn play_into(api: &Api, id: &str, sound: Option<SoundRequest>) -> Result<StatusCode, ApiError> {
     let played = api.relays()?.play_into_push(id, sound).await;
     played.map_err(|error| relay_error(error, "mediaSessionId", "soundFile"))?;
+    Ok(StatusCode::OK)
+}
+
+fn mute_or_not(api: &Api, one: &One, is_muted: bool) -> Result<StatusCode, ApiError> {
+    let done = api.relays()?.mute_push(&one.media_session_id, is_muted);
+    done.map_err(|error| relay_error(error, "mediaSessionId", "mediaSessionId"))?;
     Ok(StatusCode::OK)
 }
 

@@ -94,7 +94,7 @@ async fn bad_requests_are_told_what_is_wrong() {
         ("GET", "stream/find", json_type, 405, "wrong_method"),
         ("GET", "stream/terminate", json_type, 405, "wrong_method"),
         ("POST", "stream/terminate", ("origin", "http://evil.example"), 403, "foreign_origin"),
-        ("POST", "pull/push", json_type, 501, "not_implemented"),
+        ("POST", "recorder/startup", json_type, 501, "not_implemented"),
         ("POST", "nothing", json_type, 404, "unknown_call"),
     ];
     for (method, call, (name, value), status, code) in cases {

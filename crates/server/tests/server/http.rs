@@ -23,7 +23,7 @@ async fn every_port_serves_everything() {
             ("/readyz", 200, "ready"),
             ("/metrics", 200, "headwater_tcp_connections 1"),
             ("/rest-api/stream/find_all", 404, "not_found"),
-            ("/rest-api/pull/push", 501, "not_implemented"),
+            ("/rest-api/recorder/startup", 501, "not_implemented"),
             ("/nothing/here", 404, "Nothing"),
         ];
         for (path, status, text) in cases {

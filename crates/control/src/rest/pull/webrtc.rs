@@ -1,7 +1,7 @@
-//! `/pull`: streams of other servers, fetched by WebRTC.
+//! `/pull`: streams of other servers, fetched by WebRTC, and streams of this server, sent to others by WebRTC.
 
 use axum::{Json, extract::State, http::StatusCode};
-use headwater_relay::{PullFacts, PullKind, Status};
+use headwater_relay::{PullFacts, PullKind, PushFacts, PushKind, Status};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -24,7 +24,22 @@ pub(crate) struct Startup {
     local_stream_name: Option<String>,
 }
 
-/// Which pulls are meant: those whose fields have these values.
+/// What is to be sent.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = WebRtcPushStartup)]
+pub(crate) struct PushStartup {
+    /// The other server: `wss://HOST:PORT` or `ws://HOST:PORT` to publish there by the session protocol, or the `https://` or `http://` address of a WHIP endpoint. A token stands in the query, as `?token=TOKEN`.
+    #[schema(example = "wss://origin.example.org:8443")]
+    uri: String,
+    /// What the stream is called here.
+    #[schema(example = "camera")]
+    local_stream_name: String,
+    /// What it is to be called at the other server; without it, as it is called here. Not needed with a WHIP address, which says it.
+    remote_stream_name: Option<String>,
+}
+
+/// Which pulls and pushes are meant: those whose fields have these values.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = WebRtcPullFilter)]
@@ -35,18 +50,18 @@ pub(crate) struct Which {
     remote_stream_name: Option<String>,
     /// What the stream is called here.
     local_stream_name: Option<String>,
-    /// The id of the pull.
+    /// The id of the pull or push.
     local_media_session_id: Option<String>,
 }
 
-/// A stream of another server that is published here.
+/// A stream of another server that is published here, or a stream of this server that is published there.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = WebRtcPull)]
 pub(crate) struct PullObject {
-    /// The id of the pull, and of the publication that it is.
+    /// The id of the pull or push, and of the publication or the viewer that it is.
     local_media_session_id: String,
-    /// What the other server calls the session: its media session id, or the path of its WHEP session.
+    /// What the other server calls the session: its media session id, or the path of its WHEP or WHIP session.
     #[serde(skip_serializing_if = "Option::is_none")]
     remote_media_session_id: Option<String>,
     /// What the stream is called here.
@@ -56,17 +71,19 @@ pub(crate) struct PullObject {
     remote_stream_name: Option<String>,
     /// The address, without what may be a secret in it.
     uri: String,
-    /// "NEW", "PENDING" while it connects or waits to try again, "CONNECTED", "PROCESSED_REMOTE" while media comes, "STOPPED", "FAILED".
+    /// "NEW", "PENDING" while it connects or waits to try again, "CONNECTED", "PROCESSED_REMOTE" while media comes, "PROCESSED_LOCAL" while it is sent, "STOPPED", "FAILED".
     status: &'static str,
     /// What went wrong last, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     info: Option<String>,
     /// Attempts in a row that have failed.
     failures: u64,
-    /// Whether audio has come.
+    /// Whether audio has come, or is there to be sent.
     has_audio: bool,
-    /// Whether video has come.
+    /// Whether video has come, or is there to be sent.
     has_video: bool,
+    /// Whether the stream is sent to the other server, and not fetched from it.
+    published: bool,
 }
 
 impl From<PullFacts> for PullObject {
@@ -82,6 +99,25 @@ impl From<PullFacts> for PullObject {
             failures: facts.failures,
             has_audio: facts.has_audio,
             has_video: facts.has_video,
+            published: false,
+        }
+    }
+}
+
+impl From<PushFacts> for PullObject {
+    fn from(facts: PushFacts) -> PullObject {
+        PullObject {
+            local_media_session_id: facts.id,
+            remote_media_session_id: facts.remote_session,
+            local_stream_name: facts.stream.to_string(),
+            remote_stream_name: facts.remote_name,
+            uri: facts.url,
+            status: Status::as_str(facts.status),
+            info: facts.problem,
+            failures: facts.failures,
+            has_audio: facts.has_audio,
+            has_video: facts.has_video,
+            published: true,
         }
     }
 }
@@ -117,18 +153,33 @@ async fn begin(api: &Api, Input(startup): Input<Startup>) -> Result<StatusCode, 
     pulled.map(|_| StatusCode::OK).map_err(|error| relay_error(error, "uri", "localStreamName"))
 }
 
-/// All pulls by WebRTC.
+/// Publishes a stream of this server at another, until it is told to stop or the stream ends.
+#[utoipa::path(post, path = "/rest-api/pull/push", tag = "pull", request_body = PushStartup, responses(
+    (status = 200, description = "It is being connected."),
+    (status = 400, description = "The address or a name cannot be used, or the host cannot be found."),
+    (status = 403, description = "The host is not on the public internet and not in `allow` of `[relay]`."),
+    (status = 404, description = "There is no such stream."),
+    (status = 409, description = "The stream is sent there already."),
+))]
+pub(crate) async fn push(State(api): State<Api>, Input(startup): Input<PushStartup>) -> Result<StatusCode, ApiError> {
+    let stream = stream_name("localStreamName", &startup.local_stream_name)?;
+    let remote = startup.remote_stream_name.as_deref().filter(|name| !name.is_empty());
+    let pushed = api.relays()?.push_webrtc(&startup.uri, stream, remote).await;
+    pushed.map(|_| StatusCode::OK).map_err(|error| relay_error(error, "uri", "localStreamName"))
+}
+
+/// All pulls and pushes by WebRTC.
 #[utoipa::path(post, path = "/rest-api/pull/find_all", tag = "pull", responses(
-    (status = 200, description = "All pulls.", body = Vec<PullObject>),
+    (status = 200, description = "All pulls and pushes.", body = Vec<PullObject>),
     (status = 404, description = "There is none."),
 ))]
 pub(crate) async fn find_all(State(api): State<Api>) -> Result<Json<Vec<PullObject>>, ApiError> {
     select(&api)
 }
 
-/// All pulls by WebRTC.
+/// All pulls and pushes by WebRTC.
 #[utoipa::path(get, path = "/rest-api/pull/find_all", tag = "pull", responses(
-    (status = 200, description = "All pulls.", body = Vec<PullObject>),
+    (status = 200, description = "All pulls and pushes.", body = Vec<PullObject>),
     (status = 404, description = "There is none."),
 ))]
 pub(crate) async fn get_all(State(api): State<Api>) -> Result<Json<Vec<PullObject>>, ApiError> {
@@ -137,27 +188,31 @@ pub(crate) async fn get_all(State(api): State<Api>) -> Result<Json<Vec<PullObjec
 
 fn select(api: &Api) -> Result<Json<Vec<PullObject>>, ApiError> {
     let pulls = api.relays()?.pulls().into_iter().filter(|pull| pull.kind == PullKind::WebRtc);
-    let found: Vec<PullObject> = pulls.map(PullObject::from).collect();
+    let pushes = api.relays()?.pushes().into_iter().filter(|push| push.kind == PushKind::WebRtc);
+    let found: Vec<PullObject> = pulls.map(PullObject::from).chain(pushes.map(PullObject::from)).collect();
     match found.is_empty() {
-        true => Err(ApiError::not_found("There is no such pull.")),
+        true => Err(ApiError::not_found("There is no such pull or push.")),
         false => Ok(Json(found)),
     }
 }
 
-/// Ends pulls by WebRTC that fit a description, which must not be empty.
+/// Ends pulls and pushes by WebRTC that fit a description, which must not be empty.
 #[utoipa::path(post, path = "/rest-api/pull/terminate", tag = "pull", request_body = Which, responses(
     (status = 200, description = "The order is given."),
-    (status = 400, description = "Nothing says which pull is meant."),
+    (status = 400, description = "Nothing says which pull or push is meant."),
     (status = 404, description = "None fits."),
 ))]
 pub(crate) async fn terminate(State(api): State<Api>, Input(which): Input<Which>) -> Result<StatusCode, ApiError> {
     let Which { uri, remote_stream_name, local_stream_name, local_media_session_id } = &which;
     if [uri, remote_stream_name, local_stream_name, local_media_session_id].iter().all(|field| field.is_none()) {
-        let message = "Say which pull is meant, by its localStreamName.";
+        let message = "Say which pull or push is meant, by its localStreamName.";
         return Err(ApiError::bad_request("missing_field", message).in_field("localStreamName"));
     }
-    match api.relays()?.stop_pulls(|pull| pull.kind == PullKind::WebRtc && fits(&which, pull)) {
-        0 => Err(ApiError::not_found("There is no such pull.")),
+    let relays = api.relays()?;
+    let pulls = relays.stop_pulls(|pull| pull.kind == PullKind::WebRtc && fits(&which, pull));
+    let pushes = relays.stop_pushes(|push| push.kind == PushKind::WebRtc && fits_push(&which, push));
+    match pulls + pushes {
+        0 => Err(ApiError::not_found("There is no such pull or push.")),
         _ => Ok(StatusCode::OK),
     }
 }
@@ -168,4 +223,11 @@ fn fits(which: &Which, pull: &PullFacts) -> bool {
         && which.remote_stream_name.as_deref().is_none_or(|name| remote_name == Some(name))
         && which.local_stream_name.as_ref().is_none_or(|name| pull.name.as_str() == name)
         && which.local_media_session_id.as_ref().is_none_or(|id| pull.id == *id)
+}
+
+fn fits_push(which: &Which, push: &PushFacts) -> bool {
+    which.uri.as_ref().is_none_or(|url| push.goes_to(url))
+        && which.remote_stream_name.as_ref().is_none_or(|name| push.remote_name.as_ref() == Some(name))
+        && which.local_stream_name.as_ref().is_none_or(|name| push.stream.as_str() == name)
+        && which.local_media_session_id.as_ref().is_none_or(|id| push.id == *id)
 }
