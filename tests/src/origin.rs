@@ -276,7 +276,11 @@ fn comes_and_goes(gauge: &str) -> bool {
 }
 
 /// A loopback address that nobody else uses: all of 127.0.0.0/8 is this machine.
-fn free_address() -> Result<Ipv4Addr> {
+/// A loopback address that nothing listens on yet, for a server whose configuration has to name it.
+///
+/// # Errors
+/// None was found.
+pub fn free_address() -> Result<Ipv4Addr> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     for _ in 0..200 {
         let number = std::process::id().wrapping_mul(199).wrapping_add(NEXT.fetch_add(1, Relaxed));

@@ -12,6 +12,7 @@
 
 mod accounts;
 mod authorisation;
+mod cdn;
 mod clients;
 mod error;
 mod events;
@@ -37,11 +38,12 @@ use headwater_graph::Hub;
 use headwater_relay::Relays;
 
 pub use authorisation::is_call;
+pub use cdn::{Cdn, Hop, NodeObject, NotRemoved};
 pub use clients::{ClientObject, Clients, Untold};
 pub use events::{Journal, Party, Passage, ServerEvent, Use};
 pub use guard::{Hosts, LocalAddress, guard_host};
 pub use health::Readiness;
-pub use metrics::{Metric, MetricKind, Metrics, Node, Record, RecordTimes, Source};
+pub use metrics::{Metric, MetricKind, Metrics, Node, Record, RecordTimes, Source, cpu_seconds};
 pub use reference::rest as rest_reference;
 pub use settings::{ReloadedObject, SettingChange, SettingObject, Settings};
 
@@ -60,6 +62,7 @@ pub struct Control {
     access: Option<Access>,
     refusals: Refusals,
     settings: Option<Arc<dyn Settings>>,
+    cdn: Option<Arc<dyn Cdn>>,
 }
 
 impl Control {
@@ -85,6 +88,7 @@ impl Control {
             access: None,
             refusals: Refusals::default(),
             settings: None,
+            cdn: None,
         }
     }
 
@@ -96,6 +100,11 @@ impl Control {
     /// The same with a configuration that can be changed.
     pub fn with_settings(self, settings: Arc<dyn Settings>) -> Control {
         Control { settings: Some(settings), ..self }
+    }
+
+    /// The same as one of several servers.
+    pub fn with_cdn(self, cdn: Arc<dyn Cdn>) -> Control {
+        Control { cdn: Some(cdn), ..self }
     }
 
     /// The same with streams pushed to other servers and pulled from them.
@@ -149,6 +158,7 @@ impl Control {
             journal: self.journal.clone(),
             metrics: self.metrics.clone(),
             settings: self.settings.clone(),
+            cdn: self.cdn.clone(),
         };
         let guarded = rest::router(api).merge(metrics::router(self.metrics.clone()));
         let door = authorisation::Door { access: self.access.clone(), refusals: self.refusals.clone() };

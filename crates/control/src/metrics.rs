@@ -27,6 +27,7 @@ use prometheus_client::{
 };
 
 pub use info::Node;
+pub use process::cpu_seconds;
 pub(crate) use {graph::GraphSource, info::InfoSource, limits::LimitsSource, process::ProcessSource};
 
 /// How a figure behaves over time.

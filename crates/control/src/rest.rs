@@ -1,5 +1,6 @@
 //! `/rest-api`: the calls, named and answered as those of WCS.
 
+mod cdn;
 mod config;
 mod connection;
 pub(crate) mod input;
@@ -25,6 +26,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     accounts::Accounts,
+    cdn::Cdn,
     clients::Clients,
     error::ApiError,
     events::{self, Journal},
@@ -44,6 +46,7 @@ pub(crate) struct Api {
     pub(crate) journal: Journal,
     pub(crate) metrics: Metrics,
     pub(crate) settings: Option<Arc<dyn Settings>>,
+    pub(crate) cdn: Option<Arc<dyn Cdn>>,
 }
 
 impl Api {
@@ -93,6 +96,11 @@ pub(crate) fn calls() -> OpenApiRouter<Api> {
         .routes(routes!(pull::rtmp::find_all, pull::rtmp::get_all))
         .routes(routes!(pull::rtmp::find))
         .routes(routes!(pull::rtmp::terminate))
+        .routes(routes!(cdn::show_nodes))
+        .routes(routes!(cdn::show_routes))
+        .routes(routes!(cdn::show_stream_routes))
+        .routes(routes!(cdn::trace_route))
+        .routes(routes!(cdn::remove_node))
         .routes(routes!(events::events))
         .routes(routes!(statistics::statistics))
         .routes(routes!(config::find_all, config::get_all))

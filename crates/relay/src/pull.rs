@@ -55,6 +55,8 @@ pub struct PullFacts {
     pub kind: PullKind,
     /// The name of the stream at its server, where the URL does not say it.
     pub remote_name: Option<StreamName>,
+    /// The server that works together with this one from which it comes, where it was found by routes.
+    pub server: Option<String>,
     /// What the other server calls the session, once it has agreed.
     pub remote_session: Option<String>,
     source: Source,
@@ -168,6 +170,10 @@ impl Pull {
             on_demand: self.on_demand,
             kind: self.source.kind(),
             remote_name: self.source.name(),
+            server: match &self.source {
+                Source::Routed(routed) => routed.server(),
+                _ => None,
+            },
             remote_session: self.remote_session.lock().clone(),
             source: self.source.clone(),
         }
@@ -211,7 +217,10 @@ impl Line for Pull {
     async fn attempt(&self) -> Outcome {
         match &self.source {
             Source::Rtmp(target) => self.attempt_rtmp(target).await,
-            Source::Server(remote) => self.attempt_webrtc(remote).await,
+            Source::Server(remote) => match &self.means.agent {
+                Some(agent) => self.attempt_webrtc(agent, remote).await,
+                None => Outcome::Hopeless("this server has WebRTC switched off".to_owned()),
+            },
             Source::Routed(routed) => self.attempt_routes(routed).await,
         }
     }
@@ -247,10 +256,7 @@ impl Pull {
         }
     }
 
-    pub(crate) async fn attempt_webrtc(&self, remote: &Remote) -> Outcome {
-        let Some(agent) = &self.means.agent else {
-            return Outcome::Hopeless("this server has WebRTC switched off".to_owned());
-        };
+    pub(crate) async fn attempt_webrtc(&self, agent: &Agent, remote: &Remote) -> Outcome {
         match agent.play(remote, self, &self.course.stop).await {
             Ok(()) => Outcome::Over("it was told to stop".to_owned()),
             Err(AgentError::Terminated(reason)) => Outcome::Over(reason),

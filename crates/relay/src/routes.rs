@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use headwater_agent::Remote;
+use headwater_agent::{Agent, Remote};
 use headwater_graph::{BoxFuture, Hub, Peer, Resolver};
 use headwater_media::{StreamName, limits};
 use parking_lot::Mutex;
@@ -64,6 +64,7 @@ pub struct Route {
 #[derive(Clone)]
 pub(crate) struct Routed {
     routes: Arc<dyn Routes>,
+    agent: Agent,
     /// The server it comes from now, or did last.
     at: Arc<Mutex<Option<(String, Remote)>>>,
 }
@@ -75,8 +76,8 @@ impl std::fmt::Debug for Routed {
 }
 
 impl Routed {
-    fn new(routes: Arc<dyn Routes>) -> Routed {
-        Routed { routes, at: Arc::default() }
+    fn new(routes: Arc<dyn Routes>, agent: Agent) -> Routed {
+        Routed { routes, agent, at: Arc::default() }
     }
 
     /// The id of the server it comes from now, or did last.
@@ -157,7 +158,7 @@ impl Pull {
             };
             *routed.at.lock() = Some((route.server, remote.clone()));
             self.forget_agreement();
-            match self.attempt_webrtc(&remote).await {
+            match self.attempt_webrtc(&routed.agent, &remote).await {
                 Outcome::Again { reason, .. } if !self.is_agreed() => problem = reason,
                 Outcome::Again { reason, worked } => return Outcome::Again { reason, worked },
                 Outcome::Ended(reason) if routed.may_return(self.name()).await => {
@@ -189,14 +190,15 @@ impl Pull {
 pub(crate) struct OnRoutes {
     relays: Weak<Inner>,
     routes: Arc<dyn Routes>,
+    agent: Agent,
     /// Names that may be waited for at once.
     sought: Semaphore,
 }
 
 impl OnRoutes {
-    pub(crate) fn new(relays: Weak<Inner>, routes: Arc<dyn Routes>) -> Arc<OnRoutes> {
+    fn new(relays: Weak<Inner>, routes: Arc<dyn Routes>, agent: Agent) -> Arc<OnRoutes> {
         let sought = Semaphore::new(limits::ROUTES_SOUGHT.get_usize().min(Semaphore::MAX_PERMITS));
-        Arc::new(OnRoutes { relays, routes, sought })
+        Arc::new(OnRoutes { relays, routes, agent, sought })
     }
 }
 
@@ -216,7 +218,7 @@ impl Resolver for Resolving {
 
 impl OnRoutes {
     async fn fetch(&self, name: StreamName) -> Result<(), String> {
-        let routed = Routed::new(self.routes.clone());
+        let routed = Routed::new(self.routes.clone(), self.agent.clone());
         if routed.routes.find(&name).is_empty() {
             let Ok(_sought) = self.sought.try_acquire() else {
                 limits::ROUTES_SOUGHT.hit();
@@ -233,9 +235,10 @@ impl OnRoutes {
 }
 
 impl Relays {
-    /// Has streams that viewers ask for and nobody publishes here fetched from where these say.
-    pub fn add_routes(&self, routes: Arc<dyn Routes>) {
-        let on_routes = OnRoutes::new(Arc::downgrade(&self.0), routes);
+    /// Has streams that viewers ask for and nobody publishes here fetched from where these say, by this agent: it may
+    /// reach other addresses than those that are asked for by URL.
+    pub fn add_routes(&self, routes: Arc<dyn Routes>, agent: Agent) {
+        let on_routes = OnRoutes::new(Arc::downgrade(&self.0), routes, agent);
         self.hub().add_resolver(Arc::new(Resolving(on_routes)));
     }
 

@@ -59,7 +59,7 @@ pub fn main(role: &'static str) -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
     };
-    match run(&arguments) {
+    match run(role, &arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell when standard error is closed.
@@ -69,7 +69,7 @@ pub fn main(role: &'static str) -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), StartError> {
+fn run(role: &'static str, arguments: &Arguments) -> Result<(), StartError> {
     if arguments.print_default_config {
         print(&Config::default().to_toml());
         return Ok(());
@@ -83,7 +83,7 @@ fn run(arguments: &Arguments) -> Result<(), StartError> {
         print(&format!("token: {token}\nentry: \"NAME:ROLE:{hash}\"\n"));
         return Ok(());
     }
-    let config = Config::load(&sources(arguments)?)?;
+    let config = Config::load(&sources(role, arguments)?)?;
     if arguments.check_config {
         print("The configuration is good.\n");
         return Ok(());
@@ -114,7 +114,7 @@ fn hash_password() -> Result<(), StartError> {
     Ok(())
 }
 
-fn sources(arguments: &Arguments) -> Result<Sources, ConfigError> {
+fn sources(role: &'static str, arguments: &Arguments) -> Result<Sources, ConfigError> {
     let mut environment = Vec::new();
     for (name, value) in std::env::vars_os() {
         let Ok(name) = name.into_string() else {
@@ -138,6 +138,7 @@ fn sources(arguments: &Arguments) -> Result<Sources, ConfigError> {
         environment,
         listen: arguments.listen,
         demo: arguments.demo,
+        role,
         set: Vec::new(),
     })
 }

@@ -99,6 +99,11 @@ impl Config {
         sections
     }
 
+    /// The role of the program that it is for.
+    pub(crate) fn role(&self) -> &'static str {
+        self.sources.as_ref().map(|sources| sources.role).filter(|role| !role.is_empty()).unwrap_or("origin")
+    }
+
     /// The value in force of `[section] key`, as TOML.
     pub fn get(&self, section: &str, key: &str) -> Option<String> {
         self.sections().into_iter().find(|found| found.name() == section)?.get(key)

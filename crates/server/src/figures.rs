@@ -1,6 +1,6 @@
 //! Figures of the machine that belong to no protocol.
 
-use std::{fs, net::SocketAddr};
+use std::{fs, net::SocketAddr, thread::available_parallelism, time::Instant};
 
 use headwater_access::{Refusals, Wanted, Why};
 use headwater_control::{Metric, Node, Record, Source};
@@ -40,6 +40,28 @@ impl Source for RefusalSource {
                 record("refusals", &format!("{},{}", wanted.name(), why.name()), count as f64);
             }
         }
+    }
+}
+
+/// How much of the machine's processors this process uses.
+pub(crate) struct ProcessorShare {
+    at: Instant,
+    seconds: f64,
+}
+
+impl ProcessorShare {
+    /// Counts from now on.
+    pub(crate) fn new(now: Instant) -> ProcessorShare {
+        ProcessorShare { at: now, seconds: headwater_control::cpu_seconds().unwrap_or_default() }
+    }
+
+    /// In thousandths, since it was asked last.
+    pub(crate) fn permille(&mut self, now: Instant) -> u16 {
+        let before = std::mem::replace(self, ProcessorShare::new(now));
+        let time = now.saturating_duration_since(before.at).as_secs_f64();
+        let processors = available_parallelism().map_or(1.0, |count| count.get() as f64);
+        let share = (self.seconds - before.seconds) / (time.max(0.001) * processors);
+        (share * 1_000.0).clamp(0.0, 1_000.0) as u16
     }
 }
 

@@ -3,6 +3,7 @@
 mod access;
 mod announce;
 mod hooks;
+mod roles;
 
 use std::sync::Arc;
 
@@ -14,16 +15,22 @@ use crate::traces::Traces;
 
 pub(crate) use access::{AccessSection, begin as begin_access, open as open_access, take_up as take_up_access};
 pub(crate) use hooks::{HooksSection, open as open_hooks, start as start_hooks};
+pub(crate) use roles::{Duty, Roles};
 
 /// The gates that the configuration asks for: that of the server's own users, tokens and keys, then that of the
 /// applications behind it, which so need not be asked about strangers, and the journal's, which is the last. That of
-/// traces is the first, as it sees how long the others take.
+/// traces is the first, as it sees how long the others take; then comes what the server's role leaves to clients at all.
 ///
 /// Each is there from the start, since what it decides by may change while the server runs.
-pub(crate) fn open(traces: &Traces, access: &Access, hooks: &Hooks, journal: &Journal) -> Gates {
+pub(crate) fn open(traces: &Traces, roles: &Roles, access: &Access, hooks: &Hooks, journal: &Journal) -> Gates {
     let announce = announce::Announce(journal.clone());
     hooks.figures().observe(Arc::new(traces.clone()));
-    let gates: [Arc<dyn Gate>; 4] =
-        [Arc::new(traces.clone()), Arc::new(access.clone()), Arc::new(hooks.clone()), Arc::new(announce)];
+    let gates: [Arc<dyn Gate>; 5] = [
+        Arc::new(traces.clone()),
+        Arc::new(roles.clone()),
+        Arc::new(access.clone()),
+        Arc::new(hooks.clone()),
+        Arc::new(announce),
+    ];
     Gates::new(gates)
 }

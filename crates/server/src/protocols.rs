@@ -1,6 +1,7 @@
 //! The one list of protocols, and what the server wants of each and gives to it.
 
 mod balancer;
+mod cluster;
 mod hls;
 mod mse;
 mod pages;
@@ -29,7 +30,8 @@ use crate::{
     config::{self, Complaint, Config, Places, Section},
     conversions::ConversionSource,
     error::StartError,
-    gates,
+    figures,
+    gates::{self, Roles},
     reload::{Prepare, Switch},
     routes::Routes,
     server::ServerSource,
@@ -43,6 +45,7 @@ pub(crate) fn all() -> Vec<Box<dyn Protocol>> {
         Box::new(webrtc::WebRtc::default()),
         // It receives by what WebRTC offers.
         Box::new(relay::Relay::default()),
+        Box::new(cluster::Clustered::default()),
         Box::new(mse::MseOverWebSocket::default()),
         Box::new(hls::OverHttp::default()),
         Box::new(wsplayer::OverWebSocket::default()),
@@ -102,6 +105,12 @@ pub(crate) struct Context {
     pub(crate) traces: Traces,
     /// What sends it away, until it is started.
     pub(crate) exporter: Option<Exporter>,
+    /// What clients may do here as this server is what it is.
+    pub(crate) roles: Roles,
+    /// The role of the program: `origin`, `edge` or `transcoder`.
+    pub(crate) role: &'static str,
+    /// The name of this server.
+    pub(crate) node: String,
     /// The address of listeners whose section names none.
     pub(crate) address: IpAddr,
     /// Cancelled when the server stops.
@@ -127,9 +136,13 @@ impl Context {
         let (quota, journal) = (Quota::connections(), Journal::new());
         let (access, hooks) = (gates::open_access(config)?, gates::open_hooks(config)?);
         let (traces, exporter) = traces::open(config)?;
+        let roles = Roles::default();
         Ok(Context {
             hub,
-            gates: gates::open(&traces, &access, &hooks, &journal),
+            gates: gates::open(&traces, &roles, &access, &hooks, &journal),
+            roles,
+            role: config.role(),
+            node: figures::node(&config.process.name).name,
             access,
             hooks,
             journal,

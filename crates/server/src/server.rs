@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use headwater_control::{Clients, Control, Hosts, Metric, Readiness, Record, Source, guard_host};
+use headwater_control::{Cdn, Clients, Control, Hosts, Metric, Readiness, Record, Source, guard_host};
 use headwater_graph::{Hub, HubOptions};
 use headwater_net::{Listener, Quota, TlsAcceptor, TokioEnvironment};
 use headwater_relay::Relays;
@@ -172,6 +172,9 @@ fn start_all(config: &Config, context: &mut Context) -> Result<Started, StartErr
     }
     if let Some(clients) = context.offered.get::<Arc<dyn Clients>>() {
         control = control.with_clients(clients.clone());
+    }
+    if let Some(cdn) = context.offered.get::<Arc<dyn Cdn>>() {
+        control = control.with_cdn(cdn.clone());
     }
     let hosts = Hosts::new(&config.http.hosts);
     take_up(context, hosts.clone());

@@ -44,7 +44,20 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("vod", &["startup", "find", "find_all", "terminate"]),
     ("mpegts", &["startup", "find", "find_all", "terminate"]),
     ("api", &["create-session", "find_all", "terminate", "call", "hangup"]),
-    ("cdn", &[]),
+    (
+        "cdn",
+        &[
+            "drain",
+            "show_transcoding",
+            "profile/print",
+            "profile/add",
+            "profile/remove",
+            "stream/access_list/add",
+            "stream/access_list/remove",
+            "stream/access_list/delete",
+            "stream/access_list/print",
+        ],
+    ),
     ("sfu", &["stats"]),
     ("debug", &["decoder/shrink_buffer_provider_pools"]),
 ];

@@ -17,6 +17,8 @@ pub struct Sources {
     pub listen: Option<IpAddr>,
     /// Whether to publish the test picture.
     pub demo: bool,
+    /// The role of the program: `origin`, `edge` or `transcoder`; `origin` where it is empty.
+    pub role: &'static str,
     /// What has been set while the server runs; it wins over all that stands above.
     pub set: Vec<Set>,
 }

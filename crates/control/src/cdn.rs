@@ -1,0 +1,69 @@
+//! The servers that work together with this one.
+
+use headwater_media::StreamName;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A node of the network, as this server knows it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CdnNode)]
+pub struct NodeObject {
+    /// Its name.
+    pub id: String,
+    /// "ORIGIN", "EDGE" or "TRANSCODER".
+    pub role: String,
+    /// "ACTIVE", or "PASSIVE" of one that has stopped or cannot be reached.
+    pub global_state: &'static str,
+    /// "NEW_STREAMS_ALLOWED", or "GROUP_CONNECTIONS_ALLOWED" of one that takes nothing new.
+    pub processing_state: &'static str,
+    /// The version of its server.
+    pub version: String,
+    /// Its groups, the first the most.
+    pub groups: Vec<String>,
+    /// How many watch on it, viewers and other nodes.
+    pub viewers: u64,
+    /// The share of its processors that is used, in percent.
+    pub cpu_percent: f64,
+    /// Streams that it has told of.
+    pub streams: u64,
+}
+
+/// A stream that goes from one node to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// The stream.
+    pub stream: StreamName,
+    /// The node that it comes from.
+    pub from: String,
+}
+
+/// Why a node is not forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotRemoved {
+    /// Nobody has that name.
+    Unknown,
+    /// It lives.
+    Active,
+}
+
+/// The network of servers that this one is part of.
+pub trait Cdn: Send + Sync + 'static {
+    /// All nodes but this one.
+    fn nodes(&self) -> Vec<NodeObject>;
+
+    /// This node: its name and its role.
+    fn own(&self) -> (String, String);
+
+    /// The streams that this node fetches from others now.
+    fn hops(&self) -> Vec<Hop>;
+
+    /// The names of the nodes that have a stream, the best first; this one where it is published here.
+    fn locate(&self, stream: &StreamName) -> Vec<String>;
+
+    /// Forgets a node that is gone.
+    ///
+    /// # Errors
+    /// It lives, or is not known.
+    fn remove(&self, node: &str) -> Result<(), NotRemoved>;
+}
