@@ -119,7 +119,7 @@ impl Broadcast {
         for (content, name) in contents.into_iter().zip(names) {
             let window = Window::new(options, numbers).sharing(&target);
             let window = if format == Format::Cmaf { window.keyed_by_init() } else { window };
-            let rendition = Arc::new(Rendition::new(name, format == Format::Ts, window));
+            let rendition = Arc::new(Rendition::new(name, format == Format::Ts, window, environment.clone()));
             let (plan_stream, plan_content) = (stream.clone(), content.clone());
             let plan = Plan { stream: plan_stream, content: plan_content, video, audio, options, grid, epoch };
             let container = Container::new(format);

@@ -1,6 +1,7 @@
 //! Requests -> playlists and media.
 
 mod body;
+mod held;
 mod manifest;
 mod query;
 mod reply;
@@ -16,6 +17,7 @@ use axum::{
 };
 use headwater_access::Credentials;
 use headwater_media::StreamName;
+use headwater_net::Shortcut;
 
 use self::{
     query::Query,
@@ -27,6 +29,7 @@ use crate::{
     playlist::CONTENT_TYPE,
     rendition::{Rendition, Style},
     viewers::{Viewer, ViewerId},
+    waiting::Let,
     window::{Ahead, Window},
 };
 
@@ -43,12 +46,23 @@ impl Hls {
 
     /// Answers a GET whose path [is in a stream](crate::is_in_stream), as the routes would, but at less cost: players
     /// send several of these in a second, and hundreds of them wait at once.
-    pub fn answer(&self, remote: SocketAddr, head: Parts) -> impl Future<Output = Response> + Send + 'static {
+    ///
+    /// Where there is a shortcut, requests that are held are answered by it: all that wait for a part in one go, before
+    /// any of their tasks runs again. Its mark must be the empty line that ends a head.
+    pub fn answer(
+        &self,
+        remote: SocketAddr,
+        head: Parts,
+        shortcut: Option<Shortcut>,
+    ) -> impl Future<Output = Response> + Send + 'static {
         let hls = self.clone();
         async move {
             let path = head.uri.path();
             let path = path.strip_prefix('/').unwrap_or(path);
-            respond(&hls, path, head.uri.query().unwrap_or_default(), remote, &head.headers).await
+            let raw_query = head.uri.query().unwrap_or_default();
+            let shortcut = shortcut.filter(|_| held::goes_on(&head));
+            let request = Request { hls: &hls, remote, headers: &head.headers, raw_query, shortcut };
+            request.respond(path).await
         }
     }
 }
@@ -64,20 +78,9 @@ async fn answer(
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Response {
-    respond(&hls, &path, &query.unwrap_or_default(), remote, &headers).await
-}
-
-async fn respond(hls: &Hls, path: &str, raw_query: &str, remote: SocketAddr, headers: &HeaderMap) -> Response {
-    let request = Request { hls, remote, headers, raw_query };
-    let result = match Address::parse(path) {
-        Some(Address::Index(name)) => request.index(&name).await,
-        Some(Address::Manifest(name)) => request.manifest(&name).await,
-        Some(Address::Clock) => Ok(request.clock()),
-        Some(Address::Of(name, rendition, Item::Playlist)) => request.playlist(&name, &rendition).await,
-        Some(Address::Of(name, rendition, item)) => request.media(&name, &rendition, item).await,
-        None => Err(Trouble::NotFound("there is no such playlist; a stream is at NAME/index.m3u8")),
-    };
-    result.map_or_else(Trouble::into_response, Reply::into_response)
+    let raw_query = query.unwrap_or_default();
+    let request = Request { hls: &hls, remote, headers: &headers, raw_query: &raw_query, shortcut: None };
+    request.respond(&path).await
 }
 
 struct Request<'a> {
@@ -85,9 +88,23 @@ struct Request<'a> {
     remote: SocketAddr,
     headers: &'a HeaderMap,
     raw_query: &'a str,
+    /// The way past the conversation of its connection.
+    shortcut: Option<Shortcut>,
 }
 
 impl Request<'_> {
+    async fn respond(&self, path: &str) -> Response {
+        let result = match Address::parse(path) {
+            Some(Address::Index(name)) => self.index(&name).await,
+            Some(Address::Manifest(name)) => self.manifest(&name).await,
+            Some(Address::Clock) => Ok(self.clock()),
+            Some(Address::Of(name, rendition, Item::Playlist)) => self.playlist(&name, &rendition).await,
+            Some(Address::Of(name, rendition, item)) => self.media(&name, &rendition, item).await,
+            None => Err(Trouble::NotFound("there is no such playlist; a stream is at NAME/index.m3u8")),
+        };
+        result.map_or_else(Trouble::into_response, Reply::into_response)
+    }
+
     fn query(&self) -> Result<Query, Trouble> {
         Query::parse(self.raw_query).map_err(Trouble::BadRequest)
     }
@@ -147,27 +164,26 @@ impl Request<'_> {
         let now = || self.hls.environment().now();
         let _attendance = broadcast.attend(&**self.hls.environment());
         viewer.touch(now());
+        let gzip = self.takes_gzip();
+        let style = Style { skip: query.skip, gzip, query: &query.carried };
         if let Some(position) = query.position {
             if !rendition.read(Window::is_paused) && rendition.ahead(position) == Ahead::Far {
                 return Err(Trouble::BadRequest("_HLS_msn or _HLS_part lies too far ahead of what there is"));
             }
-            let here = |window: &Window| window.is_paused() || window.ahead(position) == Ahead::Here;
-            self.hold(&viewer, rendition, here).await?;
-            viewer.touch(now());
+            match self.hold(&viewer, &broadcast, rendition, position, style).await? {
+                Let::Go => viewer.touch(now()),
+                Let::Rest | Let::Finish => return Ok(Reply::passed()),
+            }
         } else {
             broadcast.ready(&**self.hls.environment()).await?;
         }
         if rendition.read(Window::is_paused) {
             return Err(PAUSED);
         }
-        let gzip = self.takes_gzip();
-        let style = Style { skip: query.skip, gzip, query: &query.carried };
         let text = rendition.playlist(style, || broadcast.reports(rendition.name()));
         viewer.serve(text.len()).map_err(Trouble::Dismissed)?;
         self.hls.counters().playlists.fetch_add(1, Relaxed);
-        let target = rendition.read(Window::target).as_secs();
-        let reply = Reply::new(CONTENT_TYPE, vec![text]).compressed(gzip);
-        Ok(if query.position.is_some() { reply.cached(CACHE_TARGETS * target) } else { reply.revalidated() })
+        Ok(Reply::playlist(text, gzip, query.position.map(|_| kept(rendition))))
     }
 
     /// Who asks for a media playlist: one who came by the way in, or one who must be let in now.
@@ -182,22 +198,6 @@ impl Request<'_> {
         let format = query.format.unwrap_or(self.hls.config().format);
         self.hls.broadcast_soon(viewer.stream(), format).await?;
         Ok(viewer)
-    }
-
-    /// Waits until there is what a player asks for, as long as it may.
-    async fn hold(
-        &self,
-        viewer: &Arc<Viewer>,
-        rendition: &Rendition,
-        here: impl Fn(&Window) -> bool,
-    ) -> Result<(), Trouble> {
-        if rendition.read(&here) {
-            return Ok(());
-        }
-        let _all = self.hls.holds().admit(self.remote.ip()).map_err(|full| Trouble::TooMany(full.to_string()))?;
-        let too_many = || Trouble::TooMany("this viewer has too many requests held".to_owned());
-        let _own = viewer.hold().ok_or_else(too_many)?;
-        self.wait(rendition, here).await
     }
 
     async fn wait(&self, rendition: &Rendition, here: impl Fn(&Window) -> bool) -> Result<(), Trouble> {
@@ -245,6 +245,11 @@ impl Request<'_> {
         let content_type = if rendition.is_ts() { "video/mp2t" } else { "video/mp4" };
         Reply::new(content_type, pieces).immutable().with_range(self.headers)
     }
+}
+
+/// How long caches may keep a playlist that was waited for, in seconds.
+fn kept(rendition: &Rendition) -> u64 {
+    CACHE_TARGETS * rendition.read(Window::target).as_secs()
 }
 
 /// Players go to another rendition at once, where they would ask again after a status of 5xx.

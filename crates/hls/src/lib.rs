@@ -19,6 +19,7 @@ mod playlist;
 mod rendition;
 mod segmenter;
 mod viewers;
+mod waiting;
 mod window;
 
 pub use config::HlsConfig;

@@ -1,21 +1,22 @@
 //! One rendition of a stream, as the one task that makes it and all who watch it share it.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use headwater_graph::Environment;
 use headwater_media::TrackParameters;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use crate::{
     gzip::gzip,
     names::{Names, RenditionName},
     playlist::{MediaPlaylist, Report},
+    waiting::{Answer, Place, Waiting},
     window::{Ahead, Position, Window},
 };
 
 /// One rendition of a stream.
-#[derive(Debug)]
 pub(crate) struct Rendition {
     name: RenditionName,
     is_ts: bool,
@@ -23,7 +24,16 @@ pub(crate) struct Rendition {
     parameters: Mutex<Vec<Arc<TrackParameters>>>,
     /// Counts changes of the window; all who wait for one are woken together.
     bell: watch::Sender<u64>,
+    /// Those who wait for a place in the playlist, and are woken when it is there.
+    waiting: Waiting,
+    environment: Arc<dyn Environment>,
     written: Mutex<Written>,
+}
+
+impl fmt::Debug for Rendition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rendition").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// Playlists as they were written last, for all who ask for the same.
@@ -31,6 +41,8 @@ pub(crate) struct Rendition {
 struct Written {
     version: u64,
     texts: [Option<Bytes>; 4],
+    /// The same with what goes before them in an answer, and how long they are without that.
+    answers: [Option<(Bytes, usize)>; 4],
 }
 
 /// How a playlist is to be written.
@@ -42,14 +54,34 @@ pub(crate) struct Style<'a> {
     pub(crate) query: &'a str,
 }
 
+impl Style<'_> {
+    fn index(&self) -> usize {
+        usize::from(self.skip) * 2 + usize::from(self.gzip)
+    }
+}
+
+impl Written {
+    fn text(&mut self, of: &Rendition, style: Style<'_>, reports: impl FnOnce() -> Vec<Report>) -> Bytes {
+        let Some(text) = self.texts.get_mut(style.index()) else { return Bytes::new() };
+        text.get_or_insert_with(|| of.write(style, &reports())).clone()
+    }
+}
+
 impl Rendition {
-    pub(crate) fn new(name: RenditionName, is_ts: bool, window: Window) -> Rendition {
+    pub(crate) fn new(
+        name: RenditionName,
+        is_ts: bool,
+        window: Window,
+        environment: Arc<dyn Environment>,
+    ) -> Rendition {
         Rendition {
             name,
             is_ts,
             window: Mutex::new(window),
             parameters: Mutex::default(),
             bell: watch::Sender::new(0),
+            waiting: Waiting::default(),
+            environment,
             written: Mutex::default(),
         }
     }
@@ -85,8 +117,19 @@ impl Rendition {
         drop(window);
         if has_changed {
             self.bell.send_modify(|version| *version = version.wrapping_add(1));
+            self.waiting.let_go(|position| self.is_settled(position), &*self.environment);
         }
         result
+    }
+
+    /// Waits for a place in the playlist, if there is something to wait for; `answer` is for when it is there.
+    pub(crate) fn enter(&self, position: Position, answer: Option<Answer>) -> Option<Place<'_>> {
+        self.waiting.enter(position, || self.is_settled(position), answer)
+    }
+
+    /// Whether who asks for this place can be told something now.
+    pub(crate) fn is_settled(&self, position: Position) -> bool {
+        self.read(|window| window.is_paused() || window.ahead(position) == Ahead::Here)
     }
 
     /// Waits until a condition holds.
@@ -122,15 +165,38 @@ impl Rendition {
         if !style.query.is_empty() {
             return self.write(style, &reports());
         }
+        self.written().text(self, style, reports)
+    }
+
+    /// An answer with the playlist, for those that bring nothing to carry, and the bytes of the playlist in it. `finish`
+    /// makes it of the text, once for each change.
+    pub(crate) fn answer(
+        &self,
+        style: Style<'_>,
+        reports: impl FnOnce() -> Vec<Report>,
+        finish: impl FnOnce(Bytes) -> Bytes,
+    ) -> (Bytes, usize) {
+        let mut written = self.written();
+        if let Some(Some(known)) = written.answers.get(style.index()) {
+            return known.clone();
+        }
+        let text = written.text(self, style, reports);
+        let length = text.len();
+        let answer = (finish(text), length);
+        if let Some(place) = written.answers.get_mut(style.index()) {
+            *place = Some(answer.clone());
+        }
+        answer
+    }
+
+    /// What has been written of the window as it is now.
+    fn written(&self) -> MutexGuard<'_, Written> {
         let version = *self.bell.borrow();
         let mut written = self.written.lock();
         if written.version != version {
             *written = Written { version, ..Written::default() };
         }
-        let Some(text) = written.texts.get_mut(usize::from(style.skip) * 2 + usize::from(style.gzip)) else {
-            return Bytes::new();
-        };
-        text.get_or_insert_with(|| self.write(style, &reports())).clone()
+        written
     }
 
     fn write(&self, style: Style<'_>, reports: &[Report]) -> Bytes {

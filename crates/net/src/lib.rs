@@ -5,6 +5,7 @@
 //! | [`UdpSocket`], [`Burst`] | datagrams in batches: GRO in, GSO out |
 //! | [`kernel_drops`] | datagrams that the kernel threw away |
 //! | [`Listener`], [`Connection`] | TCP, accepted under limits |
+//! | [`Conversation`], [`Shortcut`] | answers written past the task that leads a connection |
 //! | [`Quota`] | a limit for all and one for each address |
 //! | [`TlsAcceptor`], [`Identity`] | TLS with a time limit, from files or with a certificate made at start |
 //! | [`Dialer`], [`Reach`] | connections to other servers, as far as they are allowed |
@@ -25,6 +26,7 @@ mod over;
 mod quota;
 mod reach;
 mod shard;
+mod shortcut;
 mod tls;
 mod udp;
 
@@ -38,5 +40,6 @@ pub use over::answer_over;
 pub use quota::{Permit, Quota, Refused};
 pub use reach::Reach;
 pub use shard::{Shard, take_precedence};
+pub use shortcut::{Conversation, Passed, Shortcut};
 pub use tls::{Identity, TlsAcceptor, TlsError, TlsStream};
 pub use udp::{Datagram, ReceiveBuffer, Sent, UdpSender, UdpSocket};

@@ -23,7 +23,7 @@ use axum::{
 use headwater_control::{Hosts, LocalAddress};
 use headwater_graph::BoxFuture;
 use headwater_media::limits;
-use headwater_net::{Listener, TlsAcceptor};
+use headwater_net::{Conversation, Listener, Shortcut, TlsAcceptor};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -55,10 +55,12 @@ pub(crate) async fn serve(
             };
             let ends = Ends { local, remote };
             let Some(acceptor) = acceptor else {
-                return converse(connection, ends, &builder, &front, stopping).await;
+                let connection = Conversation::new(connection, HEAD_ENDS);
+                let shortcut = Some(connection.shortcut());
+                return converse(connection, ends, shortcut, &builder, &front, stopping).await;
             };
             match stopping.run_until_cancelled(acceptor.accept(connection)).await {
-                Some(Ok(stream)) => converse(stream, ends, &builder, &front, stopping).await,
+                Some(Ok(stream)) => converse(stream, ends, None, &builder, &front, stopping).await,
                 Some(Err(error)) => tracing::debug!(%remote, %error, "an HTTPS connection has not begun"),
                 None => {}
             }
@@ -84,6 +86,10 @@ pub(crate) struct Front {
     hosts: Hosts,
 }
 
+/// The empty line behind the fields of a message (RFC 9112 §2.1). What stands for an answer that was written past its
+/// conversation has no content, and so ends with this.
+const HEAD_ENDS: &[u8] = b"\r\n\r\n";
+
 /// The addresses of a connection.
 #[derive(Clone, Copy)]
 struct Ends {
@@ -94,6 +100,7 @@ struct Ends {
 async fn converse(
     connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     ends: Ends,
+    shortcut: Option<Shortcut>,
     builder: &http1::Builder,
     front: &Front,
     stopping: CancellationToken,
@@ -101,7 +108,7 @@ async fn converse(
     let asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         asked.store(true, Relaxed);
-        front.answer(request, ends)
+        front.answer(request, ends, shortcut.clone())
     });
     let mut conversation =
         pin!(builder.serve_connection(TokioIo::new(Timed::new(connection)), service).with_upgrades());
@@ -125,13 +132,18 @@ impl Front {
         Arc::new(Front { router, direct, hosts })
     }
 
-    async fn answer(&self, request: Request<Incoming>, ends: Ends) -> Result<Response, Infallible> {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        ends: Ends,
+        shortcut: Option<Shortcut>,
+    ) -> Result<Response, Infallible> {
         let Some(answer) = self.direct.find(&request) else { return self.route(request, ends).await };
         let (head, body) = request.into_parts();
         drop(Leftover::of(&head.headers, body));
         match self.hosts.refuse(&head.uri, &head.headers, Some(ends.local.ip())) {
             Some(refused) => Ok(refused),
-            None => Ok(answer(ends.remote, head).await),
+            None => Ok(answer(ends.remote, head, shortcut).await),
         }
     }
 

@@ -11,6 +11,7 @@ use axum::{
     response::Response,
 };
 use headwater_graph::BoxFuture;
+use headwater_net::Shortcut;
 use hyper::body::Incoming;
 use tower::ServiceExt;
 
@@ -22,8 +23,8 @@ pub(crate) struct Routes {
     direct: Vec<(IsOfKind, Answer)>,
 }
 
-/// Answers the head of a GET that came from an address.
-pub(crate) type Answer = Arc<dyn Fn(SocketAddr, Parts) -> BoxFuture<'static, Response> + Send + Sync>;
+/// Answers the head of a GET that came from an address, where there is a way past the conversation also by that.
+pub(crate) type Answer = Arc<dyn Fn(SocketAddr, Parts, Option<Shortcut>) -> BoxFuture<'static, Response> + Send + Sync>;
 
 /// Whether a path is for a router.
 type IsOfKind = fn(&str) -> bool;

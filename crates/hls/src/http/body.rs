@@ -39,6 +39,10 @@ impl Pieces {
         Pieces::new(cut)
     }
 
+    pub(super) fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+        self.pieces.iter()
+    }
+
     pub(super) fn len(&self) -> u64 {
         self.bytes
     }

@@ -1,5 +1,7 @@
 //! Answers, with what caches and browsers may do with them.
 
+use std::time::SystemTime;
+
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
@@ -10,7 +12,7 @@ use headwater_access::{Refused, Why};
 use headwater_graph::SubscribeError;
 
 use super::body::Pieces;
-use crate::{error::HlsError, hls::Denied};
+use crate::{error::HlsError, hls::Denied, playlist::CONTENT_TYPE};
 
 /// What an address holds never changes, and is forgotten when its stream is.
 const IMMUTABLE: &str = "public, max-age=3600, immutable";
@@ -77,6 +79,20 @@ impl Reply {
         Reply { status: StatusCode::OK, body: Pieces::new(pieces), fields }
     }
 
+    /// A playlist; one that was waited for may be kept by caches for so many seconds.
+    pub(super) fn playlist(text: Bytes, is_compressed: bool, kept: Option<u64>) -> Reply {
+        let reply = Reply::new(CONTENT_TYPE, vec![text]).compressed(is_compressed);
+        match kept {
+            Some(seconds) => reply.cached(seconds),
+            None => reply.revalidated(),
+        }
+    }
+
+    /// What stands for an answer that has been written past this conversation; nobody sees it.
+    pub(super) fn passed() -> Reply {
+        Reply::new(CONTENT_TYPE, Vec::new())
+    }
+
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Reply {
         self.fields.push((name, value));
         self
@@ -119,6 +135,25 @@ impl Reply {
         reply.body = reply.body.cut(from, to);
         reply.status = StatusCode::PARTIAL_CONTENT;
         Ok(reply)
+    }
+
+    /// The answer as it goes over a connection that stays open (RFC 9112 §4), at a time of day.
+    pub(super) fn write(self, now: SystemTime) -> Bytes {
+        let (reason, length) = (self.status.canonical_reason().unwrap_or_default(), self.body.len());
+        let date = jiff::Timestamp::try_from(now).unwrap_or_default().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let mut out = format!("HTTP/1.1 {} {reason}\r\n", self.status.as_u16()).into_bytes();
+        let mut field = |name: &HeaderName, value: &[u8]| {
+            for piece in [name.as_str().as_bytes(), b": ", value, b"\r\n"] {
+                out.extend_from_slice(piece);
+            }
+        };
+        self.fields.iter().for_each(|(name, value)| field(name, value.as_bytes()));
+        field(&header::CONTENT_LENGTH, length.to_string().as_bytes());
+        field(&header::ACCESS_CONTROL_ALLOW_ORIGIN, b"*");
+        field(&header::DATE, date.as_bytes());
+        out.extend_from_slice(b"\r\n");
+        self.body.pieces().for_each(|piece| out.extend_from_slice(piece));
+        out.into()
     }
 
     pub(super) fn into_response(self) -> Response {

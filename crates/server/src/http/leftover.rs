@@ -93,7 +93,7 @@ mod tests {
         let router = Router::new().route("/", any(async || "answered"));
         let front = Front::new(router, Direct::default(), headwater_control::Hosts::default());
         tokio::spawn(async move {
-            converse(theirs, Ends { local, remote: local }, &builder(), &front, CancellationToken::new()).await;
+            converse(theirs, Ends { local, remote: local }, None, &builder(), &front, CancellationToken::new()).await;
         });
         ours
     }

@@ -102,7 +102,10 @@ impl Protocol for OverHttp {
             context.routes.add(is_dash, hls.router());
         }
         let direct = hls.clone();
-        context.routes.add_direct(is_in_stream, Arc::new(move |remote, head| Box::pin(direct.answer(remote, head))));
+        context.routes.add_direct(
+            is_in_stream,
+            Arc::new(move |remote, head, shortcut| Box::pin(direct.answer(remote, head, shortcut))),
+        );
         context.add_source(Arc::new(HlsSource(hls.clone())));
         context.spawn(hls.run());
         Ok(())
