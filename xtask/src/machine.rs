@@ -35,6 +35,7 @@ pub(crate) const TESTS: &[Need] = &[
     Need { name: "VLC's plugins", package: "vlc-plugin-base", present: has_vlc_plugins },
     // The package begins a server on port 80 where services are begun; the tests begin their own elsewhere.
     Need { name: "nginx", package: "nginx", present: || Path::new("/usr/sbin/nginx").exists() || shell::has("nginx") },
+    Need { name: "systemd-analyze", package: "systemd", present: || shell::has("systemd-analyze") },
     Need { name: "curl", package: "curl", present: || shell::has("curl") },
     Need { name: "Node.js", package: "nodejs", present: || shell::has("node") },
     Need { name: "npm", package: "npm", present: || shell::has("npm") },
