@@ -15,6 +15,7 @@ pub mod rtp;
 pub mod signalling;
 pub mod websocket;
 
+mod frames;
 mod replay;
 
 /// A function that takes any bytes.

@@ -9,9 +9,10 @@ use headwater_hls::{
     Address, Container, Format, Item, MediaPlaylist, Names, Numbers, RenditionName, Segmenter, Window, WindowOptions,
     is_hls,
 };
-use headwater_media::{Codec, Frame, TrackParameters};
+use headwater_media::{Codec, TrackParameters};
 
 use super::codec::split_codec;
+use super::frames::{Odd, frames};
 
 /// The path of a request: what it is read as is written as the same path, and is known for one of HLS.
 pub fn hls_address(data: &[u8]) {
@@ -45,11 +46,10 @@ pub fn hls_init(data: &[u8]) {
     }
 }
 
-/// Frames of a picture and a sound, each behind four bytes: of which track and what is odd about it, how much later it
-/// is, and its length. The first byte says the container, and whether there is a picture. Playlists stay ones that
-/// another implementation reads, numbers never run back, each part is whole.
+/// Frames of a picture and a sound. The first byte says the container, and whether there is a picture. Playlists stay
+/// ones that another implementation reads, numbers never run back, each part is whole.
 pub fn hls_frames(data: &[u8]) {
-    let Some((kind, mut data)) = data.split_first() else { return };
+    let Some((kind, data)) = data.split_first() else { return };
     let format = if kind & 1 == 0 { Format::Fmp4 } else { Format::Ts };
     let tracks = if kind & 2 == 0 { vec![video(), audio()] } else { vec![audio()] };
     let options = WindowOptions {
@@ -61,28 +61,12 @@ pub fn hls_frames(data: &[u8]) {
     let mut window = Window::new(options, Numbers { sequence: 10, discontinuity: 0 });
     let container = Container::new(format);
     let Ok(mut segmenter) = Segmenter::new(options, container, tracks.clone(), SystemTime::UNIX_EPOCH) else { return };
-    let mut time = 0_i64;
     let mut first = 0;
-    while let Some(([flags, step, high, low], rest)) = data.split_first_chunk::<4>() {
-        let length = (usize::from(*high & 0x0f) << 8 | usize::from(*low)).min(rest.len());
-        let (payload, rest) = rest.split_at(length);
-        data = rest;
-        let step = i64::from(*step);
-        time = match flags & 0x0c {
-            0x04 => time.saturating_add(step * 90_000),
-            0x08 => time.saturating_sub(step * 90_000),
-            0x0c => time.saturating_mul(step),
-            _ => time.saturating_add(step * 90),
-        };
-        let track = usize::from(flags & 1);
-        let offset = if flags & 0x80 == 0 { 0 } else { step * 900 };
-        let (dts, random_access) = (if track == 0 { time } else { time / 15 * 8 }, flags & 2 != 0);
-        let frame =
-            Frame { dts, pts: dts.saturating_add(offset), random_access, data: Bytes::copy_from_slice(payload) };
-        match flags & 0x70 {
-            0x10 => drop(segmenter.interrupt(track, &mut window)),
-            0x20 => drop(segmenter.change(tracks.clone(), &mut window)),
-            0x30 => drop(segmenter.flush(&mut window)),
+    for Odd { track, what, frame } in frames(data) {
+        match what {
+            1 => drop(segmenter.interrupt(track, &mut window)),
+            2 => drop(segmenter.change(tracks.clone(), &mut window)),
+            3 => drop(segmenter.flush(&mut window)),
             _ => {}
         }
         let _ = segmenter.push(track, frame, &mut window);

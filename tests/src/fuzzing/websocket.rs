@@ -3,7 +3,6 @@
 use std::{future::Future, sync::Arc};
 
 use axum::{body::Body, extract::Request};
-use bytes::Bytes;
 use futures_util::FutureExt;
 use headwater_access::Gates;
 use headwater_graph::{Hub, HubOptions, LaneWriter, Peer, Publication};
@@ -16,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::yield_now;
 
+use super::frames::{Odd, frames};
 use super::hls::{audio, boxes, video};
 
 /// As much as a viewer that reads is ever behind by.
@@ -54,8 +54,7 @@ pub fn websocket_words(data: &[u8]) {
     });
 }
 
-/// Frames of a picture and a sound, each behind four bytes: of which track and what is odd about it, how much later it
-/// is, and its length; sent to a viewer of MSE, one of WSPlayer and a page of the WCS Web SDK.
+/// Frames of a picture and a sound, sent to a viewer of MSE, one of WSPlayer and a page of the WCS Web SDK.
 pub fn websocket_frames(data: &[u8]) {
     run(async {
         let mut stage = Stage::new();
@@ -129,30 +128,16 @@ impl Stage {
         (client, tokio::spawn(converse(protocol, server, visitor)))
     }
 
-    fn frames(&mut self, mut data: &[u8], mut after: impl FnMut()) {
-        let mut time = 0_i64;
-        while let Some(([flags, step, high, low], rest)) = data.split_first_chunk::<4>() {
-            let length = (usize::from(*high & 0x0f) << 8 | usize::from(*low)).min(rest.len());
-            let (payload, rest) = rest.split_at(length);
-            data = rest;
-            let step = i64::from(*step);
-            time = match flags & 0x0c {
-                0x04 => time.saturating_add(step * 90_000),
-                0x08 => time.saturating_sub(step * 90_000),
-                0x0c => time.saturating_mul(step),
-                _ => time.saturating_add(step * 90),
-            };
-            let (data, random_access) = (Bytes::copy_from_slice(payload), flags & 2 != 0);
-            let offset = if flags & 0x80 == 0 { 0 } else { step * 900 };
-            let writer = if flags & 1 == 0 { &mut self.video } else { &mut self.audio };
-            match flags & 0x70 {
-                0x10 => writer.discontinuity(),
-                0x20 if flags & 1 == 0 => writer.set_parameters((*video()).clone()),
-                0x30 if flags & 1 == 1 => writer.set_parameters((*audio()).clone()),
+    fn frames(&mut self, data: &[u8], mut after: impl FnMut()) {
+        for Odd { track, what, frame } in frames(data) {
+            let writer = if track == 0 { &mut self.video } else { &mut self.audio };
+            match (what, track) {
+                (1, _) => writer.discontinuity(),
+                (2, 0) => writer.set_parameters((*video()).clone()),
+                (3, 1) => writer.set_parameters((*audio()).clone()),
                 _ => {}
             }
-            let dts = if flags & 1 == 0 { time } else { time / 15 * 8 };
-            writer.push(Frame { dts, pts: dts.saturating_add(offset), random_access, data });
+            writer.push(frame);
             writer.ring();
             after();
         }
