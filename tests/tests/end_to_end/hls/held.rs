@@ -1,6 +1,6 @@
 //! Hundreds of players that wait for the same part.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ fn hundreds_of_held_requests_are_answered_together_with_one_playlist() -> Result
     until("all requests are held", Duration::from_secs(4), || held(&origin).is_ok_and(|held| held == all))?;
     publisher.signal("CONT")?;
     let begin = Instant::now();
-    let mut answers = asked.into_iter().map(read_all).collect::<Result<Vec<_>>>()?;
+    let mut answers = asked.into_iter().map(Asked::answer).collect::<Result<Vec<_>>>()?;
     report(&format!(
         "{all} held requests: all answers {:.0} ms after the source went on",
         begin.elapsed().as_secs_f64() * 1e3
@@ -69,31 +69,59 @@ fn arrive(origin: &Origin, viewer: usize) -> Result<String> {
     Ok(beside(INDEX, address.with_context(|| format!("no variant in {index:?}"))?))
 }
 
-/// Asks for the part that is announced.
-fn hold_all(origin: &Origin, playlists: &[String]) -> Result<Vec<TcpStream>> {
+/// A request that is under way.
+struct Asked {
+    stream: TcpStream,
+    request: String,
+    /// Whether its connection is to stay open for more.
+    goes_on: bool,
+}
+
+/// Asks for the part that is announced; every other one over a connection that is to stay open, as players do.
+fn hold_all(origin: &Origin, playlists: &[String]) -> Result<Vec<Asked>> {
     let text = fetch(origin, playlists.first().context("no viewers")?)?.body;
     let hint = text.lines().find(|line| line.starts_with("#EXT-X-PRELOAD-HINT")).context("nothing is announced")?;
     let numbers = hint.split('-').rev().nth(1).and_then(|numbers| numbers.split_once('.'));
     let (sequence, part) = numbers.with_context(|| format!("no number in {hint}"))?;
     let mut asked = Vec::new();
-    for playlist in playlists.iter().flat_map(|playlist| [playlist; OF_EACH]) {
+    for (index, playlist) in playlists.iter().flat_map(|playlist| [playlist; OF_EACH]).enumerate() {
         let mut stream = TcpStream::connect(origin.http())?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        write!(
-            stream,
-            "GET {playlist}&_HLS_msn={sequence}&_HLS_part={part} HTTP/1.0\r\nHost: {}\r\n\r\n",
-            origin.http()
-        )?;
-        asked.push(stream);
+        let goes_on = index % 2 == 1;
+        let version = if goes_on { "HTTP/1.1" } else { "HTTP/1.0" };
+        let path = format!("{playlist}&_HLS_msn={sequence}&_HLS_part={part}");
+        let request = format!("GET {path} {version}\r\nHost: {}\r\n\r\n", origin.http());
+        stream.write_all(request.as_bytes())?;
+        asked.push(Asked { stream, request, goes_on });
     }
     Ok(asked)
 }
 
-/// The body of the answer, which must be one with content.
-fn read_all(mut stream: TcpStream) -> Result<String> {
-    let mut text = String::new();
-    stream.read_to_string(&mut text)?;
-    let (head, body) = text.split_once("\r\n\r\n").context("no whole answer")?;
-    ensure!(head.split(' ').nth(1) == Some("200"), "{text}");
-    Ok(body.to_owned())
+impl Asked {
+    /// The body of the answer, which must be one with content. A connection that is to stay open does: the next answer
+    /// over it begins where this one ended.
+    fn answer(mut self) -> Result<String> {
+        let mut reader = BufReader::new(self.stream.try_clone()?);
+        let body = read_one(&mut reader)?;
+        if self.goes_on {
+            let last = self.request.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+            self.stream.write_all(last.as_bytes())?;
+            let again = read_one(&mut reader).context("the connection does not go on")?;
+            ensure!(again.contains("#EXT-X-PRELOAD-HINT"), "{again}");
+        }
+        ensure!(reader.read(&mut [0])? == 0, "more comes than was asked for");
+        Ok(body)
+    }
+}
+
+fn read_one(reader: &mut impl BufRead) -> Result<String> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        ensure!(reader.read_line(&mut head)? > 0, "no whole answer: {head}");
+    }
+    ensure!(head.split(' ').nth(1) == Some("200"), "{head}");
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).context("no length")?;
+    let mut body = vec![0; length.parse()?];
+    reader.read_exact(&mut body)?;
+    Ok(String::from_utf8(body)?)
 }
