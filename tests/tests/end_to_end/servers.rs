@@ -1,5 +1,7 @@
 //! Streams that go from one server to another by WebRTC.
 
+mod push;
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
