@@ -132,7 +132,7 @@ impl Outbox {
         }
     }
 
-    /// A call sends little: checks, reports and wishes. What its socket does not take is lost.
+    /// Sends at once. What the socket of a call does not take is lost, as on the way; the peer asks for media again.
     fn write_call(
         &mut self,
         number: u32,

@@ -133,8 +133,7 @@ pub(crate) async fn startup(State(api): State<Api>, input: Input<Startup>) -> Re
     begin(&api, input).await
 }
 
-/// Fetches a stream from another server and publishes it here, until it is told to stop; the same as
-/// `/pull/startup`.
+/// The same as `/pull/startup`.
 #[utoipa::path(post, path = "/rest-api/pull/pull", tag = "pull", request_body = Startup, responses(
     (status = 200, description = "It is being connected."),
     (status = 400, description = "The address or a name cannot be used, or the host cannot be found."),
