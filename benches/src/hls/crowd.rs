@@ -3,6 +3,7 @@
 use std::{
     io::Write,
     net::{SocketAddr, TcpStream},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -24,6 +25,11 @@ use crate::clock::thread_time;
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// Longer than this nobody waits for a part.
 const STALL: Duration = Duration::from_secs(5);
+/// One event for what has come, and no other before more comes: an answer is read by one call, which has room for all.
+const ONCE: EventFlags = EventFlags::IN.union(EventFlags::ET);
+/// Players on one thread rest so long after each look, so that those who write to them do not wake them for each answer,
+/// as they would not if these came by a network card. Answers seem so much later at most.
+const REST: Duration = Duration::from_micros(500);
 /// What players ask for who know the playlist that was before, and take it compressed.
 const COMPRESSED: &str = "Accept-Encoding: gzip\r\n";
 
@@ -65,7 +71,7 @@ impl Crowd {
             })
             .collect::<Result<_>>()?;
         for (index, player) in players.iter().enumerate() {
-            epoll::add(&epoll, &player.connection.socket, EventData::new_u64(index as u64), EventFlags::IN)?;
+            epoll::add(&epoll, &player.connection.socket, EventData::new_u64(index as u64), ONCE)?;
         }
         let mut crowd = Crowd {
             epoll,
@@ -104,6 +110,8 @@ impl Crowd {
     pub(super) fn take<T>(&mut self, look: impl Fn() -> Option<T>) -> Result<Release<T>> {
         let time = thread_time();
         let (mut arrived, mut bytes, mut seen) = (Vec::with_capacity(self.players.len()), 0, None);
+        // Answers are all alike: one that is as long as another was is whole, and is read with more care afterwards.
+        let mut length = 0;
         let mut events = Vec::with_capacity(256);
         let pause = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
         let begin = Instant::now();
@@ -114,14 +122,19 @@ impl Crowd {
             ensure!(begin.elapsed() < STALL, "{missing} players get no answer");
             for event in &events {
                 let Some(player) = self.players.get_mut(event.data.u64() as usize) else { continue };
-                if player.take(&mut self.buffer)? {
+                if player.take(&mut self.buffer, length)? {
                     seen = seen.or_else(&look);
                     arrived.push(Instant::now());
-                    bytes += player.read.len() as u64;
+                    length = player.read.len();
+                    bytes += length as u64;
                 }
             }
+            thread::sleep(REST);
         }
         let time = thread_time().saturating_sub(time);
+        for player in &self.players {
+            ensure!(player.is_whole()?, "an answer of {} bytes is not whole", player.read.len());
+        }
         let first = self.players.first().context("there are no players")?;
         self.listing = Listing::parse(&first.text()?)?;
         Ok(Release { seen: seen.context("nothing is published")?, arrived, bytes, time })
@@ -137,14 +150,18 @@ impl Player {
         Ok(Player { connection, playlist: format!("/{stream}/{address}"), read: Vec::new() })
     }
 
-    /// Takes what has come; says whether the answer is whole.
-    fn take(&mut self, buffer: &mut [u8]) -> Result<bool> {
+    /// Takes what has come; says whether the answer is whole, as one of this length is.
+    fn take(&mut self, buffer: &mut [u8], known: usize) -> Result<bool> {
         let length = receive(&self.connection.socket, buffer)?;
         if length == 0 {
             return Ok(false);
         }
         self.read.extend_from_slice(&buffer[..length]);
-        Ok(Head::parse(&self.read)?.is_some_and(|head| self.read.len() >= head.bytes + head.body))
+        Ok(self.read.len() == known || self.is_whole()?)
+    }
+
+    fn is_whole(&self) -> Result<bool> {
+        Ok(Head::parse(&self.read)?.is_some_and(|head| self.read.len() == head.bytes + head.body))
     }
 
     fn text(&self) -> Result<String> {
@@ -164,7 +181,7 @@ pub(super) fn bare(players: usize, bytes: usize, rounds: u32, rest: Duration) ->
         let reader = TcpStream::connect(address)?;
         let (writer, _) = listener.accept()?;
         writer.set_nodelay(true)?;
-        epoll::add(&epoll, &reader, EventData::new_u64(index as u64), EventFlags::IN)?;
+        epoll::add(&epoll, &reader, EventData::new_u64(index as u64), ONCE)?;
         readers.push(reader);
         writers.push(writer);
     }
@@ -199,6 +216,7 @@ pub(super) fn bare(players: usize, bytes: usize, rounds: u32, rest: Duration) ->
                     times.push(begin.elapsed().as_secs_f64() * 1e3);
                 }
             }
+            thread::sleep(REST);
         }
     }
     writing.join().map_err(|_| anyhow::anyhow!("the writer failed"))??;
