@@ -23,6 +23,8 @@ pub(crate) struct Directory {
     own: BTreeMap<StreamName, StreamFacts>,
     load: Load,
     nodes: BTreeMap<NodeId, Node>,
+    /// Where nodes are said to be that have not been seen alive.
+    rumours: BTreeMap<NodeId, String>,
     /// Which other nodes that live have a stream.
     places: HashMap<StreamName, BTreeSet<NodeId>>,
     /// Names that this node publishes and of which something has changed elsewhere.
@@ -39,6 +41,7 @@ impl Directory {
             own: BTreeMap::new(),
             load: Load::default(),
             nodes: BTreeMap::new(),
+            rumours: BTreeMap::new(),
             places: HashMap::new(),
             contested: BTreeSet::new(),
             left_out: 0,
@@ -179,9 +182,16 @@ impl Directory {
         self.nodes.iter().map(|(id, node)| node.facts(id)).collect()
     }
 
-    /// Names, generations and addresses of the nodes, gone or not.
+    /// Names and addresses of the nodes, gone or not, and of those that are said to be there.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = (&NodeId, &str)> {
-        self.nodes.iter().map(|(id, node)| (id, node.about.url.as_str()))
+        let said = self.rumours.iter().filter(|(id, _)| !self.nodes.contains_key(*id));
+        let seen = self.nodes.iter().map(|(id, node)| (id, node.about.url.as_str()));
+        seen.chain(said.map(|(id, url)| (id, url.as_str())))
+    }
+
+    /// Takes note of where nodes are said to be that have not been seen alive.
+    pub(crate) fn hear_of(&mut self, rumours: BTreeMap<NodeId, String>) {
+        self.rumours = rumours;
     }
 
     pub(crate) fn streams(&self) -> Vec<(StreamName, NodeId, StreamFacts)> {

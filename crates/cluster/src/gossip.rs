@@ -34,6 +34,8 @@ const USUAL: Duration = Duration::from_millis(300);
 const GRACE: Duration = Duration::from_secs(60);
 /// Time between two looks at what changes with time alone.
 const LOOK: Duration = Duration::from_millis(100);
+/// How many nodes are asked in each round while none is known to live.
+const ASKED: usize = 3;
 /// Time between two reminders of a conflict.
 const REMIND: Duration = Duration::from_secs(3);
 /// Time to wait before gossip that has ended on its own begins again.
@@ -104,7 +106,7 @@ async fn gossip(node: &Arc<Node>) -> anyhow::Result<()> {
     let mut view = View::new(own);
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut reminded = Instant::now();
+    let (mut reminded, mut asked) = (Instant::now(), Instant::now());
     let mut ended = std::pin::pin!(handle.0.termination_watcher());
     tell(node, &handle.0, &mut view).await;
     loop {
@@ -116,6 +118,13 @@ async fn gossip(node: &Arc<Node>) -> anyhow::Result<()> {
         }
         for fresh in node.switch.take_fresh() {
             handle.0.gossip(fresh)?;
+        }
+        // The gossip would choose among all that it has heard of, linked or not, and so hardly ever reach one.
+        if view.is_alone() && asked.elapsed() >= INTERVAL {
+            asked = Instant::now();
+            for linked in node.switch.some_links(ASKED) {
+                handle.0.gossip(linked)?;
+            }
         }
         let is_changed = {
             let chitchat = handle.0.chitchat();

@@ -184,6 +184,11 @@ impl Switch {
         std::mem::take(&mut self.fresh.lock())
     }
 
+    /// Some of those that are linked.
+    pub(crate) fn some_links(&self, count: usize) -> Vec<SocketAddr> {
+        self.links.lock().keys().take(count).copied().collect()
+    }
+
     /// Ends all links; they may be dialled anew.
     pub(crate) fn end_all(&self) {
         self.links.lock().values().for_each(|link| link.end.cancel());

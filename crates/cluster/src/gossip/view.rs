@@ -48,6 +48,11 @@ impl View {
         changes
     }
 
+    /// Whether no other node is known to live.
+    pub(super) fn is_alone(&self) -> bool {
+        self.seen.is_empty()
+    }
+
     /// Brings the directory up to what the gossip knows; whether anything has changed.
     pub(super) fn look(&mut self, chitchat: &Chitchat, directory: &mut Directory, now: Instant) -> bool {
         let mut live: HashMap<NodeId, &ChitchatId> = HashMap::new();
@@ -70,12 +75,24 @@ impl View {
             }
             stays
         });
+        directory.hear_of(self.rumours(chitchat));
         for (node, id) in live {
             if let Some(state) = chitchat.node_state(id) {
                 is_changed |= self.read(node, state, directory);
             }
         }
         is_changed
+    }
+
+    /// Nodes that others tell of and that have shown no sign of life yet, with where they are to be found: they are
+    /// dialled, and need not wait until the gossip comes round to them.
+    fn rumours(&self, chitchat: &Chitchat) -> BTreeMap<NodeId, String> {
+        let others = chitchat.node_states().values().filter(|state| state.chitchat_id().node_id != self.own.node_id);
+        let unseen = others.filter_map(|state| {
+            let node = NodeId::new(&state.chitchat_id().node_id).ok().filter(|node| !self.seen.contains_key(node))?;
+            Some((node, state.get(About::KEY).and_then(About::read)?.url))
+        });
+        unseen.collect()
     }
 
     fn read(&mut self, node: NodeId, state: &NodeState, directory: &mut Directory) -> bool {

@@ -55,8 +55,11 @@ impl World {
         loop {
             sleep(HANDSHAKE).await;
             for number in 0..self.nodes.len() {
-                let known = self.nodes[number].nodes();
-                for other in known.iter().filter_map(|node| self.number(node.id.as_str())) {
+                let known: Vec<_> = {
+                    let directory = self.nodes[number].node().directory.lock();
+                    directory.addresses().filter_map(|(node, _)| self.number(node.as_str())).collect()
+                };
+                for other in known {
                     if !self.nodes[number].node().switch.is_linked(&id(&name(other))) {
                         self.link(number, other);
                     }
