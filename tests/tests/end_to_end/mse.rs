@@ -14,6 +14,7 @@ mod fragments;
 mod mishaps;
 pub(crate) mod odd;
 mod slow;
+mod still;
 mod web_sdk;
 
 const PATIENCE: Duration = Duration::from_secs(10);

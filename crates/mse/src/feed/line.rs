@@ -120,6 +120,11 @@ impl Line {
         let silence = i64::try_from(SILENCE.as_micros()).unwrap_or(i64::MAX);
         let is_behind = self.last_time.is_none_or(|last| now.saturating_sub(last) > silence);
         let falls = is_behind && !self.is_silent;
+        if falls {
+            // It begins anew where the source then is. Decode times that had to catch up would be taken for those of a
+            // viewer who is far behind.
+            self.timeline.interrupt();
+        }
         self.is_silent |= is_behind;
         falls
     }
