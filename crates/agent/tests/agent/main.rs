@@ -1,0 +1,4 @@
+//! The agent against other servers that break the rules.
+
+mod attack;
+mod scene;
