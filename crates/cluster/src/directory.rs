@@ -302,3 +302,6 @@ fn may_announce(role: Role, facts: &StreamFacts) -> bool {
 fn is_too_far(facts: &StreamFacts) -> bool {
     u64::from(facts.hops) >= limits::CLUSTER_HOPS.get()
 }
+
+#[cfg(test)]
+mod tests;

@@ -158,7 +158,7 @@ fn name(number: usize) -> String {
 }
 
 fn count() -> usize {
-    std::env::var("HEADWATER_CLUSTER_NODES").ok().and_then(|count| count.parse().ok()).unwrap_or(20)
+    std::env::var("HEADWATER_CLUSTER_NODES").ok().and_then(|count| count.parse().ok()).unwrap_or(12)
 }
 
 #[tokio::test(start_paused = true)]

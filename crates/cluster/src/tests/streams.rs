@@ -132,3 +132,18 @@ async fn attack_n4_ten_thousand_names_of_one_node_are_known_and_no_more() {
     }
     until("none is left", || b.cluster.streams().is_empty()).await;
 }
+
+#[tokio::test]
+async fn a_gossip_that_fails_begins_anew_with_what_the_node_has() {
+    let [a, b] = pair(36, [Role::Origin, Role::Edge]).await;
+    a.cluster.announce(&stream("camera"), facts(1, 0));
+    until("it is known", || b.places("camera") == ["a"]).await;
+    let node = a.cluster.node();
+    let before = node.generation();
+    // Takes away what the gossip hears by.
+    drop(node.switch.open_inbox());
+    until("it has begun anew", || node.generation() > before).await;
+    a.cluster.announce(&stream("other"), facts(2, 0));
+    until("all is known again", || b.places("camera") == ["a"] && b.places("other") == ["a"]).await;
+    until("both ways", || a.active() == ["b"]).await;
+}

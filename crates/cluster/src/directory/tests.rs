@@ -1,0 +1,78 @@
+use tokio::time::Instant;
+
+use super::*;
+
+fn id(name: &str) -> NodeId {
+    NodeId::new(name).unwrap()
+}
+
+fn stream() -> StreamName {
+    StreamName::new("camera").unwrap()
+}
+
+fn entry(published_ms: u64, hops: u8) -> Entry {
+    Entry::Stream(stream(), Some(StreamFacts { published_ms, keys: Vec::new(), hops }))
+}
+
+/// What an edge of the groups `EU` and `US` knows of nodes of these names, roles and groups.
+fn directory(nodes: &[(&str, Role, &str)]) -> Directory {
+    let mut directory = Directory::new(id("own"), Role::Edge, vec!["EU".into(), "US".into()]);
+    for (name, role, group) in nodes {
+        let groups = vec![(*group).to_owned()];
+        let (url, media) = ("wss://a.example:8084".to_owned(), "wss://a.example:8443".to_owned());
+        assert!(directory.meet(&id(name), 1, About { role: *role, groups, url, media, version: String::new() }));
+    }
+    directory
+}
+
+fn places(directory: &Directory) -> Vec<String> {
+    directory.locate(&stream()).into_iter().map(|place| place.node.id.to_string()).collect()
+}
+
+#[test]
+fn attack_n1_what_a_node_may_not_tell_by_its_role_is_left_out_by_who_hears_it() {
+    let mut directory = directory(&[("a", Role::Transcoder, "EU"), ("b", Role::Edge, "EU")]);
+    directory.put(&id("a"), entry(1, 1));
+    directory.put(&id("b"), entry(1, 0));
+    directory.put(&id("nobody"), entry(1, 1));
+    assert_eq!((places(&directory).len(), directory.left_out()), (0, 2));
+    directory.put(&id("b"), entry(1, 1));
+    assert_eq!(places(&directory), ["b"]);
+}
+
+#[test]
+fn attack_n5_a_stream_goes_through_no_more_nodes_than_it_may() {
+    let mut directory = directory(&[("a", Role::Edge, "EU")]);
+    for (hops, expected) in [(1, true), (2, true), (3, false), (4, false)] {
+        directory.put(&id("a"), entry(1, hops));
+        assert_eq!(!places(&directory).is_empty(), expected, "{hops}");
+    }
+    let facts = |hops| StreamFacts { published_ms: 1, keys: Vec::new(), hops };
+    assert!(directory.announce(&stream(), facts(3)) && !directory.announce(&stream(), facts(4)));
+    // Never from itself.
+    assert!(places(&directory).is_empty());
+}
+
+#[test]
+fn own_groups_come_first_then_who_is_nearer_to_the_publisher_then_who_has_less_to_do() {
+    let nodes = [
+        ("far", Role::Origin, "ASIA"),
+        ("us", Role::Edge, "US"),
+        ("eu-2", Role::Edge, "EU"),
+        ("eu-1-busy", Role::Edge, "EU"),
+        ("eu-1", Role::Edge, "EU"),
+        ("eu-drains", Role::Edge, "EU"),
+    ];
+    let mut directory = directory(&nodes);
+    for (name, hops) in [("far", 0), ("us", 1), ("eu-2", 2), ("eu-1-busy", 1), ("eu-1", 1), ("eu-drains", 1)] {
+        directory.put(&id(name), entry(1, hops));
+    }
+    let load = |cpu_permille, accepts| Entry::Load(Load { viewers: 0, cpu_permille, accepts });
+    directory.put(&id("eu-1-busy"), load(900, true));
+    directory.put(&id("eu-drains"), load(0, false));
+    assert_eq!(places(&directory), ["eu-1", "eu-1-busy", "eu-2", "us", "far", "eu-drains"]);
+
+    assert!(directory.lose(&id("eu-1"), Instant::now()) && directory.leave(&id("us"), 1, Instant::now()));
+    assert_eq!(places(&directory), ["eu-1-busy", "eu-2", "far", "eu-drains"]);
+    assert!(directory.has_left(&id("us"), 1) && !directory.has_left(&id("us"), 2));
+}
