@@ -101,7 +101,7 @@ impl Balancer {
         self.0.settings.send_replace(settings);
     }
 
-    /// Lets viewers be sent to these servers, too.
+    /// Lets viewers be sent to these servers, too, but for those whose host is in the list.
     pub fn add(&self, candidates: Arc<dyn Candidates>) {
         self.0.others.write().push(candidates);
     }
@@ -144,8 +144,11 @@ impl Balancer {
 
     /// All servers that viewers may be sent to at times, as they are now.
     pub fn candidates(&self) -> Vec<Candidate> {
-        let others = self.0.others.read();
-        self.0.edges.list().into_iter().chain(others.iter().flat_map(|others| others.list())).collect()
+        let mut all = self.0.edges.list();
+        let mut others: Vec<Candidate> = self.0.others.read().iter().flat_map(|others| others.list()).collect();
+        others.retain(|other| all.iter().all(|edge| edge.host != other.host));
+        all.append(&mut others);
+        all
     }
 
     /// The server for the next viewer; none if there is none that lives and wants viewers.

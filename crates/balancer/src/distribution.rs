@@ -19,11 +19,20 @@ use crate::{balancer::Settings, edge::Edge};
 /// Time between two looks at pushes that may have ended.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How streams are sent to edges: by RTMP.
+/// By what streams are sent to edges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// WebRTC, asked for by the session protocol at the address in the list.
+    WebRtc,
+    /// RTMP, at this port.
+    Rtmp(u16),
+}
+
+/// How streams are sent to edges.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Distribution {
-    /// The port of RTMP at each edge.
-    pub port: u16,
+    /// By what.
+    pub carrier: Carrier,
     /// The token that edges are shown.
     pub token: Option<String>,
 }
@@ -31,7 +40,7 @@ pub struct Distribution {
 /// Without the token.
 impl std::fmt::Debug for Distribution {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Distribution").field("port", &self.port).finish_non_exhaustive()
+        f.debug_struct("Distribution").field("carrier", &self.carrier).finish_non_exhaustive()
     }
 }
 
@@ -40,7 +49,10 @@ impl Distribution {
         let form =
             |token: &str| url::form_urlencoded::Serializer::new(String::new()).append_pair("token", token).finish();
         let query = self.token.as_deref().map(|token| format!("?{}", form(token))).unwrap_or_default();
-        format!("rtmp://{}:{}/live/{stream}{query}", edge.host(), self.port)
+        match self.carrier {
+            Carrier::WebRtc => format!("{}/{query}", edge.id()),
+            Carrier::Rtmp(port) => format!("rtmp://{}:{port}/live/{stream}{query}", edge.host()),
+        }
     }
 }
 
@@ -128,9 +140,11 @@ impl Distributor {
 
 async fn begin(relays: Relays, leg: Leg) -> (Leg, Result<String, RelayError>) {
     let (stream, url) = leg.clone();
-    let request = PushRequest { stream, url, is_whole: true, is_muted: false, sound: None };
-    let begun = relays.push(request).await.map(|push| push.id);
-    (leg, begun)
+    let begun = match url.starts_with("rtmp:") {
+        true => relays.push(PushRequest { stream, url, is_whole: true, is_muted: false, sound: None }).await,
+        false => relays.push_webrtc(&url, stream, None).await,
+    };
+    (leg, begun.map(|push| push.id))
 }
 
 /// Waits for a stream that begins or ends; never ends once the hub is gone.

@@ -25,5 +25,5 @@ pub use answer::PATH;
 pub use balancer::{Balancer, Settings, Statistics};
 pub use candidate::{Candidate, Candidates};
 pub use choice::Mode;
-pub use distribution::Distribution;
+pub use distribution::{Carrier, Distribution};
 pub use edge::{Edge, EdgeError};

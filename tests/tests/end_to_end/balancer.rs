@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use headwater_tests::origin::Origin;
+use headwater_tests::origin::{Origin, free_address};
 use headwater_tests::players::Recorder;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::Source;
@@ -170,16 +170,16 @@ fn an_edge_that_tells_strangers_nothing_is_chosen_last_until_the_balancer_has_a_
 }
 
 #[test]
-fn what_is_published_is_sent_to_each_edge_of_the_list_and_to_none_that_has_left_it() -> Result<()> {
+fn what_is_published_is_sent_to_each_edge_of_the_list_by_webrtc_or_rtmp_and_to_none_that_has_left_it() -> Result<()> {
     let _turn = shared_turn();
     let (one, other) = (Origin::start()?, Origin::start()?);
-    let more = "distribution = \"rtmp\"\n[relay]\nallow = [\"127.0.0.0/8\"]";
-    let balancer = Balancer::start(&[&one], more)?;
+    let by = |carrier: &str| format!("distribution = \"{carrier}\"\n[relay]\nallow = [\"127.0.0.0/8\"]");
+    let balancer = Balancer::start(&[&one], &by("webrtc"))?;
     let source = Source::default().publish(&balancer.origin.rtmp("cam"))?;
     one.wait_published("cam")?;
     ensure!(other.streams()?.is_empty(), "an edge that is not listed has it");
 
-    balancer.list(&configuration(&[&other], more))?;
+    balancer.list(&configuration(&[&other], &by("rtmp")))?;
     other.wait_published("cam")?;
     one.wait_gone("cam")?;
     let player = Recorder::curl(&other.flv("cam"))?;
@@ -187,5 +187,30 @@ fn what_is_published_is_sent_to_each_edge_of_the_list_and_to_none_that_has_left_
     drop(source);
     other.wait_gone("cam")?;
     balancer.origin.stop()?;
+    Ok(())
+}
+
+#[test]
+fn edges_of_the_cluster_need_no_list() -> Result<()> {
+    let _turn = shared_turn();
+    let node = |role: &str, entry: &str| {
+        let host = free_address()?;
+        let (own, name) = (format!("ws://{host}:8084"), format!("{role}-{host}"));
+        let keys = [("ENABLED", "true"), ("TLS", "false"), ("SECRET", "a secret of these tests")];
+        let more = [("ROLE", role), ("NODE", name.as_str()), ("URL", own.as_str()), ("ENTRY", entry)];
+        let keys = keys.into_iter().chain(more).map(|(key, value)| (format!("CLUSTER__{key}"), value));
+        let keys: Vec<(String, &str)> = keys.collect();
+        let keys: Vec<(&str, &str)> = keys.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+        Origin::at(host, &keys, &[])
+    };
+    let origin = node("origin", "")?;
+    let edge = node("edge", &format!("ws://{}:8084", origin.host()))?;
+    let status = |wanted: u16| http::get(&origin.http(), "/balancer").ok().filter(|answer| answer.status == wanted);
+    until("viewers are sent to the edge", PATIENCE, || {
+        status(200).is_some_and(|answer| answer.body.contains(&edge.host().to_string()))
+    })?;
+    edge.kill();
+    until("nobody is sent there any more", PATIENCE * 2, || status(503).is_some())?;
+    origin.stop()?;
     Ok(())
 }

@@ -1,9 +1,17 @@
 //! Viewers sent to one of several edges, for pages made with the WCS Web SDK.
 
-use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::http::Extensions;
-use headwater_balancer::{Balancer, Distribution, Edge, EdgeError, Mode, PATH, Settings, Statistics};
+use headwater_balancer::{
+    Balancer, Candidate, Candidates, Carrier, Distribution, Edge, EdgeError, Mode, PATH, Settings, Statistics,
+};
+use headwater_cluster::{Cluster, NodeFacts, NodeState, Role};
 use headwater_control::{Metric, Record, Source};
 use headwater_net::{Dialer, Reach};
 use headwater_relay::Relays;
@@ -24,15 +32,17 @@ section! {
     pub(crate) struct BalancerSection, "balancer" {
         /// The edges, by the addresses where they take sessions, such as "wss://edge1.example:8443"; one that takes them without TLS as well has a second entry, such as "ws://edge1.example:8080".
         @live edges: Vec<String> = Vec::new();
+        /// Whether viewers are sent to the edges of the cluster as well, to `media` of their [cluster]. An edge whose host is in the list goes by that.
+        cluster: bool = true;
         /// By what the edge for a viewer is chosen: "fewest_viewers", "least_loaded" (processor time), "round_robin" or "random".
         @live mode: By = By(Mode::FewestViewers);
         /// Time between two questions to an edge how it is, in milliseconds.
         @live poll_ms: u64 = 1_000, in 100..=60_000;
         /// A token that edges are shown where they tell how busy they are to those alone who may know; it needs the role viewer there.
         @live @secret token: Option<String> = None;
-        /// How every stream that is published here is sent to all edges before anybody asks for it: "rtmp", or "" to send none. Edges inside a network of your own have to stand in `allow` of [relay].
+        /// How every stream that is published here is sent to all edges before anybody asks for it: "webrtc", "rtmp", or "" to send none. Edges inside a network of your own have to stand in `allow` of [relay].
         @live distribution: Option<Distributed> = None;
-        /// The port of RTMP at the edges.
+        /// The port of RTMP at the edges, where streams are sent there by it.
         @live distribution_port: u16 = 1935;
         /// A token that edges are shown where they let those alone publish who may.
         @live @secret distribution_token: Option<String> = None;
@@ -65,19 +75,29 @@ impl Setting for By {
 
 /// A way to send streams as the configuration names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Distributed;
+pub(crate) enum Distributed {
+    WebRtc,
+    Rtmp,
+}
 
 impl Setting for Distributed {
     fn read(value: &Value) -> Option<Distributed> {
-        matches!(value, Value::Text(name) if name == "rtmp").then_some(Distributed)
+        match value {
+            Value::Text(name) if name == "webrtc" => Some(Distributed::WebRtc),
+            Value::Text(name) if name == "rtmp" => Some(Distributed::Rtmp),
+            _ => None,
+        }
     }
 
     fn expects() -> String {
-        quote("rtmp")
+        "\"webrtc\" or \"rtmp\"".into()
     }
 
     fn write(&self) -> String {
-        quote("rtmp")
+        quote(match self {
+            Distributed::WebRtc => "webrtc",
+            Distributed::Rtmp => "rtmp",
+        })
     }
 }
 
@@ -94,8 +114,11 @@ impl Balancing {
             mode: self.section.mode.0,
             pace: Duration::from_millis(self.section.poll_ms),
             token: self.section.token.clone(),
-            distribution: self.section.distribution.map(|Distributed| Distribution {
-                port: self.section.distribution_port,
+            distribution: self.section.distribution.map(|distributed| Distribution {
+                carrier: match distributed {
+                    Distributed::WebRtc => Carrier::WebRtc,
+                    Distributed::Rtmp => Carrier::Rtmp(self.section.distribution_port),
+                },
                 token: self.section.distribution_token.clone(),
             }),
         })
@@ -136,6 +159,9 @@ impl Protocol for Balancing {
         let dialer = Dialer::new(Reach::default(), self.section.authorities.as_deref())
             .map_err(|error| failed(error.to_string(), "authorities"))?;
         let balancer = Balancer::new(dialer, settings);
+        if let Some(cluster) = context.offered.get::<Cluster>().filter(|_| self.section.cluster) {
+            balancer.add(Arc::new(EdgesOf { cluster: cluster.clone(), since: Instant::now() }));
+        }
         context.routes.add(|path| path == PATH, balancer.router());
         context.add_source(Arc::new(BalancerSource(balancer.clone())));
         context.offered.insert(balancer.clone());
@@ -150,6 +176,40 @@ impl Protocol for Balancing {
         let (balancer, settings) = (running.get::<Balancer>()?.clone(), self.settings().ok()?);
         Some(Box::new(move || balancer.replace(settings)))
     }
+}
+
+/// The edges of a cluster.
+struct EdgesOf {
+    cluster: Cluster,
+    since: Instant,
+}
+
+/// The longest time until other nodes know how busy one is.
+const TOLD_WITHIN: Duration = Duration::from_secs(3);
+
+impl Candidates for EdgesOf {
+    fn list(&self) -> Vec<Candidate> {
+        let measured = self.since.elapsed().as_secs() / TOLD_WITHIN.as_secs();
+        let mut nodes: Vec<NodeFacts> = self.cluster.nodes();
+        nodes.retain(|node| node.role == Role::Edge);
+        nodes.sort_by(|a, b| a.id.as_str().cmp(b.id.as_str()));
+        nodes.into_iter().filter_map(|node| candidate(node, measured)).collect()
+    }
+}
+
+fn candidate(node: NodeFacts, measured: u64) -> Option<Candidate> {
+    let edge = Edge::parse_list(&[node.media]).ok()?.into_iter().next()?;
+    Some(Candidate {
+        id: node.id.to_string(),
+        host: edge.host().to_owned(),
+        ws: edge.ws(),
+        wss: edge.wss(),
+        viewers: Some(node.load.viewers),
+        cpu: Some(f64::from(node.load.cpu_permille) / 10.0),
+        is_alive: node.state == NodeState::Active,
+        accepts: node.load.accepts,
+        measured,
+    })
 }
 
 /// What the balancer counts.
