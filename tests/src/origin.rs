@@ -71,6 +71,22 @@ impl Origin {
         host
     }
 
+    /// Stops it where it is, as a machine that is cut off: its connections stay and nobody answers.
+    ///
+    /// # Errors
+    /// When it cannot be stopped.
+    pub fn freeze(&self) -> Result<()> {
+        self.program.signal("STOP")
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// When it cannot be woken.
+    pub fn thaw(&self) -> Result<()> {
+        self.program.signal("CONT")
+    }
+
     /// Starts a server at an address that has been free until now.
     ///
     /// # Errors

@@ -17,6 +17,8 @@ use headwater_tests::{
 };
 use serde_json::{Value, json};
 
+use crate::{pairs, sdk::pages::Pages};
+
 const SECRET: &str = "a secret of these tests";
 /// Milliseconds that sound may come before or after the picture.
 const SKEW_MS: f64 = 40.0;
@@ -143,6 +145,78 @@ fn those_who_watch_on_an_edge_see_the_stream_again_from_wherever_it_is() -> Resu
     for kind in [flv::Kind::Video, flv::Kind::Audio] {
         let times: Vec<_> = tags.iter().filter(|tag| tag.kind == kind).map(|tag| tag.milliseconds).collect();
         ensure!(times.is_sorted(), "time of {kind:?} runs backwards");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_edge_outlives_the_silence_of_its_origin() -> Result<()> {
+    let _turn = shared_turn();
+    let origin = node("origin", None)?;
+    let edge = node("edge", Some(&origin))?;
+    wait_metric(&edge, "headwater_cluster_nodes", |nodes| nodes == 1.0)?;
+    let _publisher = Source::default().publish(&origin.rtmp("cam"))?;
+    origin.wait_published("cam")?;
+    let watching = Recorder::rtmpdump(&edge.rtmp("cam"))?;
+    watching.wait_pictures(30, Duration::from_secs(20)).with_context(|| edge.log())?;
+
+    origin.freeze()?;
+    let silent = Instant::now();
+    wait_metric(&edge, "headwater_cluster_nodes_gone", |gone| gone == 1.0)?;
+    let noticed = silent.elapsed();
+    until("the edge lets go of its origin", Duration::from_secs(10), || {
+        edge.log().contains("cannot be reached any more")
+    })
+    .with_context(|| edge.log())?;
+    let before = watching.tags()?.len();
+    origin.thaw()?;
+    let back = Instant::now();
+    until("the viewer who stayed sees more", Duration::from_secs(30), || {
+        watching.tags().is_ok_and(|tags| tags.len() > before + 30)
+    })
+    .with_context(|| edge.log())?;
+    report(&format!("the silence was noticed after {noticed:.1?}, pictures came {:.1?} after its end", back.elapsed()));
+    ensure!(noticed < Duration::from_secs(6) && back.elapsed() < Duration::from_secs(6));
+    let tags = watching.finish()?;
+    let times = tags.iter().filter(|tag| tag.kind == flv::Kind::Video).map(|tag| tag.milliseconds);
+    ensure!(times.is_sorted(), "time runs backwards");
+    Ok(())
+}
+
+#[test]
+fn what_a_page_publishes_in_one_region_is_played_by_pages_in_another() -> Result<()> {
+    let _turn = shared_turn();
+    let group = |name| [("CLUSTER__GROUPS", name)];
+    let europe = node_at(free_address()?, "origin", None, &group("EU"))?;
+    let america = node_at(free_address()?, "origin", Some(&europe), &group("US"))?;
+    let edges = [
+        node_at(free_address()?, "edge", Some(&europe), &group("EU"))?,
+        node_at(free_address()?, "edge", Some(&america), &group("US"))?,
+    ];
+    for server in edges.iter().chain([&europe, &america]) {
+        wait_metric(server, "headwater_cluster_nodes", |nodes| nodes == 3.0)?;
+    }
+    for (codec, origin, edge) in [("H264", &europe, &edges[1]), ("VP8", &america, &edges[0])] {
+        let mut sender = Pages::of(&origin.page("/"))?;
+        pairs::open(&mut sender, "sender", "sender.js")?;
+        let name = format!("cam-{codec}");
+        sender.run("sender", &format!("await ways.publish('session', '{name}', '{codec}');"))?;
+        origin.wait_published(&name)?;
+        let mut viewers = Pages::of(&edge.page("/"))?;
+        for way in ["session", "wcs", "http"] {
+            pairs::open(&mut viewers, way, "observe.js")?;
+            viewers.run(way, &format!("await ways.play('{way}', '{name}');")).with_context(|| edge.log())?;
+        }
+        for way in ["session", "wcs", "http"] {
+            viewers.front(way)?;
+            let seen = viewers.run(way, "return ways.arrives(25);").with_context(|| format!("{codec} to {way}"))?;
+            report(&format!("{codec} over an origin and an edge to {way}: {seen}"));
+            pairs::is_right(&seen, codec)?;
+        }
+        ensure!(sessions(origin)? == 2.0, "{} sessions for a publisher and an edge", sessions(origin)?);
+        for way in ["session", "wcs", "http"] {
+            viewers.run(way, "await ways.stop();")?;
+        }
     }
     Ok(())
 }

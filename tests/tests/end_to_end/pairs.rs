@@ -15,7 +15,7 @@ const WAYS: [&str; 3] = ["session", "wcs", "http"];
 const PICTURES: u64 = 25;
 
 /// Opens a page in which all ways can be gone; the plain one with this client.
-fn open(pages: &mut Pages, page: &str, client: &str) -> Result<()> {
+pub(crate) fn open(pages: &mut Pages, page: &str, client: &str) -> Result<()> {
     pages.open(page, "/healthz")?;
     // The page is text; what shows the video needs a size to be drawn.
     pages.run(page, "document.body.innerHTML = ''; document.body.style = 'width:640px;height:360px';")?;
@@ -49,7 +49,8 @@ fn publish_to_all(pages: &mut Pages, way: &str, codec: &str) -> Result<()> {
     Ok(())
 }
 
-fn is_right(seen: &Value, codec: &str) -> Result<()> {
+/// Whether a viewer has seen what it should.
+pub(crate) fn is_right(seen: &Value, codec: &str) -> Result<()> {
     ensure!(seen["video"]["codec"] == format!("video/{codec}"), "another codec: {seen}");
     ensure!(seen["audio"]["codec"] == "audio/opus", "another codec of the sound: {seen}");
     ensure!(seen["video"]["decoded"].as_u64() >= Some(PICTURES), "too little was decoded: {seen}");
