@@ -117,7 +117,7 @@ impl Cluster {
 
     /// Which nodes that live have a stream, the best first: nodes that take new sessions, those of this node's
     /// groups, those nearest to the publisher, the least loaded. Never this node itself, none from which it would be
-    /// more than [`limits::CLUSTER_HOPS`] nodes to the publisher, and of several that publish it only the owner.
+    /// more than [`limits::CLUSTER_HOPS`] nodes to the publisher. Of several that publish it the owner comes first.
     pub fn locate(&self, stream: &StreamName) -> Vec<Location> {
         self.0.directory.lock().locate(stream)
     }

@@ -204,8 +204,8 @@ impl Directory {
         own.chain(self.nodes.iter().flat_map(of)).collect()
     }
 
-    /// Where to fetch a stream, the best first: nodes that take new sessions; those of this node's groups, in their
-    /// order; those nearest to the publisher; the least loaded.
+    /// Where to fetch a stream, the best first: the owner before others that publish the name, nodes that take new
+    /// sessions; those of this node's groups, in their order; those nearest to the publisher; the least loaded.
     pub(crate) fn locate(&self, stream: &StreamName) -> Vec<Location> {
         let Some(places) = self.places.get(stream) else { return Vec::new() };
         let owner = self.owner(stream).map(|(_, owner)| owner);
@@ -214,13 +214,14 @@ impl Directory {
             .filter_map(|id| {
                 let node = self.nodes.get(id)?;
                 let facts = node.streams.get(stream)?;
-                // Who publishes a name that is another's is about to end it.
-                if facts.hops == 0 && owner.is_some_and(|owner| owner != id) || is_too_far(facts) {
+                if is_too_far(facts) {
                     return None;
                 }
+                // Who publishes a name that is another's is about to end it, unless that other is just gone.
+                let is_late = facts.hops == 0 && owner.is_some_and(|owner| owner != id);
                 let load = node.load;
                 let rank = self.rank(&node.about.groups);
-                let order = (!load.accepts, rank, facts.hops, load.cpu_permille, load.viewers, id);
+                let order = (is_late, !load.accepts, rank, facts.hops, load.cpu_permille, load.viewers, id);
                 Some((order, node, facts))
             })
             .collect();

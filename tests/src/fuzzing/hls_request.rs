@@ -133,7 +133,7 @@ impl Stage {
     /// Asks, and sends a little more if the answer waits for that; players do not wait longer here.
     async fn ask(&mut self, request: Request<()>) -> Option<(u16, Bytes)> {
         let remote = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 4_711);
-        let mut answer = pin!(self.hls.clone().answer(remote, request.into_parts().0));
+        let mut answer = pin!(self.hls.clone().answer(remote, request.into_parts().0, None));
         for _ in 0..3 {
             for _ in 0..20 {
                 if let Poll::Ready(response) = answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {

@@ -38,7 +38,7 @@ async fn tell_streams(hub: Hub, cluster: Cluster) {
             event = events.next() => match event {
                 None => return,
                 Some(Event::Published { stream, .. } | Event::Resumed { stream, .. }) => {
-                    if let Some(found) = hub.find(&stream).filter(|stream| is_own(stream)) {
+                    if let Some(found) = hub.find(&stream).filter(is_own) {
                         cluster.announce(&stream, facts(&found));
                         told.push(stream);
                     }
