@@ -51,7 +51,13 @@ impl Client {
     pub(super) fn new(remote: Option<SocketAddr>, headers: &HeaderMap, entrance: &Entrance) -> Client {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (user_agent, origin) = (text(header::USER_AGENT), text(header::ORIGIN));
-        Client { id: format!("{:032x}", rand::random::<u128>()), remote, user_agent, origin, server: entrance.recognise(headers) }
+        Client {
+            id: format!("{:032x}", rand::random::<u128>()),
+            remote,
+            user_agent,
+            origin,
+            server: entrance.recognise(headers),
+        }
     }
 
     /// The client as the streams know it that it uses.
