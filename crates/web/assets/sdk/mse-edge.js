@@ -19,6 +19,8 @@ const DRY_S = 0.04;
 const CALM_S = 0.0005;
 /** More than this above the target is left behind by a jump. */
 const JUMP_S = 1;
+/** A jump that has not arrived after so long, in ms, never will: what it led to has a hole behind it. */
+const ARRIVE_MS = 1000;
 /** Runs of looks whose least counts, in ms. */
 const SPAN_MS = 600;
 
@@ -33,6 +35,7 @@ export class LiveEdge {
   /** How much was ahead of late. @type {{at: number, ahead: number}[]} */
   #seen = [];
   #changed = 0;
+  #jumped = 0;
   /** How often it ran dry, and how often it jumped. */
   dry = 0;
   jumps = 0;
@@ -74,7 +77,12 @@ export class LiveEdge {
   #look() {
     const video = this.#video;
     const { range } = this.#feeder;
-    if (!range || video.paused || video.seeking) return;
+    if (!range || video.paused) return;
+    if (video.seeking) {
+      // Never to the same place again: there is none until more has come.
+      const isLost = performance.now() - this.#jumped > ARRIVE_MS && range.end - video.currentTime > this.#target;
+      return isLost ? this.#jump(range) : undefined;
+    }
     const ahead = range.end - video.currentTime;
     const isOutside = video.currentTime < range.start || ahead < -0.5;
     if (!this.#has || isOutside || ahead > this.#target + JUMP_S) return this.#jump(range);
@@ -90,6 +98,7 @@ export class LiveEdge {
     if (this.#has) this.jumps += 1;
     this.#has = true;
     this.#seen = [];
+    this.#jumped = performance.now();
     this.#video.currentTime = Math.max(range.start, range.end - this.#target);
   }
 
