@@ -86,6 +86,10 @@ fn different(key: &Key) -> String {
         _ if key.name == "headers" => "authorization=Bearer b".into(),
         _ if key.name == "methods" => "publishStream".into(),
         _ if key.name == "overwrite" => "name".into(),
+        _ if key.name == "role" => "edge".into(),
+        _ if key.name == "edges" => "wss://edge.example:8443".into(),
+        _ if key.name == "mode" => "random".into(),
+        _ if key.name == "distribution" => "rtmp".into(),
         "\"fail\"" => "log".into(),
         _ => "other".into(),
     }

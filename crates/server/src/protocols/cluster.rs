@@ -118,10 +118,18 @@ impl Protocol for Clustered {
             complaints.push(Complaint { section: "cluster", key, message: message.into(), remedy: remedy.into() });
         };
         if self.0.secret.len() < Settings::SECRET_BYTES_MIN {
-            complain("secret", "is missing or too short", "Write at least 16 random letters, the same on all servers.");
+            complain(
+                "secret",
+                "is missing or too short",
+                "Write at least 16 random letters beside it, the same on all servers.",
+            );
         }
         if self.0.url.is_empty() {
-            complain("url", "is missing", "Write where the other servers reach this one, as wss://HOST:8084.");
+            complain(
+                "url",
+                "is missing",
+                "Write beside it where the other servers reach this one, as wss://HOST:8084.",
+            );
         }
         complaints
     }
