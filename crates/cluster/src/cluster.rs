@@ -127,6 +127,11 @@ impl Cluster {
         self.0.directory.lock().nodes()
     }
 
+    /// Whether this node has a link to another now. One that has just gone may still count as active.
+    pub fn is_linked(&self, node: &NodeId) -> bool {
+        self.0.switch.is_linked(node)
+    }
+
     /// All streams of all nodes that live, this one's included.
     pub fn streams(&self) -> Vec<(StreamName, NodeId, StreamFacts)> {
         self.0.directory.lock().streams()

@@ -98,6 +98,11 @@ async fn yield_names(hub: Hub, cluster: Cluster) {
             Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => continue,
             Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
         };
+        // Its publisher may have come here from there, as it is gone. If it is not, the conflict is told again.
+        if !cluster.is_linked(&conflict.owner) {
+            doubted.remove(&conflict.stream);
+            continue;
+        }
         let now = Instant::now();
         doubted.retain(|_, (_, last): &mut (Instant, Instant)| now.duration_since(*last) < DOUBT_TIME * 2);
         let (since, last) = doubted.entry(conflict.stream.clone()).or_insert((now, now));
