@@ -196,6 +196,11 @@ fn fragments(bytes: usize, [indicator, kind]: [u8; 2], slice: &[u8]) -> Vec<Vec<
     (0..count).map(fragment).collect()
 }
 
+/// Whether a key frame of a camera begins with this payload.
+pub(crate) fn begins_key_frame(payload: &[u8]) -> bool {
+    payload.first() == Some(&AGGREGATE)
+}
+
 /// Where in its frame a payload stands that came from a camera.
 pub(crate) fn position(payload: &[u8], marker: bool) -> Position {
     match (payload.first(), payload.get(1)) {

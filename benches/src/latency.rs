@@ -5,7 +5,7 @@
 //! one thread that only copies, seals and sends.
 
 mod busy;
-mod floor;
+pub(crate) mod floor;
 
 use std::{thread, time::Duration};
 

@@ -10,6 +10,7 @@ mod floor;
 mod graph;
 mod hls;
 mod hls_memory;
+mod hop;
 mod http;
 mod idle;
 mod latency;
@@ -61,6 +62,8 @@ enum Bench {
     WebrtcIn(webrtc_in::Options),
     /// WebRTC to WebRTC: the time that the server adds to a packet.
     Latency(latency::Options),
+    /// Several servers: what fetching a stream from another costs and adds.
+    Hop(hop::Options),
     /// REST calls and hooks beside media: what they do to the time that the server adds to a packet.
     Control(control::Options),
     /// HLS: the server's work for each byte of media, and held requests that are answered together.
@@ -109,6 +112,7 @@ fn measure(bench: &Bench, server: &server::Options, report: &mut Report) -> Resu
         Bench::Webrtc(options) => webrtc::run(options, server, report),
         Bench::WebrtcIn(options) => webrtc_in::run(options, server, report),
         Bench::Latency(options) => latency::run(options, server, report),
+        Bench::Hop(options) => hop::run(options, server, report),
         Bench::Control(options) => control::run(options, server, report),
         Bench::Hls(options) => hls::run(options, server, report),
         Bench::HlsMemory(options) => hls_memory::run(options, server, report),
@@ -128,6 +132,7 @@ fn measure_all(seconds: u64, server: &server::Options, report: &mut Report) -> R
         webrtc::run(&webrtc::Options::lasting(seconds), server, report),
         webrtc_in::run(&webrtc_in::Options::lasting(seconds), server, report),
         latency::run(&latency::Options::lasting(seconds), server, report),
+        hop::run(&hop::Options::lasting(seconds), server, report),
         control::run(&control::Options::lasting(seconds), server, report),
         hls::run(&hls::Options::lasting(seconds), server, report),
         mse::run(&mse::Options::lasting(seconds), server, report),

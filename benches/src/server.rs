@@ -146,7 +146,8 @@ fn program(options: &Options) -> Result<PathBuf> {
     Ok(beside)
 }
 
-fn free_tcp_port() -> Result<u16> {
+/// A port that is free for TCP.
+pub(crate) fn free_tcp_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 

@@ -211,10 +211,14 @@ pub(crate) fn stamp(payload: &mut [u8]) {
 
 /// How long ago a picture was sent of which this is the payload of the last packet.
 pub(crate) fn age(payload: &[u8]) -> Option<Duration> {
+    time().checked_sub(sent(payload)?)
+}
+
+/// What [`stamp`] has written: no two payloads of a process have the same.
+pub(crate) fn sent(payload: &[u8]) -> Option<Duration> {
     let mark = payload.get(payload.len().checked_sub(MARK_BYTES)?..)?;
     let digits = std::str::from_utf8(mark.strip_prefix(MARK)?).ok()?;
-    let sent = Duration::from_nanos(u64::from_str_radix(digits, 16).ok()?);
-    time().checked_sub(sent)
+    Some(Duration::from_nanos(u64::from_str_radix(digits, 16).ok()?))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ const AGES_PER_TURN: usize = 20;
 
 /// Milliseconds that viewers' packets wait for those of the viewers before them, when one thread copies, seals and
 /// sends each picture and each sound to all with segmentation offload, and does nothing else.
-pub(super) fn turns(mut camera: Camera, viewers: usize, cut: bool) -> Result<Vec<f64>> {
+pub(crate) fn turns(mut camera: Camera, viewers: usize, cut: bool) -> Result<Vec<f64>> {
     let sinks = if cut { UdpSinks::dropping_rtp(viewers)? } else { UdpSinks::dropping_bursts(viewers)? };
     let mut fan_out = FanOut::new(&sinks.addresses, Some(&AES_128_GCM), Sending::Offload)?;
     let (mut ages, mut picture) = (Vec::new(), Vec::new());

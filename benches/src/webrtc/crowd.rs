@@ -3,10 +3,11 @@
 use std::{
     net::SocketAddr,
     os::fd::OwnedFd,
+    thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use rustix::{buffer::spare_capacity, event::epoll, time::Timespec};
 
 use super::viewer::{Arrival, Common, Sight, Timing, Viewer};
@@ -37,12 +38,56 @@ impl Crowd {
 
     /// Joins one more viewer and returns when its first packet is there.
     pub(crate) fn join(&mut self, sight: Sight) -> Result<()> {
-        let viewer = Viewer::join(&self.common, self.server, STREAM, sight)?;
+        self.join_at(self.server, STREAM, sight)
+    }
+
+    /// The same at any server, for any stream.
+    pub(crate) fn join_at(&mut self, server: SocketAddr, stream: &str, sight: Sight) -> Result<()> {
+        let viewer = Viewer::join(&self.common, server, stream, sight)?;
+        let index = self.add(viewer)?;
+        self.wait(|viewers| viewers[index].join_time().is_some())
+    }
+
+    /// The same, and returns when its first picture is there whole: how long after the request.
+    pub(crate) fn join_for_picture(&mut self, server: SocketAddr, stream: &str) -> Result<Duration> {
+        self.join_at(server, stream, Sight::Counting)?;
+        let index = self.viewers.len() - 1;
+        self.wait(|viewers| viewers[index].picture_time().is_some())?;
+        Ok(self.viewers[index].picture_time().unwrap_or_default())
+    }
+
+    /// So many viewers ask for a stream at the same moment. Returns when all have their first packet.
+    pub(crate) fn join_together(&mut self, server: SocketAddr, stream: &str, count: usize) -> Result<()> {
+        let common = &self.common;
+        let joined: Vec<Result<Viewer>> = thread::scope(|scope| {
+            let ask = || Viewer::join(common, server, stream, Sight::Counting);
+            let asking: Vec<_> = (0..count).map(|_| scope.spawn(ask)).collect();
+            let joined = asking.into_iter().map(|thread| thread.join());
+            joined.map(|joined| joined.unwrap_or_else(|_| bail!("a viewer failed"))).collect()
+        });
+        let first = self.viewers.len();
+        for viewer in joined {
+            self.add(viewer?)?;
+        }
+        self.wait(|viewers| viewers[first..].iter().all(|viewer| viewer.join_time().is_some()))
+    }
+
+    /// All but the first so many say farewell and leave.
+    pub(crate) fn keep(&mut self, count: usize) -> Result<()> {
+        let count = count.min(self.viewers.len());
+        self.viewers.drain(count..).try_for_each(|mut viewer| viewer.leave())
+    }
+
+    fn add(&mut self, viewer: Viewer) -> Result<usize> {
         let index = self.viewers.len();
         epoll::add(&self.epoll, viewer.socket(), epoll::EventData::new_u64(index as u64), epoll::EventFlags::IN)?;
         self.viewers.push(viewer);
+        Ok(index)
+    }
+
+    fn wait(&mut self, is_so: impl Fn(&[Viewer]) -> bool) -> Result<()> {
         let deadline = Instant::now() + JOIN_MAX;
-        while self.viewers[index].join_time().is_none() {
+        while !is_so(&self.viewers) {
             ensure!(Instant::now() < deadline, "no media within {JOIN_MAX:?}");
             self.turn()?;
         }
@@ -124,5 +169,15 @@ impl Crowd {
     /// When packets arrived, of all viewers that tell.
     pub(crate) fn timings(&self) -> Vec<Timing> {
         self.viewers.iter().flat_map(Viewer::timings).copied().collect()
+    }
+
+    /// The same of the viewer that joined after so many others that are here.
+    pub(crate) fn timings_of(&self, index: usize) -> &[Timing] {
+        self.viewers.get(index).map(Viewer::timings).unwrap_or_default()
+    }
+
+    /// How many are here.
+    pub(crate) fn len(&self) -> usize {
+        self.viewers.len()
     }
 }

@@ -75,6 +75,8 @@ impl Sight {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
     pub(crate) position: Position,
+    /// When it was sent, which tells packets of one publisher apart.
+    pub(crate) sent: Duration,
     pub(crate) age: Duration,
 }
 
@@ -99,6 +101,9 @@ pub(super) struct Viewer {
     connected: bool,
     asked: Instant,
     join_time: Option<Duration>,
+    /// Whether its first key frame has begun, and the time from the request to the end of that.
+    has_key_frame: bool,
+    picture_time: Option<Duration>,
     begun: Option<Instant>,
     counts: HashMap<u32, Count>,
     arrivals: Vec<Arrival>,
@@ -149,6 +154,8 @@ impl Viewer {
             connected: false,
             asked,
             join_time: None,
+            has_key_frame: false,
+            picture_time: None,
             begun: None,
             counts: HashMap::new(),
             arrivals: Vec::new(),
@@ -234,6 +241,13 @@ impl Viewer {
                 take_bursts_whole(&self.socket)?;
             }
         }
+        if self.picture_time.is_none() {
+            self.has_key_frame |= camera::begins_key_frame(&packet.payload);
+            let position = camera::position(&packet.payload, packet.header.marker);
+            if self.has_key_frame && position == Position::Last {
+                self.picture_time = Some(self.asked.elapsed());
+            }
+        }
         let Some(begun) = self.begun else {
             return Ok(());
         };
@@ -250,12 +264,12 @@ impl Viewer {
             timestamp: packet.header.timestamp,
             bytes: packet.payload.len(),
         });
-        let age = source::age(&packet.payload);
+        let (sent, age) = (source::sent(&packet.payload), source::age(&packet.payload));
         self.ages.extend(age);
         if self.sight == Sight::Timed {
             let position = camera::position(&packet.payload, packet.header.marker);
             let age = age.and_then(|age| age.checked_sub(self.waited));
-            self.timings.extend(age.map(|age| Timing { position, age }));
+            self.timings.extend(sent.zip(age).map(|(sent, age)| Timing { position, sent, age }));
         }
         Ok(())
     }
@@ -293,6 +307,25 @@ impl Viewer {
     /// Time from the request to the first packet.
     pub(super) fn join_time(&self) -> Option<Duration> {
         self.join_time
+    }
+
+    /// Time from the request to the last packet of the first key frame, if it sees its media and that is a camera's.
+    pub(super) fn picture_time(&self) -> Option<Duration> {
+        self.picture_time
+    }
+
+    /// Says farewell to the server.
+    pub(super) fn leave(&mut self) -> Result<()> {
+        self.rtc.close()?;
+        loop {
+            match self.rtc.poll_output()? {
+                Output::Timeout(_) => return Ok(()),
+                Output::Transmit(datagram) => {
+                    let _ = self.socket.send_to(&datagram.contents, datagram.destination);
+                }
+                Output::Event(_) => {}
+            }
+        }
     }
 
     /// Whether its socket lets media through.
