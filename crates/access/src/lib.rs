@@ -13,8 +13,10 @@
 //! Servers that work together with this one ([`Servers`]) are not asked: they ask their own viewers.
 //!
 //! [`Access`] is the gate of this server's own users, tokens and keys; REST asks the same [`Access`] who calls.
+//! [`AccessLists`] is that of streams whose viewers need a key.
 
 mod access;
+mod access_lists;
 mod admitted;
 mod asking;
 mod caller;
@@ -40,6 +42,7 @@ mod tokens;
 mod users;
 
 pub use access::{Access, AccessBuilder, Asked, Successor};
+pub use access_lists::AccessLists;
 pub use admitted::Admitted;
 pub use asking::{Action, Asking, Client, Credentials, Facts};
 pub use caller::Caller;
