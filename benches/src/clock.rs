@@ -23,6 +23,21 @@ pub(crate) fn timed(work: impl FnOnce()) -> Duration {
     thread_time().saturating_sub(before)
 }
 
+/// Time that all cores of the machine have worked, and that others of its host took from them.
+///
+/// Source: proc_stat(5), fields 1, 2, 3, 6 and 7 of the first line, and 8.
+pub(crate) fn machine_time() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/stat").context("no /proc/stat")?;
+    let line = stat.lines().next().and_then(|line| line.strip_prefix("cpu ")).context("no cpu in /proc/stat")?;
+    let fields: Vec<u64> = line.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
+    let ticks: u64 = [0, 1, 2, 5, 6, 7].iter().filter_map(|index| fields.get(*index)).sum();
+    Ok(ticks_as_time(ticks))
+}
+
+fn ticks_as_time(ticks: u64) -> Duration {
+    Duration::from_nanos(ticks * (1_000_000_000 / clock_ticks_per_second().max(1)))
+}
+
 /// User and system time of all threads of a process, those that have ended included.
 ///
 /// Source: proc_pid_stat(5), fields 14 and 15.
@@ -31,8 +46,7 @@ pub(crate) fn process_time(pid: u32) -> Result<Duration> {
     // The second field is the name in parentheses, which may hold anything.
     let (_, fields) = stat.rsplit_once(')').context("no name in stat")?;
     let ticks: u64 = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap_or(0)).sum();
-    let per_second = clock_ticks_per_second().max(1);
-    Ok(Duration::from_nanos(ticks * (1_000_000_000 / per_second)))
+    Ok(ticks_as_time(ticks))
 }
 
 /// Memory that a process holds now, in bytes.

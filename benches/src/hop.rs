@@ -175,7 +175,7 @@ fn tell_latency(
         let what = format!("{label}: one thread that only seals and sends, {name}");
         report.figure(PART, what, floor, "ms");
     }
-    for (name, share) in [("best", 0.0), ("worst", 1.0)] {
+    for (name, share) in [("best", 0.0), ("median", 0.5), ("worst", 1.0)] {
         let p99 = percentile(&mut at_edge.added_p99, share);
         report.figure(PART, format!("{label}: added by the hop, p99 of the {name} turn"), p99, "ms");
     }
@@ -200,9 +200,14 @@ fn tell_cost(options: &Options, report: &mut Report, at_origin: &mut Turns, at_e
         figure(format!("{label}: share of a core"), turns.time.as_secs_f64() / turns.elapsed * 100.0, "%");
         figure(format!("{label}: CPU for each packet sent"), turns.cost(), "ns");
         figure(format!("{label}: packets sent"), turns.sent / turns.elapsed, "packets/s");
+        let strangers = turns.strangers.as_secs_f64() / turns.elapsed * 100.0;
+        figure(format!("{label}: other programs meanwhile, share of a core"), strangers, "%");
     }
-    let beside = at_edge.beside.as_secs_f64() / at_edge.elapsed * 100.0;
-    figure("the origin meanwhile, share of a core".into(), beside, "%");
+    for (which, turns) in [("edge, with one viewer", &*at_origin), ("origin, with one viewer and the edge", &*at_edge)]
+    {
+        let beside = turns.beside.as_secs_f64() / turns.elapsed * 100.0;
+        figure(format!("the {which}: share of a core"), beside, "%");
+    }
     let what = "CPU for a viewer of the edge, for that of one server";
     report.barred(PART, what, at_edge.cost() / at_origin.cost(), "times", CPU_BAR);
     for (name, share) in [("lowest", 0.0), ("median", 0.5), ("highest", 1.0)] {

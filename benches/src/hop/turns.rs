@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    process,
     time::{Duration, Instant},
 };
 
@@ -9,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{Options, nodes::Nodes};
 use crate::{
-    clock::process_time,
+    clock::{machine_time, process_time},
     publisher::STREAM,
     report::percentile,
     server::Server,
@@ -56,6 +57,8 @@ pub(super) struct Turns {
     pub(super) added_p99: Vec<f64>,
     /// CPU time of the other node meanwhile, which has one viewer.
     pub(super) beside: Duration,
+    /// Of all programs that are no part of the bench.
+    pub(super) strangers: Duration,
 }
 
 impl Turns {
@@ -83,11 +86,17 @@ impl Turns {
         crowd.run(SETTLE)?;
         crowd.begin();
         let begin = Instant::now();
+        let strangers = || -> Result<Duration> {
+            let own = process_time(process::id())? + process_time(server.pid())? + process_time(other.pid())?;
+            Ok(machine_time()?.saturating_sub(own))
+        };
+        let strange = strangers()?;
         let packets = || server.metric("headwater_webrtc_packets_total");
         let (before, beside, sent) = (process_time(server.pid())?, process_time(other.pid())?, packets()?);
         crowd.run(Duration::from_secs(options.seconds))?;
         let time = process_time(server.pid())?.saturating_sub(before);
         let sent = packets()? - sent;
+        self.strangers += strangers()?.saturating_sub(strange);
         self.beside += process_time(other.pid())?.saturating_sub(beside);
         self.elapsed += begin.elapsed().as_secs_f64();
         self.time += time;
