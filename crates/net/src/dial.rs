@@ -7,11 +7,17 @@ use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
-use tokio::net::{TcpStream, lookup_host};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    task::JoinSet,
+};
 use tokio_rustls::{TlsConnector, client};
 use tokio_util::either::Either;
 
 use crate::{reach::Reach, tls::TlsError};
+
+/// How long the next address waits for the one before (RFC 8305 §5).
+const TURN: Duration = Duration::from_millis(250);
 
 /// A connection to another server, within TLS or not.
 pub type Dialed = Either<TcpStream, client::TlsStream<TcpStream>>;
@@ -124,7 +130,7 @@ impl Dialer {
     /// Says how far it came.
     pub async fn dial(&self, host: &str, port: u16, tls: bool) -> Result<Dialed, DialError> {
         self.in_time(host, async {
-            let tcp = connect(&self.look_up(host, port).await?).await?;
+            let tcp = connect_in_turn(&self.look_up(host, port).await?).await?;
             let _ = tcp.set_nodelay(true);
             if !tls {
                 return Ok(Either::Left(tcp));
@@ -175,7 +181,7 @@ fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
-async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
+async fn connect_in_turn(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
     let mut last = None;
     for address in addresses {
         match TcpStream::connect(address).await {
@@ -186,6 +192,45 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
     let unspecified =
         || DialError::Refused { address: ([0, 0, 0, 0], 0).into(), source: io::ErrorKind::NotFound.into() };
     Err(last.unwrap_or_else(unspecified))
+}
+
+/// Connects to one of several addresses of one peer: to the first, a moment later to the next as well, and so on, until
+/// one takes the connection (RFC 8305 §5). Whether this server may connect there is the caller's to know. The
+/// connection is on its way to whatever runtime it is to be used on.
+///
+/// # Errors
+/// None of them takes it within [`limits::DIAL_MS`], or there are none.
+pub async fn connect(addresses: &[SocketAddr]) -> Result<std::net::TcpStream, DialError> {
+    let mut attempts = JoinSet::new();
+    for (address, turn) in addresses.iter().copied().zip(0_u32..) {
+        attempts.spawn(async move {
+            tokio::time::sleep(TURN.saturating_mul(turn)).await;
+            let stream = TcpStream::connect(address).await.and_then(|stream| {
+                stream.set_nodelay(true)?;
+                stream.into_std()
+            });
+            stream.map_err(|source| DialError::Refused { address, source })
+        });
+    }
+    let first = async {
+        let mut last = None;
+        while let Some(attempt) = attempts.join_next().await {
+            match attempt {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => last = Some(error),
+                Err(_) => {}
+            }
+        }
+        let nowhere =
+            || DialError::Refused { address: ([0, 0, 0, 0], 0).into(), source: io::ErrorKind::NotFound.into() };
+        Err(last.unwrap_or_else(nowhere))
+    };
+    let time = limits::DIAL_MS.get_duration();
+    tokio::time::timeout(time, first).await.unwrap_or_else(|_| {
+        limits::DIAL_MS.hit();
+        let host = addresses.first().map(|address| address.ip().to_string()).unwrap_or_default();
+        Err(DialError::TimedOut { host, time })
+    })
 }
 
 #[cfg(test)]
@@ -224,5 +269,18 @@ mod tests {
         talking.await.unwrap();
         let refused = dialer.dial("127.0.0.1", port, false).await.map(|_| ()).unwrap_err();
         assert!(matches!(refused, DialError::Refused { .. }), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn the_next_address_is_tried_where_one_does_not_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let there = listener.local_addr().unwrap();
+        let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let stream = connect(&[gone, there]).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), there);
+        assert!(stream.nodelay().unwrap());
+        let refused = connect(&[gone]).await.unwrap_err();
+        assert!(matches!(refused, DialError::Refused { address, .. } if address == gone), "{refused}");
+        assert!(matches!(connect(&[]).await, Err(DialError::Refused { .. })));
     }
 }

@@ -32,7 +32,7 @@ mod udp;
 
 pub use addresses::candidate_addresses;
 pub use burst::Burst;
-pub use dial::{DialError, Dialed, Dialer, peer_of};
+pub use dial::{DialError, Dialed, Dialer, connect, peer_of};
 pub use environment::{TokioEnvironment, WallClock};
 pub use kernel_drops::kernel_drops;
 pub use listener::{Connection, IdleConnection, Listener};

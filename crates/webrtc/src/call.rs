@@ -1,16 +1,17 @@
 //! Sessions that this side begins: a stream is asked of another server or brought to it, as a browser would.
 //!
-//! Each has a UDP socket of its own. Between two servers that each have one port, packets of different sessions could
-//! not be told apart: a viewer's address stands for its session, and here all would have the same.
+//! Each has a UDP socket of its own, or a TCP connection where that is asked for. Between two servers that each have
+//! one port, packets of different sessions could not be told apart: a viewer's address stands for its session, and
+//! here all would have the same.
 //!
 //! This side is the full agent of ICE (RFC 8445), as the other is most likely a lite one, and offers both roles of
 //! DTLS.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, net::TcpStream, sync::Arc};
 
 use headwater_graph::{Publication, Stream, Subscription};
 use headwater_media::{Codec, TrackKind};
-use headwater_net::Permit;
+use headwater_net::{DialError, Permit};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -94,6 +95,15 @@ pub enum CallError {
     /// The peer, or the operator: there is no address to send to.
     #[error("the answer of the other server names no UDP address that this server may send to")]
     NoCandidate,
+    /// The peer, or the operator: there is no address to connect to.
+    #[error(
+        "the answer of the other server names no TCP address that this server may connect to; \
+         have it take TCP as well, or ask for UDP"
+    )]
+    NoPassiveCandidate,
+    /// The peer, or the network: it takes no connection.
+    #[error("media cannot go over TCP: {0}")]
+    Connect(DialError),
     /// The stream: a track has not begun.
     #[error("the stream's {0} has not begun yet")]
     NotBegun(TrackKind),
@@ -116,6 +126,8 @@ pub enum CallError {
 pub(crate) struct CallRequest {
     pub(crate) proposal: Proposal,
     pub(crate) peer: Answer,
+    /// To the peer, where media goes over TCP.
+    pub(crate) connection: Option<TcpStream>,
     pub(crate) purpose: Purpose,
     pub(crate) pending: Permit,
     pub(crate) answer: oneshot::Sender<Result<Begun, CallError>>,

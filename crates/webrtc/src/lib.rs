@@ -32,6 +32,7 @@ mod session;
 mod shard;
 mod srtp;
 mod statistics;
+mod transport;
 mod viewer;
 
 pub use call::{CallError, Proposal};
@@ -42,4 +43,5 @@ pub use sdp::{Answer, Direction, Fragment, Kind, Offer, OfferError};
 pub use server::WebRtc;
 pub use session::{Accepted, Ended, Session};
 pub use statistics::ShardStatistics;
+pub use transport::{Transport, UnknownTransport};
 pub use viewer::RenditionChoice;

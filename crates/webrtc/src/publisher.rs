@@ -2,6 +2,7 @@
 
 mod agreed;
 mod clock;
+mod flow;
 mod ingress;
 mod key_frames;
 mod lanes;
@@ -28,7 +29,13 @@ use tokio::sync::oneshot;
 
 use crate::{egress::Remote, sdp::IceCredentials, session::Ended, viewer::Surroundings};
 
-use self::{paths::Paths, rivals::Rivals, selector::Selector, source::Source};
+use self::{
+    flow::{Flow, Unheard, is_media},
+    paths::Paths,
+    rivals::Rivals,
+    selector::Selector,
+    source::Source,
+};
 
 pub(crate) use agreed::{Agreed, Call, Section};
 pub(crate) use ingress::{Ingress, Notice};
@@ -55,6 +62,11 @@ pub(crate) struct Publisher {
     ceiling_due: Option<Instant>,
     paths: Paths,
     heard: Instant,
+    /// How long nothing at all may come from the peer.
+    silence: Duration,
+    flow: Flow,
+    /// Of a server that works together with this one.
+    unheard: Option<Unheard>,
     /// Held until the peer has proved itself.
     pending: Option<Permit>,
     received: Arc<ReceivedCounters>,
@@ -85,6 +97,12 @@ impl Publisher {
         now: Instant,
     ) -> Publisher {
         let passed = now.saturating_duration_since(publication.stream().epoch());
+        // Such a server answers every check and reports every second, however silent its publisher is.
+        let is_server = ingress.is_call() && publication.stream().source().server.is_some();
+        let (first_check, silence) = match is_server {
+            true => (&limits::ROUTE_ATTEMPT_MS, &limits::ROUTE_SILENCE_MS),
+            false => (&limits::WEBRTC_FIRST_CHECK_MS, &limits::WEBRTC_PUBLISHER_SILENCE_MS),
+        };
         Publisher {
             ingress,
             sections,
@@ -92,13 +110,16 @@ impl Publisher {
             selectors: Vec::new(),
             shift: publication.start().saturating_sub(passed),
             publication,
-            readiness: Readiness::Connecting(now + limits::WEBRTC_FIRST_CHECK_MS.get_duration()),
+            readiness: Readiness::Connecting(now + first_check.get_duration()),
             bell: Bell::new(),
             window,
             bitrate_max,
             ceiling_due: None,
             paths: Paths::default(),
             heard: now,
+            silence: silence.get_duration(),
+            flow: Flow::default(),
+            unheard: is_server.then(Unheard::default),
             pending: Some(pending),
             received: Arc::default(),
             notices: Vec::new(),
@@ -151,6 +172,11 @@ impl Publisher {
         around: &mut Surroundings<'_>,
     ) -> Result<Instant, Ended> {
         self.heard = around.now;
+        if let Some(unheard) = &mut self.unheard
+            && is_media(datagram)
+        {
+            unheard.hear();
+        }
         self.rivals.refuse();
         self.ingress.receive(from, datagram, around.now).map_err(failed)?;
         self.drain(around)
@@ -174,10 +200,14 @@ impl Publisher {
     fn check_life(&mut self, now: Instant) -> Result<(), Ended> {
         match self.readiness {
             Readiness::Connecting(until) if now >= until => {
-                limits::WEBRTC_FIRST_CHECK_MS.hit();
+                match self.unheard {
+                    Some(_) => limits::ROUTE_ATTEMPT_MS.hit(),
+                    None => limits::WEBRTC_FIRST_CHECK_MS.hit(),
+                }
                 return Err(Ended::NeverConnected);
             }
-            Readiness::Silent(until) if now >= until => {
+            // Its publisher may be silent for as long as it likes.
+            Readiness::Silent(until) if now >= until && self.unheard.is_none() => {
                 limits::WEBRTC_MEDIA_MS.hit();
                 return Err(Ended::NoMedia);
             }
@@ -185,7 +215,10 @@ impl Publisher {
             _ => {}
         }
         if self.is_connected() && now >= self.silence_ends() {
-            limits::WEBRTC_PUBLISHER_SILENCE_MS.hit();
+            match self.unheard {
+                Some(_) => limits::ROUTE_SILENCE_MS.hit(),
+                None => limits::WEBRTC_PUBLISHER_SILENCE_MS.hit(),
+            }
             return Err(Ended::Silent);
         }
         if self.rivals.due(self.heard).is_some_and(|due| now >= due) && self.rivals.wait() {
@@ -200,7 +233,7 @@ impl Publisher {
     }
 
     fn silence_ends(&self) -> Instant {
-        self.heard + limits::WEBRTC_PUBLISHER_SILENCE_MS.get_duration()
+        self.heard + self.silence
     }
 
     fn drain(&mut self, around: &mut Surroundings<'_>) -> Result<Instant, Ended> {
@@ -214,19 +247,27 @@ impl Publisher {
             };
             let next = next.map_err(failed)?;
             let mut notices = std::mem::take(&mut self.notices);
-            let mut closed = false;
+            let (mut closed, mut unheard) = (false, false);
             for notice in notices.drain(..) {
                 match notice {
                     Notice::Connected => self.connect(around),
                     Notice::Closed => closed = true,
                     Notice::Packet(packet) => self.take(&packet, around),
                     Notice::Nacks { section, rid, requests } => self.take_nacks(section, rid.as_deref(), requests),
-                    Notice::Report { ssrc, timestamp, captured } => self.take_report(ssrc, timestamp, captured),
+                    Notice::Report { ssrc, timestamp, captured, packets } => {
+                        self.take_report(ssrc, timestamp, captured);
+                        unheard |= self.is_unheard(ssrc, packets, around.now);
+                    }
+                    Notice::Counted { round_trip } => self.count(round_trip, around.now),
                 }
             }
             self.notices = notices;
             if closed {
                 return Err(Ended::PeerLeft);
+            }
+            if unheard {
+                limits::ROUTE_SILENCE_MS.hit();
+                return Err(Ended::Unheard);
             }
             if !self.say_wishes(around) && next > around.now {
                 return Ok(self.deadline(next));
@@ -248,8 +289,23 @@ impl Publisher {
         };
         source.report(timestamp, captured);
         source::align(&mut self.sources);
+    }
+
+    /// Whether a server that works together with this one sends media that does not arrive.
+    fn is_unheard(&mut self, ssrc: u32, packets: u32, now: Instant) -> bool {
+        let silence = self.silence;
+        self.unheard.as_mut().is_some_and(|unheard| unheard.is_lost(ssrc, packets, silence, now))
+    }
+
+    /// Takes stock, once a second.
+    fn count(&mut self, round_trip: Option<Duration>, now: Instant) {
         let lost = self.sources.iter().map(Source::lost).sum();
         self.received.packets_lost.store(lost, Relaxed);
+        if let Some(time) = round_trip {
+            let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
+            self.received.round_trip_us.store(micros, Relaxed);
+        }
+        self.flow.look(&self.received, now);
     }
 
     /// The peer has proved to be who the offer says.
@@ -263,6 +319,7 @@ impl Publisher {
 
     fn deadline(&self, next: Instant) -> Instant {
         let readiness = match self.readiness {
+            Readiness::Silent(_) if self.unheard.is_some() => None,
             Readiness::Connecting(until) | Readiness::Silent(until) | Readiness::Partial(until) => Some(until),
             Readiness::Ready => None,
         };

@@ -1,7 +1,7 @@
 //! All shards together.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, TcpStream},
     sync::Arc,
     thread,
 };
@@ -13,7 +13,8 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Answer, CallError, Config, Offer, Proposal, PublishError, PublishOptions, ShardStatistics, StartError, ViewError,
+    Answer, CallError, Config, Offer, Proposal, PublishError, PublishOptions, ShardStatistics, StartError, Transport,
+    ViewError,
     call::{CallRequest, Purpose},
     egress::Common,
     publishers::Publishers,
@@ -187,9 +188,10 @@ impl WebRtc {
         peer: IpAddr,
     ) -> Result<Session, CallError> {
         let pending = self.0.pending.admit(peer).map_err(|refused| CallError::Full(refused.to_string()))?;
+        let connection = connect(&answer, peer).await?;
         let shard = self.emptiest().ok_or(CallError::Stopping)?;
         let (reply, replied) = oneshot::channel();
-        let request = CallRequest { proposal, peer: answer, purpose, pending, answer: reply };
+        let request = CallRequest { proposal, peer: answer, connection, purpose, pending, answer: reply };
         shard.commands.send(Command::Call(Box::new(request))).await.map_err(|_| CallError::Stopping)?;
         Ok(replied.await.map_err(|_| CallError::Stopping)??.claim())
     }
@@ -245,6 +247,19 @@ impl WebRtc {
             tracing::error!(failed, "WebRTC shards ended by a panic");
         }
     }
+}
+
+/// A connection to a peer that media is to go over TCP with: rather to where its answer came from.
+async fn connect(answer: &Answer, peer: IpAddr) -> Result<Option<TcpStream>, CallError> {
+    if answer.transport == Transport::Udp {
+        return Ok(None);
+    }
+    if answer.passive.is_empty() {
+        return Err(CallError::NoPassiveCandidate);
+    }
+    let mut addresses = answer.passive.clone();
+    addresses.sort_by_key(|address| address.ip() != peer);
+    headwater_net::connect(&addresses).await.map(Some).map_err(CallError::Connect)
 }
 
 fn start_shard(

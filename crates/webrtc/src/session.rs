@@ -18,6 +18,8 @@ pub enum Ended {
     NeverConnected,
     /// Nothing was heard of the peer for too long.
     Silent,
+    /// The peer, a server that works together with this one, sends media that does not arrive.
+    Unheard,
     /// Nothing was heard of the publisher for a while, and another came for its name.
     Replaced,
     /// Signalling has lost the peer; a publisher may come back.
@@ -41,6 +43,7 @@ impl fmt::Display for Ended {
             Ended::PeerLeft => f.write_str("closed by the peer"),
             Ended::NeverConnected => f.write_str("the peer did not connect in time"),
             Ended::Silent => f.write_str("the peer has gone silent"),
+            Ended::Unheard => f.write_str("the other server sends media that does not arrive"),
             Ended::Replaced => f.write_str("the publisher has gone silent, and another has come in its place"),
             Ended::Abandoned => f.write_str("the peer's signalling connection is lost"),
             Ended::NoMedia => f.write_str("the publisher has sent no media"),

@@ -34,6 +34,11 @@ use super::{
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// Time between two looks at what was asked of the peer.
 const COUNT_INTERVAL: Duration = Duration::from_secs(1);
+/// Time between two checks of the way to a peer that this side has called. It answers each, so that silence says soon
+/// that the way is broken.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
+/// Checks without an answer after which the way is given up: later than the session itself is.
+const CHECKS_MAX: usize = 40;
 
 /// A media packet that has come in, lost ones that came again included.
 #[derive(Debug)]
@@ -77,7 +82,10 @@ pub(crate) enum Notice {
     /// A packet has come.
     Packet(Incoming),
     /// A sender report: this timestamp of this source was captured at that time of the peer's clock.
-    Report { ssrc: u32, timestamp: u32, captured: SystemTime },
+    /// It has sent so many packets of it, modulo 2^32.
+    Report { ssrc: u32, timestamp: u32, captured: SystemTime, packets: u32 },
+    /// A second has passed. A check took so long to the peer and back, where any was answered.
+    Counted { round_trip: Option<Duration> },
     /// How often the peer was asked so far for packets of a rendition that did not come.
     Nacks { section: usize, rid: Option<String>, requests: u64 },
 }
@@ -117,6 +125,10 @@ impl Ingress {
         for format in agreed.sections.iter().flat_map(|section| &section.formats) {
             add_format(&mut config, format);
         }
+        if agreed.call.is_some() {
+            config.set_max_stun_rto(CHECK_INTERVAL);
+            config.set_max_stun_retransmits(CHECKS_MAX);
+        }
         let mut rtc = config.build(now);
         let mut api = rtc.direct_api();
         // Who offers controls, unless it is lite and the other is not (RFC 8445 §6.1.1).
@@ -139,6 +151,11 @@ impl Ingress {
         }
         let call = agreed.call.map(|call| call.number);
         Ok(Ingress { rtc, port: agreed.port, mids, strangers: Strangers::new(agreed.sections), stand_ins, call })
+    }
+
+    /// Whether this side has begun the session, and so checks the way to the peer.
+    pub(crate) fn is_call(&self) -> bool {
+        self.call.is_some()
     }
 
     /// The fingerprint of this side's certificate.
@@ -228,7 +245,12 @@ impl Ingress {
                         // RTP counts in 32 bits; what is more was added by the reader.
                         timestamp: feedback.sender_info.rtp_time.numer() as u32,
                         captured: feedback.sender_info.ntp_time,
+                        packets: feedback.sender_info.sender_packet_count,
                     }),
+                    Event::PeerStats(counted) => {
+                        let pair = counted.selected_candidate_pair;
+                        tell(Notice::Counted { round_trip: pair.and_then(|pair| pair.current_round_trip_time) });
+                    }
                     Event::MediaIngressStats(counted) => {
                         if let Some(section) = self.mids.iter().position(|mid| *mid == counted.mid) {
                             let rid = counted.rid.map(|rid| rid.to_string());

@@ -1,6 +1,9 @@
 //! What is agreed with a publisher besides its offer, and what is counted of it.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 use headwater_media::Codec;
 
@@ -27,6 +30,13 @@ pub struct Received {
     pub packets_lost: u64,
     /// Key frames that the publisher was asked for.
     pub key_frames_requested: u64,
+    /// Bits of media in a second, in the last ten seconds.
+    pub bits_per_second: u64,
+    /// How many of a thousand packets of the last ten seconds never came.
+    pub lost_per_mille: u64,
+    /// The time of a check to the peer and back (RFC 8445 §2.2); only of sessions that this side has begun, as the
+    /// others are checked by their peers.
+    pub round_trip: Option<Duration>,
 }
 
 /// The same, being counted: written by the shard's thread, read by anyone.
@@ -36,6 +46,10 @@ pub(crate) struct ReceivedCounters {
     pub(crate) bytes: AtomicU64,
     pub(crate) packets_lost: AtomicU64,
     pub(crate) key_frames_requested: AtomicU64,
+    pub(crate) bits_per_second: AtomicU64,
+    pub(crate) lost_per_mille: AtomicU64,
+    /// In microseconds; 0 is unknown.
+    pub(crate) round_trip_us: AtomicU64,
 }
 
 impl ReceivedCounters {
@@ -45,6 +59,9 @@ impl ReceivedCounters {
             bytes: self.bytes.load(Relaxed),
             packets_lost: self.packets_lost.load(Relaxed),
             key_frames_requested: self.key_frames_requested.load(Relaxed),
+            bits_per_second: self.bits_per_second.load(Relaxed),
+            lost_per_mille: self.lost_per_mille.load(Relaxed),
+            round_trip: Some(self.round_trip_us.load(Relaxed)).filter(|us| *us > 0).map(Duration::from_micros),
         }
     }
 }

@@ -1,16 +1,11 @@
-//! How a session that this side has begun gets its socket, and what is seen to while it lasts.
+//! How a session that this side has begun gets its socket or its connection, and what is seen to while it lasts.
 
 mod begin;
+mod line;
 
-use std::{
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    pin::Pin,
-    rc::Rc,
-    time::Instant,
-};
+use std::{net::SocketAddr, pin::Pin, time::Instant};
 
 use headwater_graph::Bell;
-use headwater_net::{Datagram, ReceiveBuffer, UdpSocket};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -22,6 +17,7 @@ use crate::{
 use super::{Shard, core::Core, now};
 
 use begin::Parts;
+use line::Line;
 
 /// A call that has been taken up.
 struct Called {
@@ -35,21 +31,21 @@ struct Called {
 impl Shard {
     /// Takes a call up, and sees to it until it is over.
     pub(super) fn call(&self, request: CallRequest) {
-        let CallRequest { proposal, peer, purpose, pending, answer } = request;
-        let socket = match socket(&peer.candidates) {
-            Ok(socket) => Rc::new(socket),
+        let CallRequest { proposal, mut peer, connection, purpose, pending, answer } = request;
+        let line = match Line::open(&mut peer, connection) {
+            Ok(line) => line,
             Err(error) => {
                 let _ = answer.send(Err(error));
                 return;
             }
         };
-        let number = self.core.borrow_mut().outbox.add_call(socket.clone());
+        let number = self.core.borrow_mut().outbox.add_call(line.way_out());
         let carrier = Carrier::Call(number);
         let parts = Parts { proposal, peer, pending, number };
-        let reply = match self.begin(parts, &socket, purpose) {
+        let reply = match self.begin(parts, &line, purpose) {
             Ok(called) => {
                 let (begun, claimed) = Begun::new(called.session.clone());
-                tokio::task::spawn_local(self.clone().attend(called, socket, carrier, claimed));
+                tokio::task::spawn_local(self.clone().attend(called, line, carrier, claimed));
                 Ok(begun)
             }
             Err(error) => {
@@ -60,12 +56,12 @@ impl Shard {
         let _ = answer.send(reply);
     }
 
-    fn begin(&self, parts: Parts, socket: &UdpSocket, purpose: Purpose) -> Result<Called, CallError> {
+    fn begin(&self, parts: Parts, line: &Line, purpose: Purpose) -> Result<Called, CallError> {
         let mut core = self.core.borrow_mut();
         match purpose {
             Purpose::Receive(publication, options) => {
                 let ended = Box::pin(publication.terminated());
-                let port = socket.local_address().map_err(|error| CallError::Setup(error.to_string()))?.port();
+                let port = line.port()?;
                 let (session, bell) = core.call_to_receive(parts, port, publication, &options, now())?;
                 Ok(Called { session, bell: Some(bell), ended })
             }
@@ -81,7 +77,7 @@ impl Shard {
     }
 
     /// Sees to a call until it is over.
-    async fn attend(self, called: Called, socket: Rc<UdpSocket>, carrier: Carrier, claimed: oneshot::Receiver<()>) {
+    async fn attend(self, called: Called, mut line: Line, carrier: Carrier, claimed: oneshot::Receiver<()>) {
         let Called { session, bell, ended } = called;
         let (place, mut over) = (session.place, session.stage.clone());
         // A handle here would keep the shard waiting for commands.
@@ -99,61 +95,37 @@ impl Shard {
             Err(_) = claimed => self.core.borrow_mut().end(place, Ended::Deleted, now()),
             _ = over.wait_for(Stage::is_over) => {}
             () = serve => {}
-            () = self.listen_to_call(&socket, place, carrier) => {}
+            lost = line.serve(&self, place, carrier) => {
+                self.core.borrow_mut().end(place, Ended::Failed(lost), now());
+            }
         }
+        line.say_rest();
         self.core.borrow_mut().outbox.remove_call(carrier);
     }
-
-    /// Takes what comes from the peer, for ever.
-    async fn listen_to_call(&self, socket: &UdpSocket, place: Place, carrier: Carrier) {
-        let mut buffer = ReceiveBuffer::new();
-        loop {
-            if let Err(error) = socket.receive(&mut buffer).await {
-                tracing::debug!(%error, "datagrams of a call could not be received");
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-                continue;
-            }
-            self.core.borrow_mut().receive_call(place, carrier, buffer.datagrams(), now());
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
-/// A socket of the family in which the peer can be reached.
-fn socket(candidates: &[SocketAddr]) -> Result<UdpSocket, CallError> {
-    if candidates.is_empty() {
-        return Err(CallError::NoCandidate);
-    }
-    let has = |is_ipv6| candidates.iter().any(|candidate| candidate.is_ipv6() == is_ipv6);
-    let bind = match has(true) {
-        // Takes both families, where the machine has both.
-        true => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0).into()),
-        false => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0).into()),
-    };
-    let bind = match bind {
-        Err(_) if has(false) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0).into()),
-        other => other,
-    };
-    bind.map_err(|error| CallError::Setup(error.to_string()))
 }
 
 impl Core {
-    /// Takes datagrams from the socket of a call. Whether they come from its peer is seen by their checksums: a
-    /// transaction that was begun here, or keys that only the peer has.
+    /// Takes datagrams from the socket of a call, and tells viewers of what they bring.
     fn receive_call<'a>(
         &mut self,
         place: Place,
         carrier: Carrier,
-        datagrams: impl Iterator<Item = Datagram<'a>>,
+        datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>,
         now: Instant,
     ) {
-        for datagram in datagrams {
-            self.counters.datagrams_received.add(1);
-            let from = Remote { carrier, address: datagram.source };
-            let Some(index) = self.index(place) else { return };
-            self.with(index, now, |participant, around| Some(participant.receive(from, datagram.bytes, around)));
-            self.note_arrival(index);
+        for (source, datagram) in datagrams {
+            self.take_from_call(place, carrier, source, datagram, now);
         }
         self.settle(now);
+    }
+
+    /// Takes a datagram from the socket or the connection of a call. Whether it comes from its peer is seen by its
+    /// checksum: a transaction that was begun here, or keys that only the peer has.
+    fn take_from_call(&mut self, place: Place, carrier: Carrier, source: SocketAddr, datagram: &[u8], now: Instant) {
+        self.counters.datagrams_received.add(1);
+        let from = Remote { carrier, address: source };
+        let Some(index) = self.index(place) else { return };
+        self.with(index, now, |participant, around| Some(participant.receive(from, datagram, around)));
+        self.note_arrival(index);
     }
 }

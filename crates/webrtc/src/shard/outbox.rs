@@ -17,6 +17,15 @@ use crate::{
     statistics::Counters,
 };
 
+/// What the datagrams of a call leave by.
+#[derive(Clone, Debug)]
+pub(crate) enum CallLine {
+    /// A socket of its own.
+    Udp(Rc<UdpSocket>),
+    /// A connection to its peer.
+    Tcp(Rc<TcpQueue>),
+}
+
 /// Gathers datagrams for one destination into bursts and sends them; keeps those that the socket does not take.
 ///
 /// Nothing is allocated for a datagram that the socket takes.
@@ -30,7 +39,7 @@ pub(crate) struct Outbox {
     /// Tells the task that waits for the socket.
     blocked: Rc<Notify>,
     connections: HashMap<SocketAddr, Rc<TcpQueue>>,
-    calls: HashMap<u32, Rc<UdpSocket>>,
+    calls: HashMap<u32, CallLine>,
     last_call: u32,
     /// For a datagram of a call.
     call_burst: Burst,
@@ -110,16 +119,22 @@ impl Outbox {
 
     /// Whether a peer has not taken what it was sent before.
     pub(crate) fn is_congested(&self, remote: Remote) -> bool {
-        remote.carrier == Carrier::Tcp
-            && self.connections.get(&remote.address).is_some_and(|queue| queue.is_congested())
+        match remote.carrier {
+            Carrier::Udp => false,
+            Carrier::Tcp => self.connections.get(&remote.address).is_some_and(|queue| queue.is_congested()),
+            Carrier::Call(number) => match self.calls.get(&number) {
+                Some(CallLine::Tcp(queue)) => queue.is_congested(),
+                _ => false,
+            },
+        }
     }
 
-    /// The socket of a call; yields the number that stands for it.
-    pub(crate) fn add_call(&mut self, socket: Rc<UdpSocket>) -> u32 {
+    /// What a call leaves by; yields the number that stands for it.
+    pub(crate) fn add_call(&mut self, line: CallLine) -> u32 {
         loop {
             self.last_call = self.last_call.wrapping_add(1);
             if let Entry::Vacant(place) = self.calls.entry(self.last_call) {
-                place.insert(socket);
+                place.insert(line);
                 return self.last_call;
             }
         }
@@ -132,7 +147,8 @@ impl Outbox {
         }
     }
 
-    /// Sends at once. What the socket of a call does not take is lost, as on the way; the peer asks for media again.
+    /// Sends at once. What the socket of a call does not take is lost, as on the way; the peer asks for media again. A
+    /// connection leads to one peer, whatever the address.
     fn write_call(
         &mut self,
         number: u32,
@@ -140,7 +156,11 @@ impl Outbox {
         length: usize,
         write: impl FnOnce(&mut [u8]) -> bool,
     ) -> bool {
-        let Some(socket) = self.calls.get(&number) else { return false };
+        let socket = match self.calls.get(&number) {
+            Some(CallLine::Udp(socket)) => socket,
+            Some(CallLine::Tcp(queue)) => return queue.push(length, write),
+            None => return false,
+        };
         self.call_burst.reset(to, None);
         self.call_burst.write(length, write) && matches!(socket.send(&self.call_burst), Ok(Sent::All))
     }
@@ -222,6 +242,11 @@ impl TcpQueue {
             self.filled.notified().await;
         }
         std::mem::swap(&mut *self.bytes.borrow_mut(), into);
+    }
+
+    /// What has not been taken.
+    pub(crate) fn rest(&self) -> Vec<u8> {
+        self.bytes.take()
     }
 
     /// Asks the connection's task to close it.

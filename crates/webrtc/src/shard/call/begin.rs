@@ -30,7 +30,7 @@ pub(super) struct Parts {
     pub(super) proposal: Proposal,
     pub(super) peer: Answer,
     pub(super) pending: Permit,
-    /// The shard's number for the session's socket.
+    /// The shard's number for the session's socket or connection.
     pub(super) number: u32,
 }
 
