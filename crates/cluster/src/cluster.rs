@@ -127,6 +127,11 @@ impl Cluster {
         self.0.directory.lock().nodes()
     }
 
+    /// Whether another node lives, as far as is known.
+    pub fn is_active(&self, node: &NodeId) -> bool {
+        self.0.directory.lock().is_active(node)
+    }
+
     /// Whether this node has a link to another now. One that has just gone may still count as active.
     pub fn is_linked(&self, node: &NodeId) -> bool {
         self.0.switch.is_linked(node)
@@ -150,6 +155,16 @@ impl Cluster {
     /// Counts changes of what [`Cluster::locate`], [`Cluster::nodes`] and [`Cluster::streams`] say.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.0.changes.subscribe()
+    }
+
+    /// Counts changes of where one stream is; those of all others wake nobody who waits here.
+    pub fn follow_stream(&self, stream: &StreamName) -> watch::Receiver<u64> {
+        self.0.directory.lock().follow_stream(stream)
+    }
+
+    /// Counts changes of whether one node lives.
+    pub fn follow_node(&self, node: &NodeId) -> watch::Receiver<u64> {
+        self.0.directory.lock().follow_node(node)
     }
 
     /// Names that this node publishes and that are another's; the publisher here has to be ended. Told again every

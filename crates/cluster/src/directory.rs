@@ -5,9 +5,12 @@ mod node;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use headwater_media::{StreamName, limits};
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
-use crate::{Conflict, Load, Location, NodeFacts, NodeId, RemoveError, Role, StreamFacts, guard::VALUE_BYTES_MAX};
+use crate::{
+    Conflict, Load, Location, NodeFacts, NodeId, RemoveError, Role, StreamFacts, followers::Followers,
+    guard::VALUE_BYTES_MAX,
+};
 
 use node::Node;
 pub(crate) use node::{About, Entry};
@@ -30,6 +33,8 @@ pub(crate) struct Directory {
     /// Names that this node publishes and of which something has changed elsewhere.
     contested: BTreeSet<StreamName>,
     left_out: u64,
+    stream_followers: Followers<StreamName>,
+    node_followers: Followers<NodeId>,
 }
 
 impl Directory {
@@ -45,6 +50,8 @@ impl Directory {
             places: HashMap::new(),
             contested: BTreeSet::new(),
             left_out: 0,
+            stream_followers: Followers::default(),
+            node_followers: Followers::default(),
         }
     }
 
@@ -60,12 +67,17 @@ impl Directory {
         }
         self.own.insert(stream.clone(), facts);
         self.contested.insert(stream.clone());
+        self.stream_followers.tell(stream);
         true
     }
 
     pub(crate) fn withdraw(&mut self, stream: &StreamName) -> bool {
         self.contested.remove(stream);
-        self.own.remove(stream).is_some()
+        let was_told = self.own.remove(stream).is_some();
+        if was_told {
+            self.stream_followers.tell(stream);
+        }
+        was_told
     }
 
     pub(crate) fn set_load(&mut self, load: Load) -> bool {
@@ -93,6 +105,7 @@ impl Directory {
         if is_new {
             self.empty(id);
             self.nodes.insert(id.clone(), Node::new(generation, about));
+            self.node_followers.tell(id);
         } else if is_changed && let Some(node) = self.nodes.get_mut(id) {
             node.about = about;
         }
@@ -119,6 +132,7 @@ impl Directory {
             if let Some(node) = self.nodes.get_mut(id) {
                 node.passive_since = Some(now);
             }
+            self.node_followers.tell(id);
         }
         was_live
     }
@@ -146,7 +160,11 @@ impl Directory {
                     self.left_out = self.left_out.saturating_add(1);
                     return;
                 }
+                let is_changed = node.streams.get(&stream) != Some(&facts);
                 node.streams.insert(stream.clone(), facts);
+                if is_changed {
+                    self.stream_followers.tell(&stream);
+                }
                 if self.own.contains_key(&stream) {
                     self.contested.insert(stream.clone());
                 }
@@ -176,6 +194,21 @@ impl Directory {
         }
         self.nodes.remove(id);
         Ok(())
+    }
+
+    /// Whether another node lives.
+    pub(crate) fn is_active(&self, id: &NodeId) -> bool {
+        self.nodes.get(id).is_some_and(Node::is_live)
+    }
+
+    /// Counts changes of where a stream is from now on.
+    pub(crate) fn follow_stream(&mut self, stream: &StreamName) -> watch::Receiver<u64> {
+        self.stream_followers.follow(stream)
+    }
+
+    /// Counts changes of whether a node lives from now on.
+    pub(crate) fn follow_node(&mut self, id: &NodeId) -> watch::Receiver<u64> {
+        self.node_followers.follow(id)
     }
 
     pub(crate) fn nodes(&self) -> Vec<NodeFacts> {
@@ -270,6 +303,7 @@ impl Directory {
     }
 
     fn unplace(&mut self, stream: &StreamName, id: &NodeId) {
+        self.stream_followers.tell(stream);
         if let Some(places) = self.places.get_mut(stream) {
             places.remove(id);
             if places.is_empty() {

@@ -25,6 +25,7 @@ mod cluster;
 mod dial;
 mod directory;
 mod facts;
+mod followers;
 mod gossip;
 mod guard;
 mod hello;

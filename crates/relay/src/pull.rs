@@ -227,7 +227,7 @@ impl Line for Pull {
 
     async fn pause(&self, course: &Course, failures: u64) {
         match &self.source {
-            Source::Routed(routed) => routed.pause(course, failures).await,
+            Source::Routed(routed) => routed.pause(course, &self.name, failures).await,
             _ => course.sleep(course::wait(failures)).await,
         }
     }

@@ -7,6 +7,8 @@
 //!                                               └─────────────────┘ and again, as long as somebody watches
 //! ```
 
+mod watch;
+
 use std::{
     future::pending,
     sync::{Arc, Weak},
@@ -17,10 +19,7 @@ use headwater_agent::{Agent, Remote};
 use headwater_graph::{BoxFuture, Hub, Peer, Resolver};
 use headwater_media::{StreamName, limits};
 use parking_lot::Mutex;
-use tokio::{
-    sync::{Semaphore, watch},
-    time::timeout,
-};
+use tokio::sync::{Semaphore, watch::Receiver};
 
 use crate::{
     Inner, Relays,
@@ -44,8 +43,11 @@ pub trait Routes: Send + Sync + 'static {
     /// Whether a server can be reached, as far as is known.
     fn is_alive(&self, server: &str) -> bool;
 
-    /// Counts changes of what the others answer.
-    fn changes(&self) -> watch::Receiver<u64>;
+    /// Counts changes of where one stream is. There may be thousands: those of others had better not be counted.
+    fn follow_stream(&self, stream: &StreamName) -> Receiver<u64>;
+
+    /// Counts changes of whether one server can be reached.
+    fn follow_server(&self, server: &str) -> Receiver<u64>;
 
     /// What shows another server that this is one of them, now; see [`headwater_access::SERVER_HEADER`].
     fn proof(&self) -> String;
@@ -89,33 +91,20 @@ impl Routed {
         self.at.lock().as_ref().map(|(_, remote)| remote.clone())
     }
 
-    /// Waits before all servers are asked again, but no longer than until something changes.
-    pub(crate) async fn pause(&self, course: &Course, failures: u64) {
-        let mut changes = self.routes.changes();
+    /// Waits before all servers are asked again, but no longer than until something becomes of the stream.
+    pub(crate) async fn pause(&self, course: &Course, stream: &StreamName, failures: u64) {
+        let mut place = self.routes.follow_stream(stream);
         tokio::select! {
             () = course.sleep(wait(failures, rand::random_range(0.5..1.0))) => {}
-            // What changed may be another stream; many changes at once are one attempt.
-            _ = changes.changed() => course.sleep(FIRST_WAIT.mul_f64(rand::random_range(0.1..0.5))).await,
+            // Many changes at once are one attempt.
+            () = watch::next(&mut place) => course.sleep(FIRST_WAIT.mul_f64(rand::random_range(0.1..0.5))).await,
         }
     }
 
     /// Waits until something says that the stream is not to be had any more from where it comes.
     async fn lost(&self, stream: &StreamName) -> String {
-        let mut changes = self.routes.changes();
-        loop {
-            if let Some(server) = self.server() {
-                if !self.routes.is_alive(&server) {
-                    return format!("the server {server} cannot be reached any more");
-                }
-                let found = self.routes.find(stream);
-                if !found.is_empty() && found.iter().all(|route| route.server != server) {
-                    return format!("the stream has moved away from the server {server}");
-                }
-            }
-            if changes.changed().await.is_err() {
-                pending::<()>().await;
-            }
-        }
+        let Some(server) = self.server() else { return pending().await };
+        watch::lost(&*self.routes, &server, stream).await
     }
 
     /// Whether a stream that its server has ended may come again: it is on another, or the server itself is stopping.
@@ -126,15 +115,7 @@ impl Routed {
 
     /// Waits until some server has the stream, for so long at most. Says whether one has.
     async fn appears(&self, stream: &StreamName, time: Duration) -> bool {
-        let mut changes = self.routes.changes();
-        let appears = async {
-            while self.routes.find(stream).is_empty() {
-                if changes.changed().await.is_err() {
-                    pending::<()>().await;
-                }
-            }
-        };
-        timeout(time, appears).await.is_ok()
+        watch::appears(&*self.routes, stream, time).await
     }
 }
 

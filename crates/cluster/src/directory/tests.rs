@@ -76,3 +76,32 @@ fn own_groups_come_first_then_who_is_nearer_to_the_publisher_then_who_has_less_t
     assert_eq!(places(&directory), ["eu-1-busy", "eu-2", "far", "eu-drains"]);
     assert!(directory.has_left(&id("us"), 1) && !directory.has_left(&id("us"), 2));
 }
+
+#[test]
+fn of_thousands_that_are_followed_a_change_wakes_only_who_waits_for_it() {
+    let mut directory = directory(&[("a", Role::Origin, "EU"), ("b", Role::Origin, "US")]);
+    let names: Vec<_> = (0..5_000).map(|number| StreamName::new(&format!("camera-{number}")).unwrap()).collect();
+    let facts = |published_ms| Some(StreamFacts { published_ms, ..StreamFacts::default() });
+    for name in &names {
+        directory.put(&id("a"), Entry::Stream(name.clone(), facts(1)));
+    }
+    let mut streams: Vec<_> = names.iter().map(|name| directory.follow_stream(name)).collect();
+    let woken = |of: &mut [watch::Receiver<u64>]| {
+        let woken = of.iter().filter(|one| one.has_changed().unwrap()).count();
+        of.iter_mut().for_each(watch::Receiver::mark_unchanged);
+        woken
+    };
+    directory.put(&id("b"), Entry::Stream(names[7].clone(), facts(2)));
+    assert_eq!(woken(&mut streams), 1);
+    // What is told again as it was, how busy a node is, and names that nobody follows wake nobody.
+    directory.put(&id("b"), Entry::Stream(names[7].clone(), facts(2)));
+    directory.put(&id("b"), Entry::Load(Load { viewers: 9, ..Load::default() }));
+    directory.put(&id("b"), Entry::Stream(stream(), facts(2)));
+    assert_eq!(woken(&mut streams), 0);
+    // A node that goes takes its streams with it, and only those.
+    let mut nodes = [directory.follow_node(&id("a")), directory.follow_node(&id("b"))];
+    assert!(directory.lose(&id("b"), Instant::now()) && !directory.is_active(&id("b")));
+    assert_eq!((woken(&mut streams), woken(&mut nodes[..1]), woken(&mut nodes[1..])), (1, 0, 1));
+    directory.put(&id("a"), Entry::Stream(names[9].clone(), None));
+    assert_eq!(woken(&mut streams), 1);
+}

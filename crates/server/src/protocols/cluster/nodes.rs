@@ -24,11 +24,16 @@ impl Routes for Nodes {
     }
 
     fn is_alive(&self, server: &str) -> bool {
-        self.0.nodes().iter().any(|node| node.id.as_str() == server && node.state == NodeState::Active)
+        NodeId::new(server).is_ok_and(|node| self.0.is_active(&node))
     }
 
-    fn changes(&self) -> watch::Receiver<u64> {
-        self.0.changes()
+    fn follow_stream(&self, stream: &StreamName) -> watch::Receiver<u64> {
+        self.0.follow_stream(stream)
+    }
+
+    fn follow_server(&self, server: &str) -> watch::Receiver<u64> {
+        // No node has a name that is not one, and nothing ever becomes of it.
+        NodeId::new(server).map_or_else(|_| watch::Sender::default().subscribe(), |node| self.0.follow_node(&node))
     }
 
     fn proof(&self) -> String {

@@ -32,7 +32,7 @@ async fn tell_streams(hub: Hub, cluster: Cluster) {
     let mut events = hub.events();
     let mut look = interval(TELL_TIME);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told: Vec<StreamName> = Vec::new();
+    let mut told: HashSet<StreamName> = HashSet::new();
     loop {
         tokio::select! {
             event = events.next() => match event {
@@ -40,12 +40,12 @@ async fn tell_streams(hub: Hub, cluster: Cluster) {
                 Some(Event::Published { stream, .. } | Event::Resumed { stream, .. }) => {
                     if let Some(found) = hub.find(&stream).filter(is_own) {
                         cluster.announce(&stream, facts(&found));
-                        told.push(stream);
+                        told.insert(stream);
                     }
                 }
                 Some(Event::Paused { stream } | Event::Unpublished { stream, .. }) => {
                     cluster.withdraw(&stream);
-                    told.retain(|other| *other != stream);
+                    told.remove(&stream);
                 }
                 Some(_) => {}
             },
@@ -55,14 +55,14 @@ async fn tell_streams(hub: Hub, cluster: Cluster) {
 }
 
 /// Tells of all streams, and takes back what was told of others; gives what is told now.
-fn tell_all(hub: &Hub, cluster: &Cluster, told: &[StreamName]) -> Vec<StreamName> {
+fn tell_all(hub: &Hub, cluster: &Cluster, told: &HashSet<StreamName>) -> HashSet<StreamName> {
     let own: Vec<_> = hub.streams().into_iter().filter(is_own).collect();
     let names: HashSet<_> = own.iter().map(|stream| stream.name().clone()).collect();
     for stream in &own {
         cluster.announce(stream.name(), facts(stream));
     }
-    told.iter().filter(|name| !names.contains(name)).for_each(|name| cluster.withdraw(name));
-    names.into_iter().collect()
+    told.difference(&names).for_each(|name| cluster.withdraw(name));
+    names
 }
 
 /// Whether a stream has its publisher here, now.
