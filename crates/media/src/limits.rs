@@ -122,6 +122,7 @@ limits! {
     ROUTE_FIND_MS = 600, "milliseconds", "How long a name that a viewer asks for is waited for to appear on such a server.";
     ROUTE_MOVE_MS = 2_000, "milliseconds", "How long a stream that has ended at such a server is waited for to appear on another.";
     ROUTE_ATTEMPT_MS = 2_000, "milliseconds", "Time for such a server to begin to send a stream before the next is asked.";
+    ROUTE_SILENCE_MS = 2_000, "milliseconds", "How long nothing may arrive of what such a server sends, its reports and its answers to checks included, before the stream is fetched anew.";
     ROUTE_GRACE_MS = 30_000, "milliseconds", "How long viewers of a stream fetched from such a server are kept while no server sends it.";
     RELAY_WAIT_MS = 30_000, "milliseconds", "The longest wait between two attempts to reach another server.";
     PUSH_REFUSALS = 10, "refusals", "Times in a row that another server refuses a stream sent to it over WebRTC before that is given up.";
