@@ -21,7 +21,7 @@ window.ways = (() => {
 
   async function wcs(options, act, reached) {
     Flashphoner.init({});
-    const session = Flashphoner.createSession({ urlServer: `ws://${location.host}` });
+    const session = Flashphoner.createSession({ urlServer: `${location.protocol.replace("http", "ws")}//${location.host}` });
     const told = (of, status) => new Promise((done, failed) => {
       of.on(status, done);
       of.on("FAILED", (of) => failed(new Error(of.getInfo?.() ?? "the session failed")));

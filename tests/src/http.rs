@@ -43,6 +43,22 @@ pub fn post_json(address: &str, path: &str, body: &str) -> Result<Answer> {
     exchange(address, "POST", path, &["Content-Type: application/json"], body)
 }
 
+/// Fetches a page that may have no end, and hangs up after so many bytes.
+///
+/// # Errors
+/// When the status is not 200 or less comes.
+pub fn first_bytes(address: &str, path: &str, bytes: u64) -> Result<()> {
+    let words = || format!("GET http://{address}{path}");
+    let mut stream = TcpStream::connect(address).with_context(words)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    let mut read = Vec::new();
+    stream.take(bytes).read_to_end(&mut read).with_context(words)?;
+    let status = read.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+    let all = status == b"200" && read.len() as u64 == bytes;
+    all.then_some(()).ok_or_else(|| anyhow!("{}: {} bytes, status {}", words(), read.len(), status.escape_ascii()))
+}
+
 /// Any other exchange. HTTP/1.0, so that the answer ends with the connection.
 ///
 /// # Errors

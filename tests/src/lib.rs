@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 pub mod browser;
 pub mod flv;
 pub mod fuzzing;
+pub mod hosts;
 pub mod http;
 pub mod narrow;
 pub mod network;

@@ -92,11 +92,25 @@ impl Origin {
     /// # Errors
     /// When it does not become ready.
     pub fn at(host: Ipv4Addr, keys: &[(&str, &str)], options: &[&str]) -> Result<Origin> {
+        Origin::under(&[], host, keys, options)
+    }
+
+    /// The same with further variables in its environment.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn under(
+        variables: &[(&str, &str)],
+        host: Ipv4Addr,
+        keys: &[(&str, &str)],
+        options: &[&str],
+    ) -> Result<Origin> {
         let mut command = Command::new(tools::origin()?);
         command.args(["--listen", &host.to_string()]).args(options);
         command.env("HEADWATER__LOG__LEVEL", "info,headwater=debug");
         command.env("HEADWATER__PROCESS__STATE", tools::target().join("test-scratch/state"));
         command.envs(keys.iter().map(|(key, value)| (format!("HEADWATER__{key}"), value)));
+        command.envs(variables.iter().copied());
         let program = Program::start("origin", &mut command)?;
         let mut origin = Origin { program, host };
         let ready = until("origin is ready", Duration::from_secs(20), || origin.is_ready() || !origin.program.runs());

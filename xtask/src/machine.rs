@@ -36,6 +36,8 @@ pub(crate) const TESTS: &[Need] = &[
     // The package begins a server on port 80 where services are begun; the tests begin their own elsewhere.
     Need { name: "nginx", package: "nginx", present: || Path::new("/usr/sbin/nginx").exists() || shell::has("nginx") },
     Need { name: "systemd-analyze", package: "systemd", present: || shell::has("systemd-analyze") },
+    Need { name: "ip", package: "iproute2", present: || has_administration("ip") },
+    Need { name: "nft", package: "nftables", present: || has_administration("nft") },
     Need { name: "curl", package: "curl", present: || shell::has("curl") },
     Need { name: "Node.js", package: "nodejs", present: || shell::has("node") },
     Need { name: "npm", package: "npm", present: || shell::has("npm") },
@@ -50,6 +52,11 @@ pub(crate) const TESTS: &[Need] = &[
     Need { name: "Python's GObject", package: "python3-gi", present: || has_bindings("Gst") },
     Need { name: "Python's GStreamer", package: "gir1.2-gst-plugins-bad-1.0", present: || has_bindings("GstWebRTC") },
 ];
+
+/// In folders that are not on everybody's search path.
+fn has_administration(name: &str) -> bool {
+    ["/usr/sbin", "/sbin"].iter().any(|folder| Path::new(folder).join(name).exists()) || shell::has(name)
+}
 
 fn has_fonts() -> bool {
     Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").exists()

@@ -1,10 +1,12 @@
 //! The real server with real encoders, players and browsers. `cargo xtask test --only e2e` brings what it needs.
 
 mod access;
+mod any_node;
 mod authorisation;
 mod bad_network;
 mod balancer;
 mod browser_playback;
+mod chaos;
 mod cluster;
 mod dash;
 mod deploy;
@@ -15,6 +17,7 @@ mod hls;
 mod hooks;
 mod hooks_whip;
 mod hostile_peers;
+mod hosts;
 mod leaving;
 mod long_play;
 mod mse;
@@ -29,6 +32,7 @@ mod renditions;
 mod renditions_page;
 mod rest;
 mod returning;
+mod routes_edges;
 mod rtmp_players;
 mod sdk;
 mod secrets;
