@@ -22,6 +22,7 @@ use headwater_webrtc::{Answer, Ended, Proposal, PublishOptions, Session, WebRtc}
 use tokio_util::sync::CancellationToken;
 
 pub use error::AgentError;
+pub use headwater_webrtc::Transport;
 use remote::Signalling;
 pub use remote::{InvalidRemote, Remote};
 
@@ -111,6 +112,7 @@ impl Agent {
         (peer, remote_session): (IpAddr, &str),
     ) -> Result<Session, AgentError> {
         let mut answer = Answer::parse(answer)?;
+        answer.over(remote.transport());
         answer.keep_candidates(|ip| ip == peer || self.dialer.reaches(remote.host(), ip));
         Ok(match purpose {
             Purpose::Fetch(local) => {

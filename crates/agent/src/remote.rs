@@ -1,6 +1,7 @@
 //! Where a stream is, and what is spoken there.
 
 use headwater_media::{InvalidName, StreamName};
+use headwater_webrtc::Transport;
 use http::HeaderValue;
 use url::Url;
 
@@ -19,6 +20,7 @@ pub struct Remote {
     name: Option<StreamName>,
     /// Shows that this server is one that works together with it.
     proof: Option<HeaderValue>,
+    transport: Transport,
 }
 
 /// Why a URL leads to no stream.
@@ -84,7 +86,7 @@ impl Remote {
             (None, "https") => 443,
             (None, _) => 80,
         };
-        Ok(Remote { url, host, port, name, proof: None })
+        Ok(Remote { url, host, port, name, proof: None, transport: Transport::Udp })
     }
 
     /// The same of a server that this one works together with, and shows it by this: see
@@ -92,6 +94,17 @@ impl Remote {
     pub fn with_proof(mut self, proof: String) -> Remote {
         self.proof = HeaderValue::try_from(proof).ok();
         self
+    }
+
+    /// The same with media over this transport.
+    pub fn over(mut self, transport: Transport) -> Remote {
+        self.transport = transport;
+        self
+    }
+
+    /// What media goes over.
+    pub fn transport(&self) -> Transport {
+        self.transport
     }
 
     pub(crate) fn proof(&self) -> Option<&HeaderValue> {

@@ -173,7 +173,7 @@ fn stream(remote: &Remote, id: &str, sdp: &str, words: Words) -> Value {
             ("mediaProvider".to_owned(), json!("WebRTC")),
             ("sdp".to_owned(), json!(sdp)),
             ("custom".to_owned(), custom(remote)),
-            ("transport".to_owned(), json!("UDP")),
+            ("transport".to_owned(), json!(remote.transport().as_str())),
             ("cvoExtension".to_owned(), json!(false)),
             ("constraints".to_owned(), json!({ "audio": true, "video": true })),
         ]);

@@ -11,7 +11,7 @@ use std::{
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use headwater_graph::{BoxFuture, Event, Events, Hub, StreamState};
 use headwater_media::StreamName;
-use headwater_relay::{PushRequest, RelayError, Relays};
+use headwater_relay::{PushRequest, RelayError, Relays, Transport};
 use tokio::time::interval;
 
 use crate::{balancer::Settings, edge::Edge};
@@ -139,10 +139,10 @@ impl Distributor {
 }
 
 async fn begin(relays: Relays, leg: Leg) -> (Leg, Result<String, RelayError>) {
-    let (stream, url) = leg.clone();
+    let ((stream, url), transport) = (leg.clone(), Transport::Udp);
     let begun = match url.starts_with("rtmp:") {
-        true => relays.push(PushRequest { stream, url, is_whole: true, is_muted: false, sound: None }).await,
-        false => relays.push_webrtc(&url, stream, None).await,
+        true => relays.push(PushRequest { stream, url, is_whole: true, is_muted: false, sound: None, transport }).await,
+        false => relays.push_webrtc(&url, stream, None, transport).await,
     };
     (leg, begun.map(|push| push.id))
 }

@@ -1,6 +1,6 @@
 //! Where a pushed stream goes to, and by which protocol.
 
-use headwater_agent::Remote;
+use headwater_agent::{Remote, Transport};
 use headwater_media::StreamName;
 
 use crate::{error::RelayError, push::PushRequest, target::Target};
@@ -24,11 +24,13 @@ pub(crate) enum Goal {
 impl Goal {
     /// What a request asks for. At a server of WebRTC the stream has the name that it has here.
     pub(crate) fn of(request: &PushRequest, prefix: &str) -> Result<Goal, RelayError> {
-        let PushRequest { stream, url, is_whole, .. } = request;
-        let is_whole = *is_whole;
+        let PushRequest { stream, url, is_whole, transport, .. } = request;
+        let (is_whole, transport) = (*is_whole, *transport);
         let target = match url.split(':').next() {
-            Some("ws" | "wss") => return Ok(Goal::Server(Remote::parse(url, Some(stream.as_str()))?)),
-            Some("http" | "https") => return Ok(Goal::Server(Remote::parse(url, None)?)),
+            Some("ws" | "wss") => {
+                return Ok(Goal::Server(Remote::parse(url, Some(stream.as_str()))?.over(transport)));
+            }
+            Some("http" | "https") => return Ok(Goal::Server(Remote::parse(url, None)?.over(transport))),
             _ if is_whole => Target::whole(url, true)?,
             _ => Target::application(url, prefix, stream)?,
         };
@@ -39,6 +41,14 @@ impl Goal {
         match self {
             Goal::Rtmp { .. } => PushKind::Rtmp,
             Goal::Server(_) => PushKind::WebRtc,
+        }
+    }
+
+    /// What media goes over, where that is said.
+    pub(crate) fn transport(&self) -> Option<Transport> {
+        match self {
+            Goal::Rtmp { .. } => None,
+            Goal::Server(remote) => Some(remote.transport()),
         }
     }
 

@@ -45,6 +45,7 @@ use source::Source;
 pub use course::Status;
 pub use error::RelayError;
 pub use goal::PushKind;
+pub use headwater_agent::Transport;
 pub use observer::{Begun, Observed, Observer};
 pub use pull::PullFacts;
 pub use push::{PushFacts, PushRequest};
@@ -144,11 +145,13 @@ impl Relays {
         url: &str,
         stream: StreamName,
         remote_name: Option<&str>,
+        transport: Transport,
     ) -> Result<PushFacts, RelayError> {
-        let request = PushRequest { stream, url: url.to_owned(), is_whole: true, is_muted: false, sound: None };
+        let request =
+            PushRequest { stream, url: url.to_owned(), is_whole: true, is_muted: false, sound: None, transport };
         let by_session = url.starts_with("ws").then(|| request.stream.to_string());
         let name = remote_name.or(by_session.as_deref());
-        let goal = Goal::Server(Remote::parse(url, name)?);
+        let goal = Goal::Server(Remote::parse(url, name)?.over(transport));
         self.begin_push(request, goal).await
     }
 
@@ -209,11 +212,12 @@ impl Relays {
         url: &str,
         remote_name: Option<&str>,
         name: Option<StreamName>,
+        transport: Transport,
     ) -> Result<PullFacts, RelayError> {
         if self.0.means.agent.is_none() {
             return Err(RelayError::NoWebRtc);
         }
-        let remote = Remote::parse(url, remote_name)?;
+        let remote = Remote::parse(url, remote_name)?.over(transport);
         let name = name.or_else(|| remote.name().cloned()).ok_or(RelayError::NoName)?;
         self.begin_pull(Source::Server(remote), name).await
     }

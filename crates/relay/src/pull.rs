@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures_util::future::{Either, select};
-use headwater_agent::{Agent, AgentError, Local, Remote};
+use headwater_agent::{Agent, AgentError, Local, Remote, Transport};
 use headwater_graph::{BoxFuture, Peer, Publication, PublishError, StreamState};
 use headwater_media::{StreamName, TrackKind, limits};
 use headwater_net::Dialer;
@@ -59,6 +59,8 @@ pub struct PullFacts {
     pub server: Option<String>,
     /// What the other server calls the session, once it has agreed.
     pub remote_session: Option<String>,
+    /// What media comes over; `None` with RTMP.
+    pub transport: Option<Transport>,
     source: Source,
 }
 
@@ -175,6 +177,7 @@ impl Pull {
                 _ => None,
             },
             remote_session: self.remote_session.lock().clone(),
+            transport: self.source.transport(),
             source: self.source.clone(),
         }
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use headwater_agent::{AgentError, Bringing, Remote};
+use headwater_agent::{AgentError, Bringing, Remote, Transport};
 use headwater_graph::{Peer, StreamState, Subscription};
 use headwater_media::{StreamName, TrackKind, limits};
 use headwater_rtmp::client::{self, Pushing, Substitute};
@@ -40,6 +40,8 @@ pub struct PushRequest {
     pub is_muted: bool,
     /// The sound file that is played in place of sound at first.
     pub sound: Option<SoundRequest>,
+    /// What media goes over by WebRTC; RTMP has its own.
+    pub transport: Transport,
 }
 
 /// Without the key.
@@ -83,6 +85,8 @@ pub struct PushFacts {
     pub kind: PushKind,
     /// What the other server calls the session, once it has agreed.
     pub remote_session: Option<String>,
+    /// What media goes over; `None` with RTMP.
+    pub transport: Option<Transport>,
     goal: Goal,
 }
 
@@ -182,6 +186,7 @@ impl Push {
             since: self.since,
             kind: self.goal.kind(),
             remote_session: self.remote_session.lock().clone(),
+            transport: self.goal.transport(),
             goal: self.goal.clone(),
         }
     }

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use headwater_agent::{Agent, Remote};
+use headwater_agent::{Agent, Remote, Transport};
 use headwater_graph::{BoxFuture, Hub, Peer, Resolver};
 use headwater_media::{StreamName, limits};
 use parking_lot::Mutex;
@@ -67,6 +67,7 @@ pub struct Route {
 pub(crate) struct Routed {
     routes: Arc<dyn Routes>,
     agent: Agent,
+    transport: Transport,
     /// The server it comes from now, or did last.
     at: Arc<Mutex<Option<(String, Remote)>>>,
 }
@@ -78,8 +79,12 @@ impl std::fmt::Debug for Routed {
 }
 
 impl Routed {
-    fn new(routes: Arc<dyn Routes>, agent: Agent) -> Routed {
-        Routed { routes, agent, at: Arc::default() }
+    fn new(routes: Arc<dyn Routes>, agent: Agent, transport: Transport) -> Routed {
+        Routed { routes, agent, transport, at: Arc::default() }
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        self.transport
     }
 
     /// The id of the server it comes from now, or did last.
@@ -130,7 +135,7 @@ impl Pull {
         let mut problem = "no server has the stream".to_owned();
         for route in routed.routes.find(self.name()) {
             let remote = match Remote::parse(&route.url, Some(self.name().as_str())) {
-                Ok(remote) => remote.with_proof(routed.routes.proof()),
+                Ok(remote) => remote.with_proof(routed.routes.proof()).over(routed.transport),
                 Err(error) => {
                     problem =
                         format!("the server {} says of itself that it is at a URL of no use: {error}", route.server);
@@ -172,14 +177,15 @@ pub(crate) struct OnRoutes {
     relays: Weak<Inner>,
     routes: Arc<dyn Routes>,
     agent: Agent,
+    transport: Transport,
     /// Names that may be waited for at once.
     sought: Semaphore,
 }
 
 impl OnRoutes {
-    fn new(relays: Weak<Inner>, routes: Arc<dyn Routes>, agent: Agent) -> Arc<OnRoutes> {
+    fn new(relays: Weak<Inner>, routes: Arc<dyn Routes>, agent: Agent, transport: Transport) -> Arc<OnRoutes> {
         let sought = Semaphore::new(limits::ROUTES_SOUGHT.get_usize().min(Semaphore::MAX_PERMITS));
-        Arc::new(OnRoutes { relays, routes, agent, sought })
+        Arc::new(OnRoutes { relays, routes, agent, transport, sought })
     }
 }
 
@@ -199,7 +205,7 @@ impl Resolver for Resolving {
 
 impl OnRoutes {
     async fn fetch(&self, name: StreamName) -> Result<(), String> {
-        let routed = Routed::new(self.routes.clone(), self.agent.clone());
+        let routed = Routed::new(self.routes.clone(), self.agent.clone(), self.transport);
         if routed.routes.find(&name).is_empty() {
             let Ok(_sought) = self.sought.try_acquire() else {
                 limits::ROUTES_SOUGHT.hit();
@@ -217,9 +223,9 @@ impl OnRoutes {
 
 impl Relays {
     /// Has streams that viewers ask for and nobody publishes here fetched from where these say, by this agent: it may
-    /// reach other addresses than those that are asked for by URL.
-    pub fn add_routes(&self, routes: Arc<dyn Routes>, agent: Agent) {
-        let on_routes = OnRoutes::new(Arc::downgrade(&self.0), routes, agent);
+    /// reach other addresses than those that are asked for by URL. Media comes over this transport.
+    pub fn add_routes(&self, routes: Arc<dyn Routes>, agent: Agent, transport: Transport) {
+        let on_routes = OnRoutes::new(Arc::downgrade(&self.0), routes, agent, transport);
         self.hub().add_resolver(Arc::new(Resolving(on_routes)));
     }
 

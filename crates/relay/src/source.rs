@@ -1,6 +1,6 @@
 //! Where a pulled stream comes from, and by which protocol.
 
-use headwater_agent::Remote;
+use headwater_agent::{Remote, Transport};
 use headwater_media::StreamName;
 
 use crate::{routes::Routed, target::Target};
@@ -27,6 +27,15 @@ impl Source {
         match self {
             Source::Rtmp(_) => PullKind::Rtmp,
             Source::Server(_) | Source::Routed(_) => PullKind::WebRtc,
+        }
+    }
+
+    /// What media comes over, where that is said.
+    pub(crate) fn transport(&self) -> Option<Transport> {
+        match self {
+            Source::Rtmp(_) => None,
+            Source::Server(remote) => Some(remote.transport()),
+            Source::Routed(routed) => Some(routed.transport()),
         }
     }
 

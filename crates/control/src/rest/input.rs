@@ -6,6 +6,7 @@ use axum::{
     http::StatusCode,
 };
 use headwater_media::limits;
+use headwater_relay::Transport;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -28,6 +29,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
         })?;
         read(&body).map(Input)
     }
+}
+
+/// The field `transport`: UDP where it is not there or empty.
+pub(crate) fn transport(text: Option<&str>) -> Result<Transport, ApiError> {
+    let read = text.filter(|text| !text.is_empty()).map_or(Ok(Transport::Udp), str::parse);
+    read.map_err(|_| ApiError::bad_request("bad_value", "transport is UDP or TCP.").in_field("transport"))
 }
 
 /// Reads the body of a call.

@@ -1,13 +1,13 @@
 //! `/push`: streams of this server that are sent to others by RTMP, and by WebRTC.
 
 use axum::{Json, extract::State, http::StatusCode};
-use headwater_relay::{PushFacts, PushRequest, SoundRequest, Status};
+use headwater_relay::{PushFacts, PushRequest, SoundRequest, Status, Transport};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
     Api,
-    input::{Input, shorten},
+    input::{Input, shorten, transport},
     relay_error,
     stream::stream_name,
 };
@@ -29,6 +29,9 @@ pub(super) struct Startup {
     rtmp_transponder_full_url: bool,
     /// How it begins.
     options: Option<Options>,
+    /// What media goes over by WebRTC: "UDP", as where nothing is said, or "TCP" for a network that lets no UDP through. RTMP always goes over TCP.
+    #[schema(example = "TCP")]
+    transport: Option<String>,
 }
 
 /// How a push begins.
@@ -148,6 +151,8 @@ pub(crate) struct PushObject {
     sound_enabled: bool,
     /// The same in the words of `options` of `startup`, with the file.
     options: OptionsObject,
+    /// What media goes over: "UDP" or "TCP".
+    transport: &'static str,
 }
 
 impl From<PushFacts> for PushObject {
@@ -160,6 +165,7 @@ impl From<PushFacts> for PushObject {
         };
         let is_looped = facts.sound.as_ref().is_some_and(|sound| sound.is_looped);
         PushObject {
+            transport: facts.transport.map_or("TCP", Transport::as_str),
             media_session_id: facts.id,
             stream_name: facts.remote_name.unwrap_or_else(|| facts.stream.to_string()),
             local_stream_name: facts.stream.to_string(),
@@ -191,7 +197,8 @@ pub(super) async fn startup(
     let stream = stream_name("streamName", &startup.stream_name)?;
     let (is_muted, sound) = startup.options.map(Options::sound).transpose()?.unwrap_or_default();
     let is_whole = startup.rtmp_transponder_full_url;
-    let request = PushRequest { stream, url: startup.rtmp_url, is_whole, is_muted, sound };
+    let transport = transport(startup.transport.as_deref())?;
+    let request = PushRequest { stream, url: startup.rtmp_url, is_whole, is_muted, sound, transport };
     let facts = api.relays()?.push(request).await.map_err(|error| relay_error(error, "rtmpUrl", "streamName"))?;
     Ok(Json(facts.into()))
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use headwater_access::Secret;
-use headwater_agent::Agent;
+use headwater_agent::{Agent, Transport as Media};
 use headwater_cluster::{Cluster, ClusterError, NodeId, Role, Settings};
 use headwater_control::{Cdn, Hosts};
 use headwater_net::{Dialer, Reach, TlsError};
@@ -60,6 +60,8 @@ section! {
         tls: bool = true;
         /// A file with certificates of authorities in PEM that the other servers' certificates may come from, besides those that browsers trust.
         authorities: Option<PathBuf> = None;
+        /// What the media of streams that this server fetches from others comes over: "udp", or "tcp" for networks that let no UDP through. The others take either.
+        transport: MediaSetting = MediaSetting(Media::Udp);
         /// Whether servers may talk without TLS beyond this machine: for networks that are protected otherwise.
         plain: bool = false;
         /// Whether clients may publish on origins only. Otherwise they may on edges too, where such a stream stays.
@@ -86,6 +88,24 @@ impl Setting for RoleSetting {
 
     fn write(&self) -> String {
         quote(&self.0.to_string())
+    }
+}
+
+/// What media between servers goes over, as the configuration writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MediaSetting(Media);
+
+impl Setting for MediaSetting {
+    fn read(value: &crate::config::Value) -> Option<MediaSetting> {
+        String::read(value)?.parse().ok().map(MediaSetting)
+    }
+
+    fn expects() -> String {
+        "\"udp\" or \"tcp\"".into()
+    }
+
+    fn write(&self) -> String {
+        quote(&self.0.to_string().to_lowercase())
     }
 }
 
@@ -151,7 +171,8 @@ impl Protocol for Clustered {
         let fetches = role == Role::Edge || (role == Role::Origin && self.0.between_origins);
         let relays = context.offered.get::<Relays>().filter(|_| fetches);
         if let (Some(relays), Some(webrtc)) = (relays, context.offered.get::<headwater_webrtc::WebRtc>()) {
-            relays.add_routes(Arc::new(Nodes::new(cluster.clone())), Agent::new(webrtc.clone(), dialer));
+            let agent = Agent::new(webrtc.clone(), dialer);
+            relays.add_routes(Arc::new(Nodes::new(cluster.clone())), agent, self.0.transport.0);
         }
         tell::start(context, &cluster);
         let relays = context.offered.get::<Relays>().cloned();

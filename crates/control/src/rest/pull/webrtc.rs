@@ -1,13 +1,18 @@
 //! `/pull`: streams of other servers, fetched by WebRTC, and streams of this server, sent to others by WebRTC.
 
 use axum::{Json, extract::State, http::StatusCode};
-use headwater_relay::{PullFacts, PullKind, PushFacts, PushKind, Status};
+use headwater_relay::{PullFacts, PullKind, PushFacts, PushKind, Status, Transport};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     error::ApiError,
-    rest::{Api, input::Input, relay_error, stream::stream_name},
+    rest::{
+        Api,
+        input::{Input, transport},
+        relay_error,
+        stream::stream_name,
+    },
 };
 
 /// What is to be fetched.
@@ -22,6 +27,9 @@ pub(crate) struct Startup {
     remote_stream_name: Option<String>,
     /// What it is called here; without it, as it is called there.
     local_stream_name: Option<String>,
+    /// What media comes over: "UDP", as where nothing is said, or "TCP" for a network that lets no UDP through. The other server has to take ICE over TCP.
+    #[schema(example = "TCP")]
+    transport: Option<String>,
 }
 
 /// What is to be sent.
@@ -37,6 +45,9 @@ pub(crate) struct PushStartup {
     local_stream_name: String,
     /// What it is to be called at the other server; without it, as it is called here. Not needed with a WHIP address, which says it.
     remote_stream_name: Option<String>,
+    /// What media goes over: "UDP", as where nothing is said, or "TCP" for a network that lets no UDP through. The other server has to take ICE over TCP.
+    #[schema(example = "TCP")]
+    transport: Option<String>,
 }
 
 /// Which pulls and pushes are meant: those whose fields have these values.
@@ -84,6 +95,8 @@ pub(crate) struct PullObject {
     has_video: bool,
     /// Whether the stream is sent to the other server, and not fetched from it.
     published: bool,
+    /// What media goes over: "UDP" or "TCP".
+    transport: &'static str,
 }
 
 impl From<PullFacts> for PullObject {
@@ -100,6 +113,7 @@ impl From<PullFacts> for PullObject {
             has_audio: facts.has_audio,
             has_video: facts.has_video,
             published: false,
+            transport: facts.transport.map_or("TCP", Transport::as_str),
         }
     }
 }
@@ -118,6 +132,7 @@ impl From<PushFacts> for PullObject {
             has_audio: facts.has_audio,
             has_video: facts.has_video,
             published: true,
+            transport: facts.transport.map_or("TCP", Transport::as_str),
         }
     }
 }
@@ -148,7 +163,8 @@ async fn begin(api: &Api, Input(startup): Input<Startup>) -> Result<StatusCode, 
     let local = startup.local_stream_name.filter(|name| !name.is_empty());
     let local = local.map(|name| stream_name("localStreamName", &name)).transpose()?;
     let remote = startup.remote_stream_name.as_deref();
-    let pulled = api.relays()?.pull_webrtc(&startup.uri, remote, local).await;
+    let transport = transport(startup.transport.as_deref())?;
+    let pulled = api.relays()?.pull_webrtc(&startup.uri, remote, local, transport).await;
     pulled.map(|_| StatusCode::OK).map_err(|error| relay_error(error, "uri", "localStreamName"))
 }
 
@@ -163,7 +179,8 @@ async fn begin(api: &Api, Input(startup): Input<Startup>) -> Result<StatusCode, 
 pub(crate) async fn push(State(api): State<Api>, Input(startup): Input<PushStartup>) -> Result<StatusCode, ApiError> {
     let stream = stream_name("localStreamName", &startup.local_stream_name)?;
     let remote = startup.remote_stream_name.as_deref().filter(|name| !name.is_empty());
-    let pushed = api.relays()?.push_webrtc(&startup.uri, stream, remote).await;
+    let transport = transport(startup.transport.as_deref())?;
+    let pushed = api.relays()?.push_webrtc(&startup.uri, stream, remote, transport).await;
     pushed.map(|_| StatusCode::OK).map_err(|error| relay_error(error, "uri", "localStreamName"))
 }
 
