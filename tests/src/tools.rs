@@ -29,6 +29,16 @@ pub fn newest_ffmpeg() -> Result<PathBuf> {
     find().ok_or_else(|| missing("ffmpeg 9 (PyPI imageio-ffmpeg)"))
 }
 
+/// libfaketime, which stands between a program and the machine's clock.
+///
+/// # Errors
+/// When it is not there.
+pub fn clock() -> Result<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let mut libraries = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
+    libraries.find(|library| library.is_file()).ok_or_else(|| missing("libfaketime"))
+}
+
 /// What installs charts in Kubernetes.
 ///
 /// # Errors

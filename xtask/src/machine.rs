@@ -38,6 +38,7 @@ pub(crate) const TESTS: &[Need] = &[
     Need { name: "systemd-analyze", package: "systemd", present: || shell::has("systemd-analyze") },
     Need { name: "ip", package: "iproute2", present: || has_administration("ip") },
     Need { name: "nft", package: "nftables", present: || has_administration("nft") },
+    Need { name: "libfaketime", package: "libfaketime", present: has_faketime },
     Need { name: "curl", package: "curl", present: || shell::has("curl") },
     Need { name: "Node.js", package: "nodejs", present: || shell::has("node") },
     Need { name: "npm", package: "npm", present: || shell::has("npm") },
@@ -66,6 +67,12 @@ fn has_fonts() -> bool {
 fn has_vlc_plugins() -> bool {
     let mut folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
     folders.any(|folder| folder.path().join("vlc/plugins/demux/libadaptive_plugin.so").exists())
+}
+
+/// In a folder that is named for the machine's architecture, too.
+fn has_faketime() -> bool {
+    let mut folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    folders.any(|folder| folder.path().join("faketime/libfaketime.so.1").exists())
 }
 
 /// Of whatever version: unless told otherwise, `--exists` wants GStreamer's own, which plugins of other projects have not.

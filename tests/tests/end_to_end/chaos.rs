@@ -16,8 +16,10 @@ use headwater_tests::{
 
 use crate::hosts::node::{Node, plain};
 
+mod clocks;
 mod cuts;
 mod failures;
+mod names;
 
 /// What should come does so long before; a machine that is busy is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -35,6 +35,15 @@ impl Deref for Node {
 /// Keys of the configuration, as the names of environment variables have them.
 pub(crate) type Keys = Vec<(&'static str, String)>;
 
+/// What a server finds on its machine.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Surroundings<'a> {
+    /// Variables of its environment.
+    pub(crate) variables: &'a [(&'a str, &'a str)],
+    /// What names stand for (hosts(5)), in place of what they do on this machine.
+    pub(crate) names: Option<&'a Path>,
+}
+
 /// Where other servers reach a host without TLS.
 pub(crate) fn plain(host: &Host) -> String {
     format!("ws://{}:8084", host.address())
@@ -48,6 +57,17 @@ pub(crate) fn secure(host: &Host) -> String {
 impl Node {
     /// Starts a server without TLS and waits until it is ready.
     pub(crate) fn start(host: Host, role: &str, entry: &[&str], more: Keys) -> Result<Node> {
+        Node::start_in(&Surroundings::default(), host, role, entry, more)
+    }
+
+    /// The same with a clock or names of its own.
+    pub(crate) fn start_in(
+        around: &Surroundings<'_>,
+        host: Host,
+        role: &str,
+        entry: &[&str],
+        more: Keys,
+    ) -> Result<Node> {
         let mut keys = vec![
             ("CLUSTER__TLS", "false".to_owned()),
             ("CLUSTER__PLAIN", "true".to_owned()),
@@ -55,7 +75,7 @@ impl Node {
             ("CLUSTER__MEDIA", format!("ws://{}:8080", host.address())),
         ];
         keys.extend(more);
-        Node::with(host, role, entry, keys)
+        Node::with(around, host, role, entry, keys)
     }
 
     /// Starts a server with TLS, whose certificate comes from an authority of the cluster's own.
@@ -69,10 +89,10 @@ impl Node {
             ("TLS__KEY", text(&key)),
         ];
         keys.extend(more);
-        Node::with(host, role, entry, keys)
+        Node::with(&Surroundings::default(), host, role, entry, keys)
     }
 
-    fn with(host: Host, role: &str, entry: &[&str], more: Keys) -> Result<Node> {
+    fn with(around: &Surroundings<'_>, host: Host, role: &str, entry: &[&str], more: Keys) -> Result<Node> {
         let entry = entry.join(",");
         let mut keys = vec![
             ("LISTEN__INSECURE", "true"),
@@ -84,7 +104,11 @@ impl Node {
             ("LIMITS__RELAY_IDLE_MS", "1500"),
         ];
         keys.extend(more.iter().map(|(key, value)| (*key, value.as_str())));
-        let server = host.inside(|| Origin::at(host.address(), &keys, &[]))?;
+        let start = || Origin::under(around.variables, host.address(), &keys, &[]);
+        let server = match around.names {
+            Some(names) => host.inside_with_names(names, start)?,
+            None => host.inside(start)?,
+        };
         Ok(Node { server, host })
     }
 
