@@ -20,6 +20,7 @@ mod clocks;
 mod cuts;
 mod failures;
 mod names;
+mod pages;
 
 /// What should come does so long before; a machine that is busy is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);

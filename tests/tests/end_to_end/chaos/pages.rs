@@ -1,0 +1,78 @@
+//! What pages and players of HLS on an edge see of an origin that dies and comes back.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use headwater_tests::{hosts::Network, http, program::until, report, turn};
+
+use super::{PATIENCE, Pair, publish};
+use crate::{
+    hosts::{
+        browser,
+        node::{Keys, Node},
+    },
+    pairs,
+};
+
+const INDEX: &str = "/cam/index.m3u8";
+/// The Web SDK of WCS, ours, and plain WHEP.
+const WAYS: [&str; 3] = ["wcs", "session", "http"];
+
+/// How long an origin is away, beyond what its restart takes.
+const AWAY: Duration = Duration::from_secs(3);
+
+/// The path of the media playlist of an edge.
+fn playlist(edge: &Node) -> Result<String> {
+    let index = http::get(&edge.http(), INDEX)?;
+    let variant = index.body.lines().find(|line| !line.is_empty() && !line.starts_with('#'));
+    Ok(format!("/cam/{}", variant.with_context(|| format!("no variant: {index:?}"))?))
+}
+
+#[test]
+fn pages_and_players_of_hls_on_an_edge_outlive_its_origin() -> Result<()> {
+    let _turn = turn();
+    let network = Network::new()?;
+    network.inside(|| {
+        let Pair { origin, edge, studio, home } = Pair::start(&network)?;
+        let publisher = publish(&studio, &origin, "cam")?;
+        let mut pages = browser(&home, &edge)?;
+        for way in WAYS {
+            pairs::open(&mut pages, way, "observe.js")?;
+            pages.run(way, &format!("await ways.play('{way}', 'cam');")).with_context(|| edge.log())?;
+        }
+        until("HLS is there", PATIENCE, || playlist(&edge).is_ok())?;
+        let list = playlist(&edge)?;
+        let mut statuses = BTreeMap::<u16, u32>::new();
+        let mut ask = || {
+            let answer = http::get(&edge.http(), &list).ok()?;
+            *statuses.entry(answer.status).or_default() += 1;
+            Some(answer)
+        };
+
+        let killed = Instant::now();
+        let host = origin.kill();
+        drop(publisher);
+        until("the edge lets go of its origin, which stays away for a while", PATIENCE, || {
+            let _ = ask();
+            edge.log().contains("a pull is interrupted") && killed.elapsed() > AWAY
+        })?;
+        let origin = Node::start(host, "origin", &[], Keys::new())?;
+        let down = killed.elapsed();
+        let _publisher = publish(&studio, &origin, "cam")?;
+        let back = Instant::now();
+        for way in WAYS {
+            pages.front(way)?;
+            let seen = pages.run(way, "return ways.arrives(25);").with_context(|| format!("{way}: {}", edge.log()))?;
+            report(&format!("{way}: 25 pictures {:.1?} after the stream was back: {seen}", back.elapsed()));
+            ensure!(seen["light"].as_f64() > Some(20.0), "the picture is black: {seen}");
+        }
+        until("the playlist says that something is missing", PATIENCE, || {
+            ask().is_some_and(|answer| answer.body.contains("#EXT-X-DISCONTINUITY\n"))
+        })
+        .with_context(|| format!("{:?}", http::get(&edge.http(), &list)))?;
+        report(&format!("an origin was away for {down:.1?}: the playlist of the edge was answered {statuses:?}"));
+        ensure!(statuses.keys().all(|status| *status == 200), "{statuses:?}");
+        Ok(())
+    })
+}
