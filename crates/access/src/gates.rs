@@ -54,6 +54,11 @@ impl Gates {
         self.servers.get()?.recognise(servers::shown(headers)?)
     }
 
+    /// What addresses begin with that lead to what this server alone has, such as sessions; see [`Servers::home`].
+    pub fn home(&self) -> &str {
+        self.servers.get().map_or("", |servers| servers.home())
+    }
+
     /// A peer has come. Servers are let in without any gate being asked: they ask about their own viewers.
     ///
     /// # Errors

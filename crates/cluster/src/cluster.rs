@@ -183,6 +183,11 @@ impl Cluster {
         self.0.keys.recognise(token, |node| self.0.clock.now_of(node))
     }
 
+    /// What stands for a node in addresses: twelve hexadecimal digits that follow from its name and the secret.
+    pub fn mark(&self, node: &NodeId) -> String {
+        self.0.keys.mark(node)
+    }
+
     /// What has been counted.
     pub fn statistics(&self) -> Statistics {
         let statistics = self.0.switch.statistics();

@@ -9,6 +9,8 @@ use crate::{NodeId, Role};
 
 /// How long a token is good, in milliseconds, and how far the clocks of nodes may be apart that have no link.
 pub(crate) const TOKEN_MS: u64 = 60_000;
+/// How long a mark is: two of a thousand nodes have the same once in half a billion clusters.
+const MARK_DIGITS: usize = 12;
 const TOKEN_BYTES_MAX: usize = 1 << 10;
 
 /// Who made a token.
@@ -20,11 +22,12 @@ pub struct Claim {
     pub role: Role,
 }
 
-/// Keys for proofs and for tokens, so that neither can be taken for the other.
+/// Keys for proofs, for tokens and for marks, so that none can be taken for another.
 #[derive(Clone)]
 pub(crate) struct Keys {
     link: Key,
     token: Key,
+    mark: Key,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,7 +41,11 @@ impl Keys {
     pub(crate) fn new(secret: &Secret) -> Keys {
         let root = Key::new(HMAC_SHA256, secret.reveal().as_bytes());
         let derive = |label: &str| Key::new(HMAC_SHA256, hmac::sign(&root, label.as_bytes()).as_ref());
-        Keys { link: derive("headwater cluster link 1"), token: derive("headwater cluster token 1") }
+        Keys {
+            link: derive("headwater cluster link 1"),
+            token: derive("headwater cluster token 1"),
+            mark: derive("headwater cluster mark 1"),
+        }
     }
 
     /// What proves one side's part in a handshake: a code over whose proof it is and over both sides' greetings.
@@ -57,6 +64,12 @@ impl Keys {
         let payload = URL_SAFE_NO_PAD.encode(payload);
         let code = hmac::sign(&self.token, payload.as_bytes());
         format!("{payload}.{}", URL_SAFE_NO_PAD.encode(code))
+    }
+
+    /// What stands for a node where its name would tell too much: [`MARK_DIGITS`] hexadecimal digits.
+    pub(crate) fn mark(&self, node: &NodeId) -> String {
+        let code = hmac::sign(&self.mark, node.as_str().as_bytes());
+        code.as_ref().iter().take(MARK_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Whom a token is from. `now_of` tells the time by that node's clock.
@@ -101,6 +114,16 @@ mod tests {
         for bad in [format!("{payload}.{code}"), String::new(), ".".into(), "a".repeat(9_999), token.replace('.', "")] {
             assert_eq!(keys.recognise(&bad, |_| 1_000_000), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_node_has_one_mark_under_a_secret_that_does_not_tell_its_name() {
+        let (keys, other) = (keys("0123456789abcdef"), keys("0123456789abcdeg"));
+        let [one, two] = ["edge-1", "edge-2"].map(|name| NodeId::new(name).unwrap());
+        let mark = keys.mark(&one);
+        assert!(mark.len() == MARK_DIGITS && mark.bytes().all(|byte| byte.is_ascii_hexdigit()), "{mark}");
+        assert_eq!(mark, keys.mark(&one));
+        assert!(mark != keys.mark(&two) && mark != other.mark(&one));
     }
 
     #[test]

@@ -96,6 +96,11 @@ impl Hls {
         }))
     }
 
+    /// What addresses begin with that lead to what this server alone has.
+    pub(crate) fn home(&self) -> &str {
+        self.0.gates.home()
+    }
+
     /// Stops making segments that nobody asks for; and, where that is configured, begins with each stream. Never ends.
     pub async fn run(self) {
         let environment = self.environment().clone();

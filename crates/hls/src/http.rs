@@ -95,7 +95,7 @@ struct Request<'a> {
 impl Request<'_> {
     async fn respond(&self, path: &str) -> Response {
         let result = match Address::parse(path) {
-            Some(Address::Index(name)) => self.index(&name).await,
+            Some(Address::Index(name)) => self.index(path, &name).await,
             Some(Address::Manifest(name)) => self.manifest(&name).await,
             Some(Address::Clock) => Ok(self.clock()),
             Some(Address::Of(name, rendition, Item::Playlist)) => self.playlist(&name, &rendition).await,
@@ -128,15 +128,13 @@ impl Request<'_> {
     }
 
     /// The way in: who comes here is a viewer from now on.
-    async fn index(&self, name: &StreamName) -> Result<Reply, Trouble> {
+    async fn index(&self, path: &str, name: &StreamName) -> Result<Reply, Trouble> {
         let query = self.query()?;
         let (id, viewer) = self.arrive(name).await?;
         let format = query.format.unwrap_or(self.hls.config().format);
         let broadcast = self.hls.broadcast_soon(viewer.stream(), format).await?;
         broadcast.ready(&**self.hls.environment()).await?;
-        // A gate may have put another stream in the place of the one asked for.
-        let found = viewer.stream().name();
-        let base = if found == name { String::new() } else { format!("/{found}/") };
+        let base = base(self.hls.home(), path, (name, viewer.stream().name()));
         let text = broadcast.multivariant(&base, &query.carried_with_viewer(id)).write();
         viewer.touch(self.hls.environment().now());
         self.hls.counters().playlists.fetch_add(1, Relaxed);
@@ -247,6 +245,17 @@ impl Request<'_> {
     }
 }
 
+/// What goes before the addresses in the playlist at a path: nothing, unless a gate has put another stream in the place
+/// of the one asked for, or other servers have to know by it that all the rest is here.
+fn base(home: &str, path: &str, (asked, found): (&StreamName, &StreamName)) -> String {
+    match home.strip_prefix('/') {
+        // Relative, as a proxy may serve all of this below a path of its own.
+        Some(home) => format!("{}{home}/{found}/", "../".repeat(path.matches('/').count())),
+        None if found == asked => String::new(),
+        None => format!("/{found}/"),
+    }
+}
+
 /// How long caches may keep a playlist that was waited for, in seconds.
 fn kept(rendition: &Rendition) -> u64 {
     CACHE_TARGETS * rendition.read(Window::target).as_secs()
@@ -255,3 +264,23 @@ fn kept(rendition: &Rendition) -> u64 {
 /// Players go to another rendition at once, where they would ask again after a status of 5xx.
 const PAUSED: Trouble = Trouble::NotFound("the source does not send this size of the picture now; play another one");
 const GONE: Trouble = Trouble::NotFound("this is not, or no more, part of the stream; read its playlist again");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn playlists_lead_to_the_server_that_has_the_rest() {
+        let [room, other] = ["a/room", "other"].map(|name| StreamName::new(name).unwrap());
+        let cases = [
+            ("", "a/room/index.m3u8", &room, ""),
+            ("", "a/room/index.m3u8", &other, "/other/"),
+            ("/~0a1b2c3d4e5f", "a/room/index.m3u8", &room, "../../~0a1b2c3d4e5f/a/room/"),
+            ("/~0a1b2c3d4e5f", "a/room/a/room.m3u8", &room, "../../../~0a1b2c3d4e5f/a/room/"),
+            ("/~0a1b2c3d4e5f", "a/room/index.m3u8", &other, "../../~0a1b2c3d4e5f/other/"),
+        ];
+        for (home, path, found, expected) in cases {
+            assert_eq!(base(home, path, (&room, found)), expected, "{home} {path}");
+        }
+    }
+}

@@ -231,6 +231,9 @@ limits! {
     CLUSTER_QUEUE = 64, "messages", "Messages that wait for one node of a cluster, and those of all that wait to be read.";
     CLUSTER_WAIT_MS = 10_000, "milliseconds", "The longest wait between two attempts to reach another node of a cluster.";
     CLUSTER_CONFLICTS = 1_024, "conflicts", "Names published on two nodes of a cluster that wait to be ended on one of them; what is left out is told again.";
+    CLUSTER_PASSES = 8_000, "requests", "Requests of clients that are being passed on to the node of a cluster that has their session.";
+    CLUSTER_PASSES_PER_ADDRESS = 2_000, "requests", "The same of clients of one address; loopback is exempt.";
+    CLUSTER_PASS_MS = 60_000, "milliseconds", "Time that another node of a cluster has to begin to answer a request that is passed on to it; longer than requests of HLS players are held.";
 }
 
 /// The limit with this name in the configuration (lower case).

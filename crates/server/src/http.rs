@@ -23,7 +23,7 @@ use axum::{
 use headwater_control::{Hosts, LocalAddress};
 use headwater_graph::BoxFuture;
 use headwater_media::limits;
-use headwater_net::{Conversation, Listener, Shortcut, TlsAcceptor};
+use headwater_net::{Conversation, Listener, Shortcut, TlsAcceptor, TlsError};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -34,7 +34,13 @@ use tower_http::timeout::TimeoutBody;
 use leftover::Leftover;
 use timed::Timed;
 
-use crate::routes::Direct;
+use crate::{
+    protocols::{
+        Passing,
+        pass::{self, Owner, Way},
+    },
+    routes::Direct,
+};
 
 /// Serves until the token is cancelled; requests at work are then finished, idle connections closed.
 pub(crate) async fn serve(
@@ -61,6 +67,9 @@ pub(crate) async fn serve(
             };
             match stopping.run_until_cancelled(acceptor.accept(connection)).await {
                 Some(Ok(stream)) => converse(stream, ends, None, &builder, &front, stopping).await,
+                Some(Err(error @ (TlsError::NoPeerCertificate | TlsError::PeerCertificate(_)))) => {
+                    tracing::warn!(%remote, %error, "a connection within TLS is refused; see mutual_tls in [cluster]");
+                }
                 Some(Err(error)) => tracing::debug!(%remote, %error, "an HTTPS connection has not begun"),
                 None => {}
             }
@@ -84,6 +93,8 @@ pub(crate) struct Front {
     router: Router,
     direct: Direct,
     hosts: Hosts,
+    /// Where this server is one of several.
+    passing: Option<Passing>,
 }
 
 /// The empty line behind the fields of a message (RFC 9112 §2.1). What stands for an answer that was written past its
@@ -128,8 +139,13 @@ async fn converse(
 impl Front {
     /// What answers requests: some without a router.
     pub(crate) fn new(router: Router, direct: Direct, hosts: Hosts) -> Arc<Front> {
+        Front::passing(router, direct, hosts, None)
+    }
+
+    /// The same, and what passes requests on to other servers.
+    pub(crate) fn passing(router: Router, direct: Direct, hosts: Hosts, passing: Option<Passing>) -> Arc<Front> {
         let router = router.layer(DefaultBodyLimit::max(limits::HTTP_BODY_BYTES.get_usize()));
-        Arc::new(Front { router, direct, hosts })
+        Arc::new(Front { router, direct, hosts, passing })
     }
 
     async fn answer(
@@ -138,6 +154,14 @@ impl Front {
         ends: Ends,
         shortcut: Option<Shortcut>,
     ) -> Result<Response, Infallible> {
+        let (request, ends) = match &self.passing {
+            Some(passing) if pass::is_owned(request.uri().path()) => match passing.find(request, ends.remote) {
+                Way::Here(request, remote) => (request, Ends { remote, ..ends }),
+                Way::There(request, owner) => return Ok(self.pass(passing.clone(), request, owner, ends).await),
+                Way::Nowhere(response) => return Ok(response),
+            },
+            _ => (request, ends),
+        };
         let Some(answer) = self.direct.find(&request) else { return self.route(request, ends).await };
         let (head, body) = request.into_parts();
         drop(Leftover::of(&head.headers, body));
@@ -147,16 +171,38 @@ impl Front {
         }
     }
 
+    /// Has another server answer, to a request under a name that this server has.
+    fn pass(
+        &self,
+        passing: Passing,
+        request: Request<Incoming>,
+        owner: Owner,
+        ends: Ends,
+    ) -> BoxFuture<'static, Response> {
+        let refused = self.hosts.refuse(request.uri(), request.headers(), Some(ends.local.ip()));
+        let request = in_time(request);
+        Box::pin(async move {
+            match refused {
+                Some(refused) => refused,
+                None => passing.pass(request, owner, ends.remote).await,
+            }
+        })
+    }
+
     /// Boxed, so that those who wait for an answer without a router take no more memory than that needs.
     fn route(&self, request: Request<Incoming>, ends: Ends) -> BoxFuture<'static, Result<Response, Infallible>> {
-        let time = limits::HTTP_BODY_MS.get_duration();
-        let (head, body) = request.into_parts();
-        let body = Leftover::of(&head.headers, body);
-        let mut request = Request::from_parts(head, Body::new(TimeoutBody::new(time, body)));
+        let mut request = in_time(request);
         request.extensions_mut().insert(LocalAddress(ends.local));
         request.extensions_mut().insert(ConnectInfo(ends.remote));
         Box::pin(self.router.clone().oneshot(request))
     }
+}
+
+/// Gives up on a body that does not come, and reads what nobody else reads of it.
+fn in_time(request: Request<Incoming>) -> Request<Body> {
+    let (head, body) = request.into_parts();
+    let body = Leftover::of(&head.headers, body);
+    Request::from_parts(head, Body::new(TimeoutBody::new(limits::HTTP_BODY_MS.get_duration(), body)))
 }
 
 fn count_limits(error: &hyper::Error, asked: bool) {

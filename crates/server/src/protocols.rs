@@ -25,6 +25,8 @@ use headwater_net::{Listener, Quota, TlsAcceptor, TlsError};
 use tokio::runtime::Handle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use cluster::pass::{self, Passing};
+
 use crate::{
     certificates::Certificates,
     config::{self, Complaint, Config, Places, Section},

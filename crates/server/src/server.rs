@@ -15,7 +15,7 @@ use crate::{
     gates,
     http::{self, Front},
     log,
-    protocols::{Context, Listening},
+    protocols::{Context, Listening, Passing},
     reload::{self, Reloaded, Reloader},
     traces,
 };
@@ -226,7 +226,8 @@ fn front(context: &mut Context, control: &Control, hosts: Hosts) -> Arc<Front> {
     let mut routes = std::mem::take(&mut context.routes);
     let router = routes.clone().into_router().merge(control.router()).merge(headwater_web::router());
     let router = guard_host(control.put_statistics_ahead(routes.put_ahead(router)), hosts.clone());
-    Front::new(traces::trace_calls(&context.traces, router), routes.take_direct(), hosts)
+    let passing = context.offered.get::<Passing>().cloned();
+    Front::passing(traces::trace_calls(&context.traces, router), routes.take_direct(), hosts, passing)
 }
 
 /// The figures of the process that only the server knows.

@@ -59,6 +59,12 @@ pub fn is_whip(path: &str) -> bool {
     split(path, "whip").is_some()
 }
 
+/// Whether a path is that of a session of either, or of its choice of rendition.
+pub fn is_session(path: &str) -> bool {
+    let path = path.strip_suffix(LAYER).unwrap_or(path);
+    ["whep", "whip"].iter().any(|word| matches!(split(path, word), Some((_, Some(_)))))
+}
+
 /// Reads a path that ends in the word of an endpoint, such as `whep`. `None` where it does not end so.
 ///
 /// # Errors
@@ -115,6 +121,12 @@ mod tests {
         check(&format!("/a/b/whep/{ID}"), Some(("a/b", true)));
         check(&format!("/a/b/whep/{ID}/layer"), Some(("the layer of a/b", true)));
         assert!(is_whep(&format!("/a/whep/{ID}/layer")) && !is_whep("/a/whep/layer"));
+        for path in ["/a/whep/{ID}", "/a/b/whip/{ID}", "/a/whep/{ID}/layer"] {
+            assert!(is_session(&path.replace("{ID}", ID)), "{path}");
+        }
+        for path in ["/a/whep", "/a/whip", "/a/whep/layer", "/a/whep/1", "/rest-api/stream/find_all", "/"] {
+            assert!(!is_session(path), "{path}");
+        }
     }
 
     #[test]

@@ -86,11 +86,12 @@ impl Endpoint {
         Refusal::new(StatusCode::METHOD_NOT_ALLOWED, sentence).allow(ENDPOINT_METHODS)
     }
 
-    /// Answers with a new session (RFC 9725 §4.2). `source` is the name of its stream, `stream` the one asked for.
+    /// Answers with a new session (RFC 9725 §4.2). `home` is what its address begins with; of the names the first is
+    /// the one asked for, the second that of the stream.
     pub(crate) fn created(
         &self,
-        stream: &StreamName,
-        source: &StreamName,
+        home: &str,
+        (stream, source): (&StreamName, &StreamName),
         accepted: &Accepted,
         fragment: String,
         token: Option<String>,
@@ -98,7 +99,7 @@ impl Endpoint {
         let id = SessionId::random();
         let tag = self.resources.add(id, (stream.clone(), source.clone()), accepted.session.clone(), fragment, token);
         let mut response = reply(StatusCode::CREATED, Some(SDP_TYPE), &*accepted.sdp);
-        set(&mut response, header::LOCATION, &format!("/{stream}/{}/{id}", self.word));
+        set(&mut response, header::LOCATION, &format!("{home}/{stream}/{}/{id}", self.word));
         set(&mut response, header::ETAG, &tag);
         set(&mut response, ACCEPT_PATCH, FRAGMENT_TYPE);
         for link in &self.ice_servers {

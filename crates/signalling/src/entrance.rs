@@ -37,6 +37,11 @@ impl Entrance {
         self.gates.recognise(headers)
     }
 
+    /// What the addresses of sessions begin with.
+    pub(crate) fn home(&self) -> &str {
+        self.gates.home()
+    }
+
     /// A client has come who may ask for several streams.
     pub(crate) async fn connect(&self, client: &Client, address: IpAddr) -> Result<Visit, Refused> {
         self.decided(address, self.gates.connect(client)).await

@@ -112,8 +112,8 @@ pub(crate) fn check(stream: &Stream, label: &str) -> Result<(), Refusal> {
 }
 
 /// Tells a player where it can choose.
-pub(crate) fn link(response: &mut Response, stream: &StreamName, id: SessionId) {
-    let value = format!("</{stream}/whep/{id}{LAYER}>; rel=\"{RELATION}\"");
+pub(crate) fn link(response: &mut Response, home: &str, stream: &StreamName, id: SessionId) {
+    let value = format!("<{home}/{stream}/whep/{id}{LAYER}>; rel=\"{RELATION}\"");
     if let Ok(value) = HeaderValue::from_str(&value) {
         response.headers_mut().append(header::LINK, value);
     }

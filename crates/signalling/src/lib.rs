@@ -33,7 +33,7 @@ pub mod wcs;
 mod whep;
 mod whip;
 
-pub use address::{is_whep, is_whip};
+pub use address::{is_session, is_whep, is_whip};
 pub use entrance::Entrance;
 pub use wanted::Wanted;
 pub use whep::{SERVED, Whep};

@@ -128,8 +128,9 @@ impl Whep {
         if let Some(label) = wanted {
             accepted.session.choose(RenditionChoice::Only(label)).await;
         }
-        let (id, mut response) = self.endpoint.created(&stream, &source, &accepted, fragment, token);
-        layer::link(&mut response, &stream, id);
+        let home = self.entrance.home();
+        let (id, mut response) = self.endpoint.created(home, (&stream, &source), &accepted, fragment, token);
+        layer::link(&mut response, home, &stream, id);
         Ok(response)
     }
 

@@ -103,7 +103,7 @@ impl Whip {
         })?;
         tokio::spawn(follow(accepted.session.clone(), published, admitted));
         tracing::info!(stream = %source, session, remote = remote.map(tracing::field::display), "a WHIP session begins");
-        Ok(self.endpoint.created(&stream, &source, &accepted, fragment, token).1)
+        Ok(self.endpoint.created(self.entrance.home(), (&stream, &source), &accepted, fragment, token).1)
     }
 }
 

@@ -24,7 +24,7 @@ const SECRET: &str = "a secret of these tests";
 const SKEW_MS: f64 = 40.0;
 
 /// Starts a node at an address; the first entry point is itself where there is no other.
-fn node_at(host: Ipv4Addr, role: &str, entry: Option<&Origin>, keys: &[(&str, &str)]) -> Result<Origin> {
+pub(crate) fn node_at(host: Ipv4Addr, role: &str, entry: Option<&Origin>, keys: &[(&str, &str)]) -> Result<Origin> {
     let url = |host: Ipv4Addr| format!("ws://{host}:8084");
     let (own, name) = (url(host), format!("{role}-{host}"));
     let entry = entry.map(|entry| url(entry.host())).unwrap_or_default();
@@ -47,7 +47,7 @@ fn node(role: &str, entry: Option<&Origin>) -> Result<Origin> {
     node_at(free_address()?, role, entry, &[])
 }
 
-fn wait_metric(server: &Origin, name: &str, is_right: impl Fn(f64) -> bool) -> Result<()> {
+pub(crate) fn wait_metric(server: &Origin, name: &str, is_right: impl Fn(f64) -> bool) -> Result<()> {
     let mut last = None;
     until(&format!("{name} of {} is right", server.host()), Duration::from_secs(20), || {
         last = server.metric(name).ok().flatten();

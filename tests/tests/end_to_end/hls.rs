@@ -8,6 +8,7 @@ use headwater_tests::origin::Origin;
 
 mod access;
 mod always;
+mod any_node;
 mod cache;
 mod codecs;
 mod control;

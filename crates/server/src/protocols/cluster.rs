@@ -1,6 +1,7 @@
 //! This server as a node of a content delivery network: origins, edges and transcoders that find each other.
 
 mod nodes;
+pub(crate) mod pass;
 mod tell;
 
 use std::{
@@ -30,6 +31,7 @@ use crate::{
 };
 
 use nodes::Nodes;
+use pass::Passing;
 
 section! {
     /// Servers that work together: streams are published to origins, viewers come to edges, and edges fetch what their viewers ask for. One address of any of them is enough to join; docs/guide/cdn.md leads through it.
@@ -166,7 +168,10 @@ impl Protocol for Clustered {
         self.listen(context, &cluster)?;
         tracing::info!(%node, %role, groups = ?self.0.groups, "this server is a node of a cluster");
 
-        context.gates.set_servers(Arc::new(Nodes::new(cluster.clone())));
+        context.gates.set_servers(Arc::new(pass::Known::new(cluster.clone(), &node)));
+        let passing = Passing::new(cluster.clone(), &node, dialer.clone());
+        context.add_source(Arc::new(pass::PassSource(passing.clone())));
+        context.offered.insert(passing);
         context.roles.set(Duty { role, is_strict: self.0.role_strict });
         let fetches = role == Role::Edge || (role == Role::Origin && self.0.between_origins);
         let relays = context.offered.get::<Relays>().filter(|_| fetches);
