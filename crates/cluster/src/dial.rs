@@ -11,7 +11,7 @@ use tokio::{
     sync::mpsc,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
-use tokio_tungstenite::client_async_with_config;
+use tokio_tungstenite::{client_async_with_config, tungstenite};
 use url::Url;
 
 use crate::{
@@ -185,7 +185,7 @@ async fn dial(node: &Arc<Node>, url: &Url) -> Result<(NodeId, Opened, Socket), U
     let shaken = async {
         let (mut socket, _) = client_async_with_config(url.as_str(), io, Some(link::config()))
             .await
-            .map_err(|error| fail(error.to_string()))?;
+            .map_err(|error| fail(told(&error)))?;
         let greeted = match hello::greet(node, &mut socket).await {
             Ok(greeting) => {
                 let opened = Opened::new(node, &greeting, true);
@@ -207,4 +207,16 @@ async fn dial(node: &Arc<Node>, url: &Url) -> Result<(NodeId, Opened, Socket), U
         limits::CLUSTER_HANDSHAKE_MS.hit();
         Err(fail("it did not prove itself in time".to_owned()))
     })
+}
+
+/// Why the other side does not become a WebSocket.
+fn told(error: &tungstenite::Error) -> String {
+    match error {
+        tungstenite::Error::Io(error) if headwater_net::refuses_certificate(error) => {
+            "it does not take this node's certificate: both need mutual_tls in [cluster], and certificates that come \
+             from the authorities of the other"
+                .to_owned()
+        }
+        error => error.to_string(),
+    }
 }

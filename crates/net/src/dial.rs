@@ -14,7 +14,10 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client};
 use tokio_util::either::Either;
 
-use crate::{reach::Reach, tls::TlsError};
+use crate::{
+    reach::Reach,
+    tls::{TlsAcceptor, TlsError, authorities_of},
+};
 
 /// How long the next address waits for the one before (RFC 8305 §5).
 const TURN: Duration = Duration::from_millis(250);
@@ -109,6 +112,20 @@ impl Dialer {
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(Dialer { reach: Arc::new(reach), tls: Arc::new(config).into() })
+    }
+
+    /// The same where TLS trusts the authorities in a PEM file alone, and shows what an acceptor shows to those who ask
+    /// for a certificate (RFC 8446 §4.4.2).
+    ///
+    /// # Errors
+    /// Says what is wrong with the file.
+    pub fn mutual(&self, authorities: &Path, acceptor: &TlsAcceptor) -> Result<Dialer, TlsError> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(authorities_of(authorities)?)
+            .with_client_cert_resolver(acceptor.shown.clone());
+        Ok(Dialer { reach: self.reach.clone(), tls: Arc::new(config).into() })
     }
 
     /// The same for addresses within another reach.

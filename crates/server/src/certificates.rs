@@ -1,6 +1,9 @@
 //! The certificate that all listeners share, unless their section has another.
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use headwater_net::{Identity, TlsAcceptor, TlsError};
 
@@ -28,6 +31,11 @@ impl Certificates {
         };
         tracing::warn!(%error, "the self-signed certificate will be another one after a restart; set `state` in [process]");
         TlsAcceptor::new(&Identity::SelfSigned { names: names.clone(), folder: None }, protocols)
+    }
+
+    /// An acceptor for clients alone that show a certificate of one of the authorities in a PEM file.
+    pub(crate) fn mutual(&self, protocols: &[&[u8]], authorities: &Path) -> Result<TlsAcceptor, TlsError> {
+        TlsAcceptor::mutual(&self.identity, protocols, authorities)
     }
 }
 

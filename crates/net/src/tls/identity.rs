@@ -8,6 +8,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use rustls::{
+    SignatureScheme,
+    client::ResolvesClientCert,
     pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
@@ -46,7 +48,7 @@ struct Loaded {
 
 /// What is shown to clients now.
 #[derive(Debug)]
-pub(super) struct Shown {
+pub(crate) struct Shown {
     identity: Identity,
     loaded: ArcSwap<Loaded>,
 }
@@ -74,6 +76,17 @@ impl Shown {
 impl ResolvesServerCert for Shown {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.loaded.load().certified.clone())
+    }
+}
+
+/// Shown to whoever asks: it is the server's one certificate.
+impl ResolvesClientCert for Shown {
+    fn resolve(&self, _authorities: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.loaded.load().certified.clone())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
     }
 }
 

@@ -125,3 +125,80 @@ async fn a_missing_file_is_named() {
     let error = TlsAcceptor::new(&identity, &[]).unwrap_err().to_string();
     assert!(error.contains("/nowhere/chain.pem"), "{error}");
 }
+
+/// A certificate for localhost with its key in a folder of its own, which is its own authority.
+struct Party {
+    folder: tempfile::TempDir,
+    acceptor: TlsAcceptor,
+}
+
+impl Party {
+    fn new(name: &str) -> Party {
+        let folder = tempfile::tempdir().unwrap();
+        let mut wanted = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+        wanted.distinguished_name.push(rcgen::DnType::CommonName, name);
+        let key = rcgen::KeyPair::generate().unwrap();
+        std::fs::write(folder.path().join("chain.pem"), wanted.self_signed(&key).unwrap().pem()).unwrap();
+        std::fs::write(folder.path().join("key.pem"), key.serialize_pem()).unwrap();
+        let acceptor = TlsAcceptor::new(&files(folder.path()), &[]).unwrap();
+        Party { folder, acceptor }
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.folder.path().join("chain.pem")
+    }
+}
+
+/// Both certificates in one file.
+fn both(one: &Party, other: &Party) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let texts = [one, other].map(|party| std::fs::read_to_string(party.certificate()).unwrap());
+    std::fs::write(file.path(), texts.concat()).unwrap();
+    file
+}
+
+#[tokio::test]
+async fn who_asks_for_certificates_takes_those_of_its_authorities_alone() {
+    let (server, friend, stranger) = (Party::new("server"), Party::new("friend"), Party::new("stranger"));
+    let known = both(&server, &friend);
+    let acceptor = TlsAcceptor::mutual(&files(server.folder.path()), &[], known.path()).unwrap();
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &Quota::connections()).unwrap();
+    let port = listener.local_address().unwrap().port();
+    let reach = || crate::Reach::new(["127.0.0.0/8", "::1"]).unwrap();
+    let silent = crate::Dialer::new(reach(), Some(&server.certificate())).unwrap();
+    let showing = |party: &Party| silent.mutual(&server.certificate(), &party.acceptor).unwrap();
+    for (dialer, taken) in [
+        (showing(&friend), Ok(())),
+        (silent.clone(), Err("shows no certificate")),
+        (showing(&stranger), Err("the certificate of the other side is not taken: UnknownIssuer")),
+    ] {
+        let client = async {
+            let mut io = dialer.dial("localhost", port, true).await.unwrap();
+            let mut answer = [0; 2];
+            io.read_exact(&mut answer).await.map(|_| answer)
+        };
+        let server = async {
+            let mut stream = acceptor.accept(listener.accept().await).await?;
+            stream.write_all(b"ok").await.map_err(TlsError::Handshake)?;
+            Ok::<_, TlsError>(stream)
+        };
+        let (heard, served) = tokio::join!(client, server);
+        match taken {
+            Ok(()) => assert_eq!((&heard.unwrap(), served.is_ok()), (b"ok", true)),
+            Err(words) => {
+                let refused = served.map(|_| ()).unwrap_err().to_string();
+                assert!(refused.contains(words), "{refused}");
+                let error = heard.unwrap_err();
+                assert!(refuses_certificate(&error), "{error:?}");
+            }
+        }
+    }
+
+    // The other way round: who shows certificates trusts its own authorities alone.
+    let refused = silent.mutual(&stranger.certificate(), &friend.acceptor).unwrap();
+    let dial = async { refused.dial("localhost", port, true).await.map(|_| ()).unwrap_err().to_string() };
+    let (told, _) = tokio::join!(dial, async { acceptor.accept(listener.accept().await).await });
+    assert!(told.contains("UnknownIssuer"), "{told}");
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    assert!(matches!(silent.mutual(empty.path(), &friend.acceptor), Err(TlsError::File { .. })));
+}

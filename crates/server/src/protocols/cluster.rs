@@ -1,5 +1,6 @@
 //! This server as a node of a content delivery network: origins, edges and transcoders that find each other.
 
+mod mutual;
 mod nodes;
 pub(crate) mod pass;
 mod tell;
@@ -14,7 +15,7 @@ use std::{
 use headwater_access::Secret;
 use headwater_agent::{Agent, Transport as Media};
 use headwater_cluster::{Cluster, ClusterError, NodeId, Role, Settings};
-use headwater_control::{Cdn, Hosts};
+use headwater_control::Cdn;
 use headwater_net::{Dialer, Reach, TlsError};
 use headwater_relay::Relays;
 
@@ -27,7 +28,6 @@ use crate::{
     },
     error::StartError,
     gates::Duty,
-    http::{self, Front},
 };
 
 use nodes::Nodes;
@@ -62,6 +62,8 @@ section! {
         tls: bool = true;
         /// A file with certificates of authorities in PEM that the other servers' certificates may come from, besides those that browsers trust.
         authorities: Option<PathBuf> = None;
+        /// Whether servers show each other certificates: this one shows that of [tls] to the others as well, and takes and trusts those alone that come from `authorities`. The same on all servers.
+        mutual_tls: bool = false;
         /// What the media of streams that this server fetches from others comes over: "udp", or "tcp" for networks that let no UDP through. The others take either.
         transport: MediaSetting = MediaSetting(Media::Udp);
         /// Whether servers may talk without TLS beyond this machine: for networks that are protected otherwise.
@@ -162,10 +164,12 @@ impl Protocol for Clustered {
         }
         let (role, dialer) = (self.role(context), self.dialer(context)?);
         let settings = self.settings(context, role)?;
+        let acceptor = self.acceptor(context)?;
+        let links = self.links(context, &dialer, acceptor.as_ref())?;
         let wrong = |error: ClusterError| self.failed(context, key_of(&error), error.to_string());
         let node = settings.node.clone();
-        let cluster = Cluster::start(settings, dialer.clone()).map_err(wrong)?;
-        self.listen(context, &cluster)?;
+        let cluster = Cluster::start(settings, links).map_err(wrong)?;
+        self.listen(context, &cluster, acceptor)?;
         tracing::info!(%node, %role, groups = ?self.0.groups, "this server is a node of a cluster");
 
         context.gates.set_servers(Arc::new(pass::Known::new(cluster.clone(), &node)));
@@ -249,16 +253,6 @@ impl Clustered {
             Some(port) => format!("wss://{host}:{port}"),
             None => format!("ws://{host}:{}", port("HTTP").unwrap_or(8080)),
         }
-    }
-
-    /// Other servers have a port of their own, so that it can be kept from everybody else.
-    fn listen(&self, context: &mut Context, cluster: &Cluster) -> Result<(), StartError> {
-        let listener = context.listen(&self.listener(context.address))?;
-        let acceptor = if self.0.tls { Some(context.tls("the cluster", &[b"http/1.1"])?) } else { None };
-        let front = Front::new(cluster.router(), Default::default(), Hosts::default());
-        let (stopping, tasks) = (context.stopping.clone(), context.tasks.clone());
-        context.tasks.spawn(http::serve(listener, acceptor, front, stopping, tasks));
-        Ok(())
     }
 }
 
