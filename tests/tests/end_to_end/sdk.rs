@@ -1,5 +1,6 @@
 //! The Web SDK in a real browser: publishing, playing, muting, changing devices, and what happens when it goes wrong.
 
+mod balanced;
 mod guide;
 pub(crate) mod pages;
 mod studio;

@@ -9,6 +9,11 @@ export interface SessionOptions {
   /** Address of the server, e.g. `https://media.example.org`; the page's own server if absent. */
   url?: string;
   /**
+   * Address of a load balancer in the form of WCS, e.g. `https://origin.example.org:8443/balancer`. It is asked for the
+   * server each time that the session connects and nothing of it is connected yet; `url` then has its answer.
+   */
+  lbUrl?: string;
+  /**
    * How the server is spoken to: by the session protocol over a WebSocket, which also tells viewers who is muted, or
    * by WHIP and WHEP, which any such server understands and which finds a new path when the network changes.
    * `session` if absent.
@@ -21,7 +26,9 @@ export interface SessionOptions {
 }
 
 export class Session {
-  readonly url: URL;
+  /** The server; with `lbUrl` the one that was named last. */
+  url: URL;
+  readonly lbUrl?: string;
   readonly iceServers: RTCIceServer[];
   /** The streams that run. */
   readonly streams: Stream[];

@@ -14,11 +14,12 @@ export class Session {
   #streams = new Set();
 
   /** @param {SessionOptions} [options] */
-  constructor({ url, token, transport = 'session', iceServers = [] } = {}) {
+  constructor({ url, lbUrl, token, transport = 'session', iceServers = [] } = {}) {
     this.url = new URL((url ?? '/').replace(/^ws/, 'http'), document.baseURI);
     if (!this.url.pathname.endsWith('/')) this.url.pathname += '/';
+    this.lbUrl = lbUrl;
     this.#token = token;
-    this.#socket = transport === 'whip' ? null : new Socket(this.url, token);
+    this.#socket = transport === 'whip' ? null : new Socket(this, token);
     this.iceServers = iceServers;
   }
 
@@ -47,6 +48,7 @@ export class Session {
    * @returns {Promise<Signalling>}
    */
   async signalling({ name, maxBitrate = 0 }, published, rendition) {
+    if (this.lbUrl && !this.#socket?.streams.size) await (await loaded(import('./balance.js'))).ask(this);
     if (this.#socket) return new SocketSignalling(this.#socket, { name, published, rendition, maxBitrate: Math.round(maxBitrate / 1000) });
     const { HttpSignalling } = await loaded(import('./http.js'));
     const path = name.split('/').map(encodeURIComponent).join('/');

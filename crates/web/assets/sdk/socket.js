@@ -19,7 +19,7 @@ const CODES = {
 
 /** Opened when a stream needs it, closed when none does. */
 export class Socket {
-  #address;
+  #server;
   #token;
   /** @type {WebSocket|null} */
   #socket = null;
@@ -28,10 +28,9 @@ export class Socket {
   /** @type {Map<string, SocketSignalling>} */
   streams = new Map();
 
-  /** @param {URL} address @param {string|undefined} token */
-  constructor(address, token) {
-    this.#address = new URL(address);
-    this.#address.protocol = address.protocol.replace('http', 'ws');
+  /** @param {{url: URL}} server @param {string|undefined} token */
+  constructor(server, token) {
+    this.#server = server;
     this.#token = token;
   }
 
@@ -41,7 +40,7 @@ export class Socket {
   }
 
   #connect() {
-    const socket = new WebSocket(this.#address);
+    const socket = new WebSocket(this.#server.url.href.replace('http', 'ws'));
     this.#socket = socket;
     return new Promise((/** @type {(value: void) => void} */ resolve, reject) => {
       const timer = setTimeout(() => socket.close(), CONNECT_MS);
@@ -102,7 +101,7 @@ export class SocketSignalling {
   /** @param {Socket} socket @param {{name: string, published: boolean, maxBitrate: number, rendition?: string}} stream with its bitrate in kbit/s */
   constructor(socket, stream) {
     this.#socket = socket;
-    const id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+    const id = crypto.getRandomValues(new Uint32Array(4)).join('-');
     this.#stream = { ...stream, mediaSessionId: id, mediaProvider: 'WebRTC', hasVideo: true, hasAudio: true };
     socket.streams.set(id, this);
   }

@@ -142,7 +142,7 @@ export class Stream extends EventTarget {
       else receive(link.peer, this.media, this.#options, (track) => this.#received(track));
       await link.open().catch((error) => link === this.#link && this.#lost(error));
     } catch (error) {
-      this.#fail(error);
+      if (!signal.aborted) this.#lost(error);
     }
   }
 
@@ -173,13 +173,12 @@ export class Stream extends EventTarget {
     this.#waiting = null;
   }
 
-  /** @param {HeadwaterError} error */
+  /** @param {any} error */
   #lost(error) {
     if (this.#since && Date.now() - this.#since > GOOD_MS) this.#backoff.reset();
     this.#drop();
     const { reconnect, wait } = this.#options;
-    const absent = ['not-live', 'starting'].includes(error.code);
-    const again = this.#been ? error.passing || absent || error.code === 'name-in-use' : wait && (absent || error.passing);
+    const again = (this.#been || wait) && (error.passing || error.code === 'not-live' || (this.#been && error.code === 'name-in-use'));
     const delay = again && reconnect !== false ? this.#backoff.next(error.retryAfter * 1000) : null;
     if (delay === null) return this.#fail(error);
     this.error = error;
