@@ -201,6 +201,23 @@ impl Host {
         self.drop_also(format!("numgen random mod 1000 < {per_mille} drop"))
     }
 
+    /// Loses so many of a thousand packets that come from the other, by chance; at most 999.
+    ///
+    /// # Errors
+    /// When `nft` is missing or the kernel refuses.
+    pub fn lose_of(&self, other: &Host, per_mille: u16) -> Result<()> {
+        self.drop_also(format!("ip saddr {} numgen random mod 1000 < {per_mille} drop", other.address))
+    }
+
+    /// Sends each packet by itself from now on, as a network card does: the kernel passes several at once between
+    /// hosts of one machine, and these would be lost together.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn send_singly(&self) -> Result<()> {
+        self.inside(|| ip(&["link", "set", "eth0", "gso_max_segs", "1"]))
+    }
+
     /// Ends all that was to be lost.
     ///
     /// # Errors

@@ -10,7 +10,8 @@ use nix::sched::{CloneFlags, setns, unshare};
 /// The network namespace of the thread that asks.
 const OWN: &str = "/proc/thread-self/ns/net";
 const REFUSED: &str = "this machine lets the test make no network of its own (CAP_SYS_ADMIN and CAP_NET_ADMIN are \
-                       needed): run the tests as root, or below `unshare --map-root-user --net`";
+                       needed): run the tests as root, or below \
+                       `unshare --map-root-user`";
 
 /// A namespace; it ends when this is dropped and nothing runs there any more.
 #[derive(Debug)]
