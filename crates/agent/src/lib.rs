@@ -50,6 +50,11 @@ pub trait Local: Sync {
     /// The other server has agreed; media is awaited. It calls the session by this id.
     fn agreed(&self, remote_session: &str);
 
+    /// Media comes by this session from now on.
+    fn begun(&self, session: &Session) {
+        let _ = session;
+    }
+
     /// Waits until the other server is known to be of no use any more, and says why: the session is abandoned then, and
     /// the stream waits for whoever brings it again.
     fn lost(&self) -> BoxFuture<'_, String> {
@@ -118,6 +123,7 @@ impl Agent {
             Purpose::Fetch(local) => {
                 let publication = local.publish()?;
                 let session = self.webrtc.call(proposal, answer, publication, PublishOptions::default(), peer).await?;
+                local.begun(&session);
                 local.agreed(remote_session);
                 session
             }

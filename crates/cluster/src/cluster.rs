@@ -122,6 +122,17 @@ impl Cluster {
         self.0.directory.lock().locate(stream)
     }
 
+    /// Whom to ask for a stream, the best first: as [`Cluster::locate`], and before those that are in none of this
+    /// node's groups one that is and [passes on](Load::passes_on), which then fetches it.
+    pub fn routes(&self, stream: &StreamName) -> Vec<Location> {
+        self.0.directory.lock().routes(stream)
+    }
+
+    /// What a node that lives tells of a stream that it has.
+    pub fn facts_of(&self, node: &NodeId, stream: &StreamName) -> Option<StreamFacts> {
+        self.0.directory.lock().facts_of(node, stream)
+    }
+
     /// All other nodes that are or were seen.
     pub fn nodes(&self) -> Vec<NodeFacts> {
         self.0.directory.lock().nodes()

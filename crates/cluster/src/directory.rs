@@ -2,7 +2,10 @@
 
 mod node;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use headwater_media::{StreamName, limits};
 use tokio::{sync::watch, time::Instant};
@@ -160,7 +163,9 @@ impl Directory {
                     self.left_out = self.left_out.saturating_add(1);
                     return;
                 }
-                let is_changed = node.streams.get(&stream) != Some(&facts);
+                // How it comes is for people; nobody fetches it from elsewhere for that.
+                let is_same = |before: &StreamFacts| *before == StreamFacts { way: before.way, ..facts.clone() };
+                let is_changed = !node.streams.get(&stream).is_some_and(is_same);
                 node.streams.insert(stream.clone(), facts);
                 if is_changed {
                     self.stream_followers.tell(&stream);
@@ -247,7 +252,7 @@ impl Directory {
             .filter_map(|id| {
                 let node = self.nodes.get(id)?;
                 let facts = node.streams.get(stream)?;
-                if is_too_far(facts) {
+                if is_too_far(facts) || self.comes_through_here(stream, facts) {
                     return None;
                 }
                 // Who publishes a name that is another's is about to end it, unless that other is just gone.
@@ -262,6 +267,31 @@ impl Directory {
         let location =
             |id: &NodeId, node: &Node, facts: &StreamFacts| Location { node: node.facts(id), facts: facts.clone() };
         found.into_iter().map(|((.., id), node, facts)| location(id, node, facts)).collect()
+    }
+
+    /// Where to ask for a stream, the best first: where it is, and before those, if none of them is in a group of this
+    /// node, a node of such a group that would fetch it and pass it on, so that it comes there once. All nodes choose
+    /// the same for a name. One that passes on itself asks only where the stream is, so that two never ask each other.
+    pub(crate) fn routes(&self, stream: &StreamName) -> Vec<Location> {
+        let mut found = self.locate(stream);
+        let Some(best) = found.first().filter(|_| !self.load.passes_on) else { return found };
+        let rank = self.rank(&best.node.groups);
+        let facts =
+            StreamFacts { hops: best.facts.hops.saturating_add(1), from: None, way: None, ..best.facts.clone() };
+        let passing = self.nodes.iter().filter(|(id, node)| {
+            let is_nearer = self.rank(&node.about.groups) < rank;
+            node.is_live()
+                && node.load.passes_on
+                && node.load.accepts
+                && is_nearer
+                && !node.streams.contains_key(stream)
+                && **id != best.node.id
+        });
+        let chosen = passing.min_by_key(|(id, node)| (self.rank(&node.about.groups), lot(stream, id)));
+        if let Some((id, node)) = chosen.filter(|_| !is_too_far(&facts)) {
+            found.insert(0, Location { node: node.facts(id), facts });
+        }
+        found
     }
 
     /// Of which of this node's names that have changed another is the owner; of all if `again`.
@@ -292,6 +322,25 @@ impl Directory {
         let own = self.own.get(stream).map(|facts| (facts, &self.id));
         let publishers = others.chain(own).filter(|(facts, _)| facts.hops == 0);
         publishers.map(|(facts, id)| (facts.published_ms, id)).min()
+    }
+
+    /// Whether a node has a stream, as far as is known, from this one, be it through others.
+    fn comes_through_here(&self, stream: &StreamName, facts: &StreamFacts) -> bool {
+        let mut from = facts.from.as_ref();
+        for _ in 0..=limits::CLUSTER_HOPS.get() {
+            let Some(id) = from else { return false };
+            if *id == self.id {
+                return true;
+            }
+            from = self.nodes.get(id).and_then(|node| node.streams.get(stream)?.from.as_ref());
+        }
+        false
+    }
+
+    /// What a node tells of a stream, this one or another that lives.
+    pub(crate) fn facts_of(&self, id: &NodeId, stream: &StreamName) -> Option<StreamFacts> {
+        let streams = if *id == self.id { &self.own } else { &self.nodes.get(id)?.streams };
+        streams.get(stream).cloned()
     }
 
     /// How far the groups of a node are from this one's; nodes without a group are a group.
@@ -331,6 +380,13 @@ fn may_announce(role: Role, facts: &StreamFacts) -> bool {
             Role::Edge => facts.hops > 0,
             Role::Transcoder => false,
         }
+}
+
+/// Spreads streams over nodes, alike on all nodes of one version.
+fn lot(stream: &StreamName, id: &NodeId) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (stream.as_str(), id.as_str()).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Whether who fetched it from there would be too many nodes from the publisher.

@@ -17,13 +17,33 @@ pub struct StreamFacts {
     /// How many nodes it went through: none where it is published.
     #[serde(rename = "h", default, skip_serializing_if = "is_zero")]
     pub hops: u8,
+    /// The node that it came from last; `None` where it is published.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<NodeId>,
+    /// How it comes from there, told now and then.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<Way>,
+}
+
+/// How a stream comes from one node to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// The time to the other node and back, in microseconds; 0 where it is not known.
+    #[serde(rename = "t", default)]
+    pub round_trip_us: u32,
+    /// How many of a thousand packets never came, in the last ten seconds.
+    #[serde(rename = "l", default)]
+    pub lost_per_mille: u16,
+    /// Thousands of bits of media in a second, in the last ten seconds.
+    #[serde(rename = "r", default)]
+    pub kilobits: u32,
 }
 
 fn is_zero(hops: &u8) -> bool {
     *hops == 0
 }
 
-/// How busy a node is.
+/// How busy a node is, and what it does for others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {
     /// Viewers and nodes that are sent streams.
@@ -32,11 +52,19 @@ pub struct Load {
     pub cpu_permille: u16,
     /// Whether it takes new sessions. A node that is about to stop does not.
     pub accepts: bool,
+    /// Whether it passes on to other nodes what it has fetched.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub passes_on: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Default for Load {
     fn default() -> Load {
-        Load { viewers: 0, cpu_permille: 0, accepts: true }
+        Load { viewers: 0, cpu_permille: 0, accepts: true, passes_on: false }
     }
 }
 

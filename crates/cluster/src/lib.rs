@@ -35,7 +35,7 @@ mod settings;
 mod switch;
 
 pub use cluster::Cluster;
-pub use facts::{Conflict, Load, Location, NodeFacts, NodeState, RemoveError, Statistics, StreamFacts};
+pub use facts::{Conflict, Load, Location, NodeFacts, NodeState, RemoveError, Statistics, StreamFacts, Way};
 pub use keys::Claim;
 pub use settings::{ClusterError, InvalidNode, NodeId, Role, Settings, UnknownRole};
 

@@ -27,6 +27,8 @@ pub struct NodeObject {
     pub cpu_percent: f64,
     /// Streams that it has told of.
     pub streams: u64,
+    /// Whether it passes on to other nodes what it has fetched.
+    pub passes_on: bool,
 }
 
 /// A stream that goes from one node to another.
@@ -36,6 +38,26 @@ pub struct Hop {
     pub stream: StreamName,
     /// The node that it comes from.
     pub from: String,
+}
+
+/// A node on the way of a stream, and how the stream comes to it from the next.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CdnHop)]
+pub struct HopObject {
+    /// The name of the node.
+    pub node: String,
+    /// "ORIGIN", "EDGE" or "TRANSCODER".
+    pub role: String,
+    /// The time to the next node and back, in milliseconds, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub round_trip_ms: Option<f64>,
+    /// The share of packets from the next node that never came, in percent, in the last ten seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost_percent: Option<f64>,
+    /// Thousands of bits of media from the next node in a second, in the last ten seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kbps: Option<u64>,
 }
 
 /// Why a node is not forgotten.
@@ -52,11 +74,11 @@ pub trait Cdn: Send + Sync + 'static {
     /// All nodes but this one.
     fn nodes(&self) -> Vec<NodeObject>;
 
-    /// This node: its name and its role.
-    fn own(&self) -> (String, String);
-
     /// The streams that this node fetches from others now.
     fn hops(&self) -> Vec<Hop>;
+
+    /// The way of a stream that this node has, from here to where it is published.
+    fn trace(&self, stream: &StreamName) -> Vec<HopObject>;
 
     /// The names of the nodes that have a stream, the best first; this one where it is published here.
     fn locate(&self, stream: &StreamName) -> Vec<String>;

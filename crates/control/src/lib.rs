@@ -38,7 +38,7 @@ use headwater_graph::Hub;
 use headwater_relay::Relays;
 
 pub use authorisation::is_call;
-pub use cdn::{Cdn, Hop, NodeObject, NotRemoved};
+pub use cdn::{Cdn, Hop, HopObject, NodeObject, NotRemoved};
 pub use clients::{ClientObject, Clients, Untold};
 pub use events::{Journal, Party, Passage, ServerEvent, Use};
 pub use guard::{Hosts, LocalAddress, guard_host};

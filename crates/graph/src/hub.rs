@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{
         Arc, Weak,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -86,6 +86,7 @@ struct Inner {
     streams: Mutex<HashMap<StreamName, Arc<Stream>>>,
     resolvers: Mutex<Vec<Arc<dyn Resolver>>>,
     resolving: Mutex<HashMap<StreamName, Starting>>,
+    passes_on: AtomicBool,
     services: Arc<Services>,
 }
 
@@ -136,6 +137,7 @@ impl Hub {
             streams: Mutex::new(HashMap::new()),
             resolvers: Mutex::new(Vec::new()),
             resolving: Mutex::new(HashMap::new()),
+            passes_on: AtomicBool::new(false),
             services: Arc::new(Services {
                 environment,
                 converters: ArcSwap::from_pointee(converters),
@@ -156,6 +158,16 @@ impl Hub {
     /// Says how long streams whose publishers vanish from now on wait for them.
     pub fn set_grace(&self, grace: Duration) {
         self.0.services.grace.store(millis(grace), Relaxed);
+    }
+
+    /// Has streams that come from servers beside this one passed on to others.
+    pub fn pass_on(&self) {
+        self.0.passes_on.store(true, Relaxed);
+    }
+
+    /// Whether streams that come from servers beside this one are passed on to others.
+    pub fn passes_on(&self) -> bool {
+        self.0.passes_on.load(Relaxed)
     }
 
     /// Adds a way to start streams on demand; earlier ones are asked first.
@@ -208,7 +220,9 @@ impl Hub {
 
     /// Joins a stream, starting it if a resolver can, and waits until its tracks are known.
     ///
-    /// A peer that is a server beside this one gets only what has its publisher here.
+    /// A peer that is a server beside this one gets only what has its publisher here, or, where that is
+    /// [passed on](Hub::pass_on), what has come from a third without a break since before it asked. So each hop of a
+    /// stream is older than the next, and none can lead back to where it began.
     ///
     /// # Errors
     /// There is no such stream, or it could not be started.
@@ -217,14 +231,22 @@ impl Hub {
             Some(stream) => stream,
             None => self.resolve(name, &peer).await?,
         };
-        if peer.server.is_some() && stream.source().server.is_some() {
+        let is_passed_on = peer.server.is_some() && stream.source().server.is_some();
+        if is_passed_on && !self.passes_on() {
             return Err(SubscribeError::NotFound { name: name.clone() });
         }
         let mut state = stream.watch_state();
         let settled = state.wait_for(|state| *state != StreamState::Starting || stream.publisher() > 0).await;
         match settled.map(|state| *state) {
             Ok(StreamState::Ended) | Err(_) => Err(SubscribeError::NotFound { name: name.clone() }),
-            Ok(_) => Ok(Subscription::new(stream.clone(), peer)),
+            Ok(_) => {
+                let subscription = Subscription::new(stream.clone(), peer);
+                // Looked at once it is among the viewers: a stream that stops from now on takes it along.
+                if is_passed_on && stream.state() != StreamState::Live {
+                    return Err(SubscribeError::NotFound { name: name.clone() });
+                }
+                Ok(subscription)
+            }
         }
     }
 

@@ -51,7 +51,7 @@ pub use {
     peer::Peer,
     publication::Publication,
     rendition::{Rendition, RenditionStatistics},
-    stream::{Stream, StreamState, Viewer},
+    stream::{INTERRUPTED, Stream, StreamState, Viewer},
     subscription::Subscription,
     track::Track,
 };

@@ -14,8 +14,9 @@ pub struct Peer {
     pub remote: Option<SocketAddr>,
     /// What it calls itself.
     pub user_agent: Option<String>,
-    /// The id that it has as a server beside this one, where it has proved to be one. Such a peer gets no stream that
-    /// was itself fetched from another server, and none is fetched for it, so that no stream can run in a circle.
+    /// The id that it has as a server beside this one, where it has proved to be one. What such a
+    /// peer gets of streams that were fetched is bounded, so that none can run in a circle; see
+    /// [`Hub::subscribe`](crate::Hub::subscribe).
     pub server: Option<String>,
 }
 

@@ -166,6 +166,7 @@ impl Drop for Publication {
             return stream.end("the publisher has left");
         }
         stream.change_state(&[StreamState::Starting, StreamState::Live], StreamState::Paused);
+        stream.let_go_of_servers();
         services.tell(Event::Paused { stream: stream.name().clone() });
         let sleep = services.environment.sleep(grace);
         services.environment.spawn(Box::pin(async move {

@@ -16,6 +16,9 @@ use tokio::sync::watch;
 
 use crate::{error::PublishError, hub::Services, peer::Peer, rendition::Form, track::Track};
 
+/// Why a server that watches has to go though the stream is not over: it does not come to this one any more, for now.
+pub const INTERRUPTED: &str = "the stream does not reach this server any more";
+
 /// What a stream is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamState {
@@ -252,6 +255,17 @@ impl Stream {
         });
         self.viewers.lock().insert(id, viewer.clone());
         (id, viewer)
+    }
+
+    /// What comes from a server beside this one has stopped coming: servers that it was passed on to are to look for
+    /// another way, so that none of them is asked for what hangs on itself.
+    pub(crate) fn let_go_of_servers(&self) {
+        if self.source().server.is_none() {
+            return;
+        }
+        for viewer in self.viewers().iter().filter(|viewer| viewer.peer.server.is_some()) {
+            viewer.terminate(INTERRUPTED);
+        }
     }
 
     pub(crate) fn remove_viewer(&self, id: u64) {

@@ -11,10 +11,11 @@ use std::{
 
 use futures_util::future::{Either, select};
 use headwater_agent::{Agent, AgentError, Local, Remote, Transport};
-use headwater_graph::{BoxFuture, Peer, Publication, PublishError, StreamState};
+use headwater_graph::{BoxFuture, INTERRUPTED, Peer, Publication, PublishError, StreamState};
 use headwater_media::{StreamName, TrackKind, limits};
 use headwater_net::Dialer;
 use headwater_rtmp::{Context, RtmpError, client};
+use headwater_webrtc::{Received, Session};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +60,8 @@ pub struct PullFacts {
     pub server: Option<String>,
     /// What the other server calls the session, once it has agreed.
     pub remote_session: Option<String>,
+    /// What has come by the session under way, where it is one of WebRTC.
+    pub received: Option<Received>,
     /// What media comes over; `None` with RTMP.
     pub transport: Option<Transport>,
     source: Source,
@@ -79,6 +82,7 @@ pub(crate) struct Pull {
     course: Course,
     means: Means,
     remote_session: Mutex<Option<String>>,
+    session: Mutex<Option<Session>>,
     /// Whether the other server has agreed to send, in the attempt under way.
     is_agreed: AtomicBool,
     over: CancellationToken,
@@ -104,6 +108,7 @@ impl Pull {
             course,
             means,
             remote_session: Mutex::default(),
+            session: Mutex::default(),
             is_agreed: AtomicBool::new(false),
             over: CancellationToken::new(),
         }
@@ -177,6 +182,12 @@ impl Pull {
                 _ => None,
             },
             remote_session: self.remote_session.lock().clone(),
+            received: self
+                .session
+                .lock()
+                .as_ref()
+                .filter(|session| session.has_ended().is_none())
+                .map(Session::received),
             transport: self.source.transport(),
             source: self.source.clone(),
         }
@@ -264,6 +275,10 @@ impl Pull {
             Ok(()) => Outcome::Over("it was told to stop".to_owned()),
             Err(AgentError::Terminated(reason)) => Outcome::Over(reason),
             Err(AgentError::Publish(error)) => Outcome::Hopeless(error.to_string()),
+            // The server has lost its own way to the stream, which is not over.
+            Err(AgentError::Stopped(reason)) if self.is_routed() && reason.ends_with(INTERRUPTED) => {
+                self.interrupted(&reason, true)
+            }
             Err(AgentError::Stopped(reason)) if self.is_routed() => Outcome::Ended(self.source.hide(&reason)),
             // The stream is kept for whoever brings it again, so what it had brought is still seen.
             Err(error) => self.interrupted(&error, self.has_brought_media()),
@@ -300,6 +315,10 @@ impl Local for Pull {
             Source::Routed(routed) => Box::pin(self.lost_by_routes(routed)),
             _ => Box::pin(std::future::pending()),
         }
+    }
+
+    fn begun(&self, session: &Session) {
+        *self.session.lock() = Some(session.clone());
     }
 
     fn agreed(&self, remote_session: &str) {

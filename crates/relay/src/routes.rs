@@ -193,9 +193,9 @@ impl OnRoutes {
 pub(crate) struct Resolving(pub(crate) Arc<OnRoutes>);
 
 impl Resolver for Resolving {
-    fn resolve(&self, _hub: &Hub, name: &StreamName, viewer: &Peer) -> Option<BoxFuture<'static, Result<(), String>>> {
-        // Else a stream could run in a circle.
-        if viewer.server.is_some() {
+    fn resolve(&self, hub: &Hub, name: &StreamName, viewer: &Peer) -> Option<BoxFuture<'static, Result<(), String>>> {
+        // Who passes on asks nobody who has to fetch it first, so this cannot go round.
+        if viewer.server.is_some() && !hub.passes_on() {
             return None;
         }
         let (own, name) = (self.0.clone(), name.clone());

@@ -11,7 +11,7 @@ fn stream() -> StreamName {
 }
 
 fn entry(published_ms: u64, hops: u8) -> Entry {
-    Entry::Stream(stream(), Some(StreamFacts { published_ms, keys: Vec::new(), hops }))
+    Entry::Stream(stream(), Some(StreamFacts { published_ms, hops, ..StreamFacts::default() }))
 }
 
 /// What an edge of the groups `EU` and `US` knows of nodes of these names, roles and groups.
@@ -47,7 +47,7 @@ fn attack_n5_a_stream_goes_through_no_more_nodes_than_it_may() {
         directory.put(&id("a"), entry(1, hops));
         assert_eq!(!places(&directory).is_empty(), expected, "{hops}");
     }
-    let facts = |hops| StreamFacts { published_ms: 1, keys: Vec::new(), hops };
+    let facts = |hops| StreamFacts { published_ms: 1, hops, ..StreamFacts::default() };
     assert!(directory.announce(&stream(), facts(3)) && !directory.announce(&stream(), facts(4)));
     // Never from itself.
     assert!(places(&directory).is_empty());
@@ -67,7 +67,7 @@ fn own_groups_come_first_then_who_is_nearer_to_the_publisher_then_who_has_less_t
     for (name, hops) in [("far", 0), ("us", 1), ("eu-2", 2), ("eu-1-busy", 1), ("eu-1", 1), ("eu-drains", 1)] {
         directory.put(&id(name), entry(1, hops));
     }
-    let load = |cpu_permille, accepts| Entry::Load(Load { viewers: 0, cpu_permille, accepts });
+    let load = |cpu_permille, accepts| Entry::Load(Load { cpu_permille, accepts, ..Load::default() });
     directory.put(&id("eu-1-busy"), load(900, true));
     directory.put(&id("eu-drains"), load(0, false));
     assert_eq!(places(&directory), ["eu-1", "eu-1-busy", "eu-2", "us", "far", "eu-drains"]);
@@ -104,4 +104,47 @@ fn of_thousands_that_are_followed_a_change_wakes_only_who_waits_for_it() {
     assert_eq!((woken(&mut streams), woken(&mut nodes[..1]), woken(&mut nodes[1..])), (1, 0, 1));
     directory.put(&id("a"), Entry::Stream(names[9].clone(), None));
     assert_eq!(woken(&mut streams), 1);
+}
+
+#[test]
+fn attack_n5_what_hangs_on_this_node_is_not_fetched_by_it() {
+    let mut directory = directory(&[("a", Role::Edge, "EU"), ("b", Role::Edge, "EU"), ("c", Role::Edge, "EU")]);
+    let from = |node: &str, hops| {
+        Entry::Stream(stream(), Some(StreamFacts { hops, from: Some(id(node)), ..StreamFacts::default() }))
+    };
+    directory.put(&id("a"), from("own", 1));
+    directory.put(&id("b"), from("a", 2));
+    assert!(places(&directory).is_empty());
+    directory.put(&id("c"), from("somewhere", 1));
+    assert_eq!(places(&directory), ["c"]);
+    // Two that tell of each other have it from nobody: it is looked at no longer than a stream may be on its way.
+    directory.put(&id("a"), from("b", 1));
+    directory.put(&id("b"), from("a", 1));
+    assert_eq!(places(&directory), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_stream_of_far_away_is_asked_of_one_of_the_group_that_passes_on() {
+    let nodes = [("far", Role::Origin, "ASIA"), ("near-1", Role::Edge, "EU"), ("near-2", Role::Edge, "EU")];
+    let mut directory = directory(&nodes);
+    directory.put(&id("far"), entry(1, 0));
+    let routes = |directory: &Directory| -> Vec<String> {
+        directory.routes(&stream()).into_iter().map(|place| place.node.id.to_string()).collect()
+    };
+    assert_eq!(routes(&directory), ["far"]);
+    let passing = |accepts| Entry::Load(Load { passes_on: true, accepts, ..Load::default() });
+    directory.put(&id("near-1"), passing(true));
+    assert_eq!(routes(&directory), ["near-1", "far"]);
+    assert_eq!(directory.routes(&stream())[0].facts.hops, 1);
+    directory.put(&id("near-1"), passing(false));
+    directory.put(&id("near-2"), passing(true));
+    assert_eq!(routes(&directory), ["near-2", "far"]);
+    // Once somebody of the group has it, that one is asked.
+    directory.put(&id("near-1"), Entry::Stream(stream(), Some(StreamFacts { hops: 1, ..StreamFacts::default() })));
+    directory.put(&id("near-1"), passing(true));
+    assert_eq!(routes(&directory), ["near-1", "far"]);
+    directory.put(&id("near-1"), Entry::Stream(stream(), None));
+    // Two that pass on do not ask each other for what neither has.
+    directory.set_load(Load { passes_on: true, ..Load::default() });
+    assert_eq!(routes(&directory), ["far"]);
 }

@@ -30,7 +30,7 @@ pub(super) fn stream(name: &str) -> StreamName {
 }
 
 pub(super) fn facts(published_ms: u64, hops: u8) -> StreamFacts {
-    StreamFacts { published_ms, keys: Vec::new(), hops }
+    StreamFacts { published_ms, hops, ..StreamFacts::default() }
 }
 
 pub(super) fn settings(name: &str, role: Role, address: SocketAddr) -> Settings {

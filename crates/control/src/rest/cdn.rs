@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::{Json, extract::State, http::StatusCode};
 use headwater_media::StreamName;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
     input::{Input, shorten},
 };
 use crate::{
-    cdn::{Cdn, NodeObject, NotRemoved},
+    cdn::{Cdn, HopObject, NodeObject, NotRemoved},
     error::ApiError,
 };
 
@@ -89,25 +89,49 @@ pub(super) async fn show_stream_routes(
     Ok(Json(routes.map(|(node, number)| (format!("{number}-STREAM-{node}"), codecs.clone())).collect()))
 }
 
-/// The way of a stream to this server, from here to where it is published.
-#[utoipa::path(post, path = "/rest-api/cdn/stream/trace_route", tag = "cdn", request_body = Named, responses(
-    (status = 200, description = "The nodes on its way, each as \"NODE(ROLE)\".", body = Vec<String>),
+/// A stream whose way is asked for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CdnTraceRequest)]
+pub(super) struct Traced {
+    #[serde(flatten)]
+    #[schema(inline)]
+    of: Named,
+    /// Whether to say how the stream comes from each node to the next.
+    #[serde(default)]
+    figures: bool,
+}
+
+/// The way of a stream.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = CdnTrace)]
+pub(super) enum Trace {
+    /// Each node as "NODE(ROLE)".
+    Names(Vec<String>),
+    /// Each node with how the stream comes to it from the next, where that was asked for.
+    Hops(Vec<HopObject>),
+}
+
+/// The way of a stream to this server, from here to where it is published. With `figures`, it is said of each node how
+/// the stream comes to it from the next: this server measures its own hop, the others tell of theirs every few seconds.
+#[utoipa::path(post, path = "/rest-api/cdn/stream/trace_route", tag = "cdn", request_body = Traced, responses(
+    (status = 200, description = "The nodes on its way.", body = Trace),
     (status = 404, description = "The stream is not on this server, or this server works alone."),
 ))]
 pub(super) async fn trace_route(
     State(api): State<Api>,
-    Input(named): Input<Named>,
-) -> Result<Json<Vec<String>>, ApiError> {
-    let (cdn, name) = (cdn(&api)?, named.name()?);
-    let stream = api.hub.find(&name).ok_or_else(|| unknown_stream(&name))?;
-    let (own, role) = cdn.own();
-    let mut way = vec![format!("{own}({role})")];
-    if let Some(server) = &stream.source().server {
-        let role =
-            cdn.nodes().into_iter().find(|node| node.id == *server).map_or("ORIGIN".to_owned(), |node| node.role);
-        way.push(format!("{server}({role})"));
+    Input(traced): Input<Traced>,
+) -> Result<Json<Trace>, ApiError> {
+    let (cdn, name) = (cdn(&api)?, traced.of.name()?);
+    if api.hub.find(&name).is_none() {
+        return Err(unknown_stream(&name));
     }
-    Ok(Json(way))
+    let way = cdn.trace(&name);
+    Ok(Json(match traced.figures {
+        true => Trace::Hops(way),
+        false => Trace::Names(way.into_iter().map(|hop| format!("{}({})", hop.node, hop.role)).collect()),
+    }))
 }
 
 /// Forgets a node that is gone. One that comes back is taken back.

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use headwater_graph::{Bell, BoxFuture, Event, Hub, Join, Peer, PublishError, Resolver, StreamState, SubscribeError};
+use headwater_graph::{
+    Bell, BoxFuture, Event, Hub, INTERRUPTED, Join, Peer, PublishError, Resolver, StreamState, SubscribeError,
+};
 use headwater_media::{Codec, Packet, StreamName, TrackKind, limits};
 
 use crate::support::{audio, drain, frame, hub, name, publish, video};
@@ -219,6 +221,33 @@ async fn a_server_beside_this_one_gets_only_what_is_published_here() {
         assert_eq!(refused, SubscribeError::NotFound { name: name(missing) });
         assert!(hub.subscribe(&name(missing), viewer()).await.is_ok());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_passed_on_to_a_server_stops_with_what_it_comes_from() {
+    let hub = hub();
+    let (server, from) = (|| viewer().with_server("edge-2"), || Peer::new("WebRTC", "pull").with_server("origin-1"));
+    let mut first = hub.publish(name("copy"), from()).unwrap();
+    first.ready();
+    assert!(hub.subscribe(&name("copy"), server()).await.is_err(), "it was not allowed");
+    hub.pass_on();
+    let (other, person) =
+        (hub.subscribe(&name("copy"), server()).await.unwrap(), hub.subscribe(&name("copy"), viewer()).await.unwrap());
+    let mut own = publish(&hub, "own");
+    own.ready();
+    let of_own = hub.subscribe(&name("own"), server()).await.unwrap();
+    assert!(other.has_ended().is_none());
+
+    drop((first, own));
+    assert_eq!(other.has_ended().as_deref(), Some(INTERRUPTED));
+    assert!(person.has_ended().is_none() && of_own.has_ended().is_none(), "these wait for the publisher");
+    // Nobody is served before it comes again, whoever asked first.
+    assert!(hub.subscribe(&name("copy"), server()).await.is_err());
+    let mut second = hub.publish(name("copy"), from()).unwrap();
+    assert!(hub.subscribe(&name("copy"), server()).await.is_err());
+    second.ready();
+    assert!(hub.subscribe(&name("copy"), server()).await.is_ok());
+    assert!(other.has_ended().is_some(), "what was let go of stays so");
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ mod mutual;
 mod nodes;
 pub(crate) mod pass;
 mod tell;
+mod way;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -72,6 +73,8 @@ section! {
         role_strict: bool = false;
         /// Whether an origin fetches streams of other origins for viewers of its own.
         between_origins: bool = false;
+        /// Whether streams that this server has fetched are passed on to other servers: those of its groups then come here rather than to an origin of other groups.
+        pass_on: bool = false;
         /// Seconds after which a server that is gone leaves the list of servers; 0 is never.
         forget_s: u64 = 0;
     }
@@ -183,7 +186,10 @@ impl Protocol for Clustered {
             let agent = Agent::new(webrtc.clone(), dialer);
             relays.add_routes(Arc::new(Nodes::new(cluster.clone())), agent, self.0.transport.0);
         }
-        tell::start(context, &cluster);
+        if self.0.pass_on {
+            context.hub.pass_on();
+        }
+        tell::start(context, &cluster, self.0.pass_on);
         let relays = context.offered.get::<Relays>().cloned();
         let cdn: Arc<dyn Cdn> = Arc::new(nodes::ClusterCdn { cluster: cluster.clone(), node, role, relays });
         context.offered.insert(cdn);

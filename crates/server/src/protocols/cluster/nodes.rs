@@ -2,10 +2,12 @@
 
 use headwater_access::Servers;
 use headwater_cluster::{Cluster, NodeFacts, NodeId, NodeState, RemoveError, Role, Statistics};
-use headwater_control::{Cdn, Hop, Metric, NodeObject, NotRemoved, Record, Source};
+use headwater_control::{Cdn, Hop, HopObject, Metric, NodeObject, NotRemoved, Record, Source};
 use headwater_media::StreamName;
 use headwater_relay::{Relays, Route, Routes};
 use tokio::sync::watch;
+
+use super::way;
 
 /// The other servers of the cluster.
 #[derive(Clone)]
@@ -19,7 +21,7 @@ impl Nodes {
 
 impl Routes for Nodes {
     fn find(&self, stream: &StreamName) -> Vec<Route> {
-        let found = self.0.locate(stream).into_iter();
+        let found = self.0.routes(stream).into_iter();
         found.map(|location| Route { server: location.node.id.into(), url: location.node.media }).collect()
     }
 
@@ -60,13 +62,13 @@ impl Cdn for ClusterCdn {
         self.cluster.nodes().into_iter().map(node_object).collect()
     }
 
-    fn own(&self) -> (String, String) {
-        (self.node.to_string(), self.role.to_string().to_uppercase())
-    }
-
     fn hops(&self) -> Vec<Hop> {
         let pulls = self.relays.as_ref().map(Relays::pulls).unwrap_or_default();
         pulls.into_iter().filter_map(|pull| Some(Hop { stream: pull.name, from: pull.server? })).collect()
+    }
+
+    fn trace(&self, stream: &StreamName) -> Vec<HopObject> {
+        way::trace(&self.cluster, (&self.node, self.role), self.relays.as_ref(), stream)
     }
 
     fn locate(&self, stream: &StreamName) -> Vec<String> {
@@ -94,6 +96,7 @@ fn node_object(node: NodeFacts) -> NodeObject {
         viewers: node.load.viewers,
         cpu_percent: f64::from(node.load.cpu_permille) / 10.0,
         streams: node.streams as u64,
+        passes_on: node.load.passes_on,
     }
 }
 

@@ -6,63 +6,122 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use headwater_cluster::{Cluster, Load, StreamFacts};
+use headwater_cluster::{Cluster, Load, NodeId, StreamFacts, Way};
 use headwater_graph::{Event, Hub, Stream, StreamState};
 use headwater_media::StreamName;
+use headwater_relay::Relays;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::Context;
+use super::{
+    Context,
+    way::{has_changed, way_of},
+};
 use crate::figures::ProcessorShare;
 
 /// How often it is told how busy this server is, and looked whether all that was told of streams is true.
 const TELL_TIME: Duration = Duration::from_secs(1);
+/// So many looks at streams pass between two at how they come.
+const LOOKS_PER_WAY: u64 = 5;
 /// How long a name must be another node's before its publisher here is ended: longer than it takes to find out that a
 /// node is gone, as its publisher may just have come here from there.
 const DOUBT_TIME: Duration = Duration::from_secs(5);
 
-pub(super) fn start(context: &Context, cluster: &Cluster) {
-    context.spawn(tell_streams(context.hub.clone(), cluster.clone()));
-    context.spawn(tell_load(context.hub.clone(), cluster.clone()));
+pub(super) fn start(context: &Context, cluster: &Cluster, passes_on: bool) {
+    let relays = context.offered.get::<Relays>().filter(|_| passes_on).cloned();
+    context.spawn(Teller::new(context.hub.clone(), cluster.clone(), relays).run());
+    context.spawn(tell_load(context.hub.clone(), cluster.clone(), passes_on));
     context.spawn(yield_names(context.hub.clone(), cluster.clone()));
 }
 
-/// Follows what happens to the streams of this server. What the events leave out, being too many, the look at all
-/// streams finds.
-async fn tell_streams(hub: Hub, cluster: Cluster) {
-    let mut events = hub.events();
-    let mut look = interval(TELL_TIME);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told: HashSet<StreamName> = HashSet::new();
-    loop {
-        tokio::select! {
-            event = events.next() => match event {
-                None => return,
-                Some(Event::Published { stream, .. } | Event::Resumed { stream, .. }) => {
-                    if let Some(found) = hub.find(&stream).filter(is_own) {
-                        cluster.announce(&stream, facts(&found));
-                        told.insert(stream);
-                    }
-                }
-                Some(Event::Paused { stream } | Event::Unpublished { stream, .. }) => {
-                    cluster.withdraw(&stream);
-                    told.remove(&stream);
-                }
-                Some(_) => {}
-            },
-            _ = look.tick() => told = tell_all(&hub, &cluster, &told),
-        }
-    }
+/// Tells of the streams of this server, and of those that it passes on.
+struct Teller {
+    hub: Hub,
+    cluster: Cluster,
+    /// Where streams are passed on.
+    relays: Option<Relays>,
+    told: HashSet<StreamName>,
+    /// How those come that are passed on, as it was told last.
+    ways: HashMap<StreamName, Way>,
+    looks: u64,
 }
 
-/// Tells of all streams, and takes back what was told of others; gives what is told now.
-fn tell_all(hub: &Hub, cluster: &Cluster, told: &HashSet<StreamName>) -> HashSet<StreamName> {
-    let own: Vec<_> = hub.streams().into_iter().filter(is_own).collect();
-    let names: HashSet<_> = own.iter().map(|stream| stream.name().clone()).collect();
-    for stream in &own {
-        cluster.announce(stream.name(), facts(stream));
+impl Teller {
+    fn new(hub: Hub, cluster: Cluster, relays: Option<Relays>) -> Teller {
+        Teller { hub, cluster, relays, told: HashSet::new(), ways: HashMap::new(), looks: 0 }
     }
-    told.difference(&names).for_each(|name| cluster.withdraw(name));
-    names
+
+    /// Follows what happens to streams. What the events leave out, being too many, the look at all streams finds.
+    async fn run(mut self) {
+        let mut events = self.hub.events();
+        let mut look = interval(TELL_TIME);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    None => return,
+                    Some(Event::Published { stream, .. } | Event::Resumed { stream, .. }) => self.tell(&stream),
+                    Some(Event::Paused { stream } | Event::Unpublished { stream, .. }) => {
+                        self.cluster.withdraw(&stream);
+                        self.told.remove(&stream);
+                    }
+                    Some(_) => {}
+                },
+                _ = look.tick() => self.tell_all(),
+            }
+        }
+    }
+
+    fn tell(&mut self, name: &StreamName) {
+        if let Some(facts) = self.hub.find(name).and_then(|stream| self.facts(&stream)) {
+            self.cluster.announce(name, facts);
+            self.told.insert(name.clone());
+        }
+    }
+
+    /// Tells of all streams, and takes back what was told of others.
+    fn tell_all(&mut self) {
+        if self.looks.is_multiple_of(LOOKS_PER_WAY) {
+            self.look_at_ways();
+        }
+        self.looks = self.looks.wrapping_add(1);
+        let told: HashSet<_> = self
+            .hub
+            .streams()
+            .iter()
+            .filter_map(|stream| {
+                self.cluster.announce(stream.name(), self.facts(stream)?);
+                Some(stream.name().clone())
+            })
+            .collect();
+        self.told.difference(&told).for_each(|name| self.cluster.withdraw(name));
+        self.told = told;
+    }
+
+    /// What is told of a stream, if anything is: it is live, and published here or passed on.
+    fn facts(&self, stream: &Arc<Stream>) -> Option<StreamFacts> {
+        if is_own(stream) {
+            return Some(own_facts(stream));
+        }
+        let source = stream.source();
+        let from = NodeId::new(source.server.as_deref().filter(|_| self.relays.is_some())?).ok()?;
+        if stream.state() != StreamState::Live {
+            return None;
+        }
+        let there = self.cluster.facts_of(&from, stream.name())?;
+        let way = self.ways.get(stream.name()).copied();
+        Some(StreamFacts { hops: there.hops.saturating_add(1), from: Some(from), way, ..there })
+    }
+
+    /// Takes note of how streams come that are passed on. What hardly changes stays as it was told.
+    fn look_at_ways(&mut self) {
+        let Some(relays) = &self.relays else { return };
+        let now = relays.pulls().into_iter().filter_map(|pull| {
+            let now = way_of(&pull)?;
+            let told = self.ways.get(&pull.name).copied().filter(|told| !has_changed(*told, now));
+            Some((pull.name, told.unwrap_or(now)))
+        });
+        self.ways = now.collect();
+    }
 }
 
 /// Whether a stream has its publisher here, now.
@@ -70,19 +129,19 @@ fn is_own(stream: &Arc<Stream>) -> bool {
     stream.state() == StreamState::Live && stream.source().server.is_none()
 }
 
-fn facts(stream: &Stream) -> StreamFacts {
+fn own_facts(stream: &Stream) -> StreamFacts {
     let since = stream.created().duration_since(UNIX_EPOCH).unwrap_or_default();
     StreamFacts { published_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX), ..StreamFacts::default() }
 }
 
-async fn tell_load(hub: Hub, cluster: Cluster) {
+async fn tell_load(hub: Hub, cluster: Cluster, passes_on: bool) {
     let mut share = ProcessorShare::new(Instant::now().into_std());
     let mut tick = interval(TELL_TIME);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let now = tick.tick().await.into_std();
         let viewers = hub.streams().iter().map(|stream| stream.viewer_count() as u64).sum();
-        cluster.set_load(Load { viewers, cpu_permille: share.permille(now), ..Load::default() });
+        cluster.set_load(Load { viewers, cpu_permille: share.permille(now), passes_on, ..Load::default() });
     }
 }
 
