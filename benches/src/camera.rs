@@ -43,6 +43,17 @@ pub(crate) enum Pacing {
     Spread(Duration),
 }
 
+impl Pacing {
+    /// Over so many milliseconds; as Chromium does where none are given.
+    pub(crate) fn of(spread_ms: Option<u64>) -> Pacing {
+        match spread_ms {
+            None => Pacing::Browser,
+            Some(0) => Pacing::AtOnce,
+            Some(milliseconds) => Pacing::Spread(Duration::from_millis(milliseconds)),
+        }
+    }
+}
+
 /// Of [`Pacing::Browser`].
 const BURST: Duration = Duration::from_millis(40);
 const BURST_FACTOR: f64 = 2.5;

@@ -58,16 +58,20 @@ pub(crate) struct Options {
     /// Kilobits in a second of the video.
     #[arg(long, default_value_t = 2_000)]
     kilobits: usize,
+    /// Milliseconds over which the publisher spreads the packets of a picture; 0 is all at once. Without it, packets
+    /// come as from Chromium.
+    #[arg(long)]
+    spread_ms: Option<u64>,
 }
 
 impl Options {
     /// What `all` runs.
     pub(crate) fn lasting(seconds: u64) -> Options {
-        Options { viewers: 200, seconds: seconds.div_ceil(2), turns: 3, joins: 40, kilobits: 2_000 }
+        Options { viewers: 200, seconds: seconds.div_ceil(2), turns: 3, joins: 40, kilobits: 2_000, spread_ms: None }
     }
 
     fn camera(&self) -> Camera {
-        Camera::new(self.kilobits * 1_000, Duration::ZERO, Pacing::Browser)
+        Camera::new(self.kilobits * 1_000, Duration::ZERO, Pacing::of(self.spread_ms))
     }
 }
 

@@ -59,12 +59,7 @@ impl Options {
     }
 
     fn camera(&self) -> Camera {
-        let pacing = match self.spread_ms {
-            None => Pacing::Browser,
-            Some(0) => Pacing::AtOnce,
-            Some(milliseconds) => Pacing::Spread(Duration::from_millis(milliseconds)),
-        };
-        Camera::new(self.kilobits * 1_000, Duration::ZERO, pacing)
+        Camera::new(self.kilobits * 1_000, Duration::ZERO, Pacing::of(self.spread_ms))
     }
 
     fn length(&self) -> Duration {
