@@ -24,8 +24,7 @@ fn hls_js_plays_at_low_latency_through_a_balancer_that_spreads_its_requests() ->
     let bad: Vec<_> = errors.filter(|error| error.starts_with("networkError") || error.ends_with("true")).collect();
     ensure!(bad.is_empty(), "{bad:?}");
     ensure!(pages.complaints().is_empty(), "{:?}", pages.complaints());
-    let viewers: f64 =
-        spread.nodes.iter().filter_map(|node| node.metric("headwater_hls_viewers").ok().flatten()).sum();
+    let viewers: f64 = spread.nodes.iter().filter_map(|node| node.metric("headwater_hls_viewers").ok().flatten()).sum();
     ensure!(viewers == 1.0, "one page is {viewers} viewers");
     drop(pages);
     publisher.kill();
