@@ -1,8 +1,11 @@
 //! A node's part in its cluster.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use headwater_media::{StreamName, limits};
@@ -104,6 +107,27 @@ impl Cluster {
     /// This node has the stream no more.
     pub fn withdraw(&self, stream: &StreamName) {
         if self.0.directory.lock().withdraw(stream) {
+            self.0.tell();
+        }
+    }
+
+    /// Who has one of these keys may watch a stream that is published here, everybody if there are none; told at once,
+    /// and whenever it is announced. Keys that are not [good](crate::are_keys) keep it from being told of at all.
+    pub fn restrict(&self, stream: &StreamName, keys: Vec<String>) {
+        if self.0.directory.lock().restrict(stream, keys) {
+            self.0.tell();
+        }
+    }
+
+    /// The streams of other nodes that nobody may watch without a key, and their keys.
+    pub fn restricted(&self) -> BTreeMap<StreamName, Vec<String>> {
+        self.0.directory.lock().restricted()
+    }
+
+    /// This node takes nobody new until it ends: others fetch nothing more here that they can fetch elsewhere, and send
+    /// nobody.
+    pub fn close(&self) {
+        if self.0.directory.lock().close() {
             self.0.tell();
         }
     }

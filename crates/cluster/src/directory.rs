@@ -1,5 +1,6 @@
 //! The nodes and streams that this node knows of. Pure: what comes in are entries, what goes out are answers.
 
+mod access;
 mod node;
 
 use std::{
@@ -15,6 +16,7 @@ use crate::{
     guard::VALUE_BYTES_MAX,
 };
 
+pub use access::are_keys;
 use node::Node;
 pub(crate) use node::{About, Entry};
 
@@ -27,7 +29,11 @@ pub(crate) struct Directory {
     role: Role,
     groups: Vec<String>,
     own: BTreeMap<StreamName, StreamFacts>,
+    /// The keys of those that need one.
+    own_keys: HashMap<StreamName, Vec<String>>,
     load: Load,
+    /// Whether nobody new is taken.
+    is_closed: bool,
     nodes: BTreeMap<NodeId, Node>,
     /// Where nodes are said to be that have not been seen alive.
     rumours: BTreeMap<NodeId, String>,
@@ -47,7 +53,9 @@ impl Directory {
             role,
             groups,
             own: BTreeMap::new(),
+            own_keys: HashMap::new(),
             load: Load::default(),
+            is_closed: false,
             nodes: BTreeMap::new(),
             rumours: BTreeMap::new(),
             places: HashMap::new(),
@@ -59,7 +67,10 @@ impl Directory {
     }
 
     /// What this node has; false if nothing has changed, or if its role does not let it tell of that.
-    pub(crate) fn announce(&mut self, stream: &StreamName, facts: StreamFacts) -> bool {
+    pub(crate) fn announce(&mut self, stream: &StreamName, mut facts: StreamFacts) -> bool {
+        if let Some(keys) = self.own_keys.get(stream).filter(|_| facts.hops == 0) {
+            facts.keys.clone_from(keys);
+        }
         if !may_announce(self.role, &facts) || self.own.get(stream) == Some(&facts) {
             return false;
         }
@@ -84,6 +95,7 @@ impl Directory {
     }
 
     pub(crate) fn set_load(&mut self, load: Load) -> bool {
+        let load = self.told(load);
         std::mem::replace(&mut self.load, load) != load
     }
 
@@ -371,9 +383,7 @@ impl Directory {
 /// What a node may tell of by its role: a transcoder of nothing, an edge only of what it has from another node.
 fn may_announce(role: Role, facts: &StreamFacts) -> bool {
     let is_bounded = u64::from(facts.hops) <= limits::CLUSTER_HOPS.get()
-        && facts.keys.len() <= limits::CLUSTER_STREAM_KEYS.get_usize()
-        && facts.keys.iter().all(|key| key.len() <= node::KEY_BYTES_MAX)
-        && serde_json::to_vec(&facts.keys).is_ok_and(|keys| keys.len() <= KEYS_BYTES_MAX);
+        && are_keys(&facts.keys);
     is_bounded
         && match role {
             Role::Origin => true,

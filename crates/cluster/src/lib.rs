@@ -35,6 +35,7 @@ mod settings;
 mod switch;
 
 pub use cluster::Cluster;
+pub use directory::are_keys;
 pub use facts::{Conflict, Load, Location, NodeFacts, NodeState, RemoveError, Statistics, StreamFacts, Way};
 pub use keys::Claim;
 pub use settings::{ClusterError, InvalidNode, NodeId, Role, Settings, UnknownRole};

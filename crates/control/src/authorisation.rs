@@ -31,6 +31,11 @@ const fn operates(path: &'static str) -> Rule {
     Rule { path, least: Role::Operator, changes: true }
 }
 
+/// Tells what is nobody's business who only looks.
+const fn reveals(path: &'static str) -> Rule {
+    Rule { path, least: Role::Operator, changes: false }
+}
+
 const fn administers(path: &'static str, changes: bool) -> Rule {
     Rule { path, least: Role::Admin, changes }
 }
@@ -72,6 +77,11 @@ pub(crate) const RULES: &[Rule] = &[
     looks("/rest-api/cdn/stream/show_stream_routes"),
     looks("/rest-api/cdn/stream/trace_route"),
     operates("/rest-api/cdn/remove_node"),
+    operates("/rest-api/cdn/stream/access_list/add"),
+    operates("/rest-api/cdn/stream/access_list/remove"),
+    operates("/rest-api/cdn/stream/access_list/delete"),
+    reveals("/rest-api/cdn/stream/access_list/print"),
+    administers("/rest-api/cdn/drain", true),
     administers("/rest-api/config/find_all", false),
     administers("/rest-api/config/reload", true),
     administers("/rest-api/config/set", true),

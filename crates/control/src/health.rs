@@ -14,6 +14,7 @@ pub struct Readiness(Arc<AtomicU8>);
 // Zero, the default, is a server that starts.
 const READY: u8 = 1;
 const STOPPING: u8 = 2;
+const DRAINING: u8 = 3;
 
 impl Readiness {
     /// A server that is starting.
@@ -24,6 +25,11 @@ impl Readiness {
     /// All listeners are open.
     pub fn set_ready(&self) {
         self.0.store(READY, Relaxed);
+    }
+
+    /// The server sends its clients elsewhere; nothing new should be sent to it.
+    pub fn set_draining(&self) {
+        self.0.store(DRAINING, Relaxed);
     }
 
     /// The server ends; nothing new should be sent to it.
@@ -37,7 +43,7 @@ impl Readiness {
     }
 }
 
-/// `/healthz` answers while the process does; `/readyz` says 503 while it starts or stops.
+/// `/healthz` answers while the process does; `/readyz` says 503 while it starts, drains or stops.
 pub(crate) fn router(readiness: Readiness) -> Router {
     Router::new().route("/healthz", get(|| async { "alive\n" })).route("/readyz", get(ready)).with_state(readiness)
 }
@@ -46,6 +52,7 @@ async fn ready(State(readiness): State<Readiness>) -> (StatusCode, &'static str)
     match readiness.0.load(Relaxed) {
         READY => (StatusCode::OK, "ready\n"),
         STOPPING => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
+        DRAINING => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
         _ => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
     }
 }

@@ -10,10 +10,12 @@
 //!
 //! It reads the hub and the counters that others keep; it opens no socket.
 
+mod access_lists;
 mod accounts;
 mod authorisation;
 mod cdn;
 mod clients;
+mod drain;
 mod error;
 mod events;
 mod filter;
@@ -37,9 +39,11 @@ use headwater_access::{Access, Refusals};
 use headwater_graph::Hub;
 use headwater_relay::Relays;
 
+pub use access_lists::{AccessListing, KeyChange, NoKeys};
 pub use authorisation::is_call;
 pub use cdn::{Cdn, Hop, HopObject, NodeObject, NotRemoved};
 pub use clients::{ClientObject, Clients, Untold};
+pub use drain::{Drain, DrainObject};
 pub use events::{Journal, Party, Passage, ServerEvent, Use};
 pub use guard::{Hosts, LocalAddress, guard_host};
 pub use health::Readiness;
@@ -63,6 +67,8 @@ pub struct Control {
     refusals: Refusals,
     settings: Option<Arc<dyn Settings>>,
     cdn: Option<Arc<dyn Cdn>>,
+    access_lists: Option<Arc<dyn AccessListing>>,
+    drain: Option<Arc<dyn Drain>>,
 }
 
 impl Control {
@@ -89,6 +95,8 @@ impl Control {
             refusals: Refusals::default(),
             settings: None,
             cdn: None,
+            access_lists: None,
+            drain: None,
         }
     }
 
@@ -105,6 +113,16 @@ impl Control {
     /// The same as one of several servers.
     pub fn with_cdn(self, cdn: Arc<dyn Cdn>) -> Control {
         Control { cdn: Some(cdn), ..self }
+    }
+
+    /// The same with keys that viewers of streams need.
+    pub fn with_access_lists(self, access_lists: Arc<dyn AccessListing>) -> Control {
+        Control { access_lists: Some(access_lists), ..self }
+    }
+
+    /// The same as a server that can be emptied.
+    pub fn with_drain(self, drain: Arc<dyn Drain>) -> Control {
+        Control { drain: Some(drain), ..self }
     }
 
     /// The same with streams pushed to other servers and pulled from them.
@@ -159,6 +177,8 @@ impl Control {
             metrics: self.metrics.clone(),
             settings: self.settings.clone(),
             cdn: self.cdn.clone(),
+            access_lists: self.access_lists.clone(),
+            drain: self.drain.clone(),
         };
         let guarded = rest::router(api).merge(metrics::router(self.metrics.clone()));
         let door = authorisation::Door { access: self.access.clone(), refusals: self.refusals.clone() };

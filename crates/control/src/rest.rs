@@ -25,9 +25,11 @@ use headwater_relay::{RelayError, Relays, SoundError};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    access_lists::AccessListing,
     accounts::Accounts,
     cdn::Cdn,
     clients::Clients,
+    drain::Drain,
     error::ApiError,
     events::{self, Journal},
     guard::check_origin,
@@ -47,6 +49,8 @@ pub(crate) struct Api {
     pub(crate) metrics: Metrics,
     pub(crate) settings: Option<Arc<dyn Settings>>,
     pub(crate) cdn: Option<Arc<dyn Cdn>>,
+    pub(crate) access_lists: Option<Arc<dyn AccessListing>>,
+    pub(crate) drain: Option<Arc<dyn Drain>>,
 }
 
 impl Api {
@@ -101,6 +105,11 @@ pub(crate) fn calls() -> OpenApiRouter<Api> {
         .routes(routes!(cdn::show_stream_routes))
         .routes(routes!(cdn::trace_route))
         .routes(routes!(cdn::remove_node))
+        .routes(routes!(cdn::access::add))
+        .routes(routes!(cdn::access::remove))
+        .routes(routes!(cdn::access::delete))
+        .routes(routes!(cdn::access::print))
+        .routes(routes!(cdn::drain::drain))
         .routes(routes!(events::events))
         .routes(routes!(statistics::statistics))
         .routes(routes!(config::find_all, config::get_all))

@@ -1,5 +1,6 @@
 //! The API as its clients see it, over a hub with a source and viewers in memory.
 
+mod access_lists;
 mod attacks;
 mod authorisation;
 mod clients;

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use headwater_access::Admitted;
+use headwater_access::{self as access, Admitted, Why};
 use headwater_graph::{Environment, Stream, StreamState, Subscription};
 use headwater_media::{StreamName, limits};
 use headwater_net::{Permit, Quota, Refused};
@@ -65,7 +65,7 @@ pub(crate) struct Viewer {
     /// Whether it has asked for a media playlist.
     has_asked: AtomicBool,
     /// Nothing once it has been told to go.
-    stay: Mutex<Result<Stay, String>>,
+    stay: Mutex<Result<Stay, access::Refused>>,
     begun: Instant,
     /// When it asked last, in milliseconds from the beginning.
     seen: AtomicU64,
@@ -98,7 +98,7 @@ impl Viewer {
     ///
     /// # Errors
     /// It has been told to go; says why.
-    pub(crate) fn serve(&self, bytes: usize) -> Result<(), String> {
+    pub(crate) fn serve(&self, bytes: usize) -> Result<(), access::Refused> {
         self.has_asked.store(true, Relaxed);
         let stay = self.stay.lock();
         let stay = stay.as_ref().map_err(Clone::clone)?;
@@ -124,8 +124,9 @@ impl Viewer {
         now.saturating_duration_since(self.begun).saturating_sub(Duration::from_millis(self.seen.load(Relaxed)))
     }
 
-    fn dismiss(&self, reason: &str) {
-        let before = std::mem::replace(&mut *self.stay.lock(), Err(reason.to_owned()));
+    fn dismiss(&self, refused: access::Refused) {
+        let reason = refused.sentence.clone();
+        let before = std::mem::replace(&mut *self.stay.lock(), Err(refused));
         if let Ok(stay) = before {
             stay.admitted.fail(reason);
         }
@@ -227,13 +228,13 @@ impl Viewers {
         environment.spawn(Box::pin(async move {
             let dismissed = async {
                 tokio::select! {
-                    refused = admitted.revoked() => refused.sentence,
+                    refused = admitted.revoked() => refused,
                     reason = ended => {
                         if stream.state() == StreamState::Ended {
                             // Its last playlist is still to be had, and says so.
                             std::future::pending::<()>().await;
                         }
-                        reason
+                        access::Refused::new(Why::Forbidden, reason)
                     }
                 }
             };
@@ -244,9 +245,9 @@ impl Viewers {
                     continue;
                 };
                 tokio::select! {
-                    reason = wait => {
-                        tracing::info!(stream = %followed.stream.name(), reason, "a viewer of HLS is told to go");
-                        followed.dismiss(&reason);
+                    refused = wait => {
+                        tracing::info!(stream = %followed.stream.name(), reason = refused.sentence, "a viewer of HLS is told to go");
+                        followed.dismiss(refused);
                         dismissed = None;
                     }
                     () = clock.sleep(LOOK) => {}

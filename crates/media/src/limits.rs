@@ -221,6 +221,7 @@ limits! {
     CLUSTER_NODES = 400, "nodes", "Nodes of a cluster that one of them knows; beyond it the one that is gone the longest is forgotten.";
     CLUSTER_STREAMS_PER_NODE = 10_000, "streams", "Streams that one node of a cluster tells the others of.";
     CLUSTER_STREAM_KEYS = 64, "keys", "Access keys of one stream that nodes of a cluster tell each other.";
+    DRAIN_STEP_MS = 20, "milliseconds", "Time between two clients that a server sends away while it is emptied; less where they would not all go in time.";
     CLUSTER_HOPS = 3, "nodes", "Nodes of a cluster that a stream may go through after the one that it is published to.";
     CLUSTER_MESSAGE_BYTES = 72 << 10, "bytes", "One message between nodes of a cluster.";
     CLUSTER_MESSAGES_PER_SECOND = 2_000, "messages", "Messages that one node of a cluster may send another in a second.";

@@ -152,7 +152,14 @@ async fn serve(config: &Config) -> Result<(), StartError> {
     loop {
         tokio::select! {
             _ = interrupt.recv() => break,
-            _ = terminate.recv() => break,
+            _ = terminate.recv() => {
+                tokio::select! {
+                    () = server.drain() => break,
+                    _ = interrupt.recv() => return Ok(()),
+                    _ = terminate.recv() => return Ok(()),
+                }
+            }
+            () = server.drained_to_stop() => break,
             _ = hangup.recv() => {
                 if let Err(error) = server.reload() {
                     tracing::error!(%error, "the configuration is refused; the server goes on as it was");

@@ -9,6 +9,7 @@ mod config;
 mod conversions;
 mod demo;
 mod descriptors;
+mod drain;
 mod error;
 mod figures;
 mod gates;

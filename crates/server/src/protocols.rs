@@ -17,7 +17,7 @@ use std::{
 };
 
 use axum::http::Extensions;
-use headwater_access::{Access, Gates};
+use headwater_access::{Access, AccessLists, Gates};
 use headwater_control::{Journal, Source};
 use headwater_graph::{BoxFuture, Hub};
 use headwater_hooks::Hooks;
@@ -33,7 +33,7 @@ use crate::{
     conversions::ConversionSource,
     error::StartError,
     figures,
-    gates::{self, Roles},
+    gates::{self, Doors, Lists, Roles},
     reload::{Prepare, Switch},
     routes::Routes,
     server::ServerSource,
@@ -109,6 +109,10 @@ pub(crate) struct Context {
     pub(crate) exporter: Option<Exporter>,
     /// What clients may do here as this server is what it is.
     pub(crate) roles: Roles,
+    /// Who stays while the server is emptied.
+    pub(crate) doors: Doors,
+    /// Who may watch which stream.
+    pub(crate) lists: Lists,
     /// The role of the program: `origin`, `edge` or `transcoder`.
     pub(crate) role: &'static str,
     /// The name of this server.
@@ -138,11 +142,14 @@ impl Context {
         let (quota, journal) = (Quota::connections(), Journal::new());
         let (access, hooks) = (gates::open_access(config)?, gates::open_hooks(config)?);
         let (traces, exporter) = traces::open(config)?;
-        let roles = Roles::default();
+        let (roles, doors, keys) = (Roles::default(), Doors::default(), AccessLists::default());
+        keys.set_parameter(&config.access.list_parameter);
         Ok(Context {
+            gates: gates::open(&traces, &doors, &roles, &access, &hooks, &keys, &journal),
+            lists: Lists::new(keys, hub.clone()),
             hub,
-            gates: gates::open(&traces, &roles, &access, &hooks, &journal),
             roles,
+            doors,
             role: config.role(),
             node: figures::node(&config.process.name).name,
             access,

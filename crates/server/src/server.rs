@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use headwater_cluster::Cluster;
 use headwater_control::{Cdn, Clients, Control, Hosts, Metric, Readiness, Record, Source, guard_host};
 use headwater_graph::{Hub, HubOptions};
 use headwater_net::{Listener, Quota, TlsAcceptor, TokioEnvironment};
@@ -10,6 +11,7 @@ use headwater_relay::Relays;
 use crate::{
     config::{Config, ConfigError},
     conversions, demo,
+    drain::Drainer,
     error::StartError,
     figures::{RefusalSource, UdpSource, node},
     gates,
@@ -26,6 +28,7 @@ pub struct Server {
     control: Control,
     readiness: Readiness,
     reloader: Reloader,
+    drainer: Drainer,
     stop_time: Duration,
 }
 
@@ -45,7 +48,7 @@ impl Server {
         let hub = hub(config);
         let mut context = Context::new(hub.clone(), config)?;
         let started = start_all(config, &mut context);
-        let Started { control, readiness, reloader } = started.inspect_err(|_| context.stopping.cancel())?;
+        let Started { control, readiness, reloader, drainer } = started.inspect_err(|_| context.stopping.cancel())?;
         let running = control.clone();
         context.spawn(async move { running.run().await });
         if let Some(telling) = log::tell_rest() {
@@ -55,7 +58,8 @@ impl Server {
             context.spawn(reload::watch(reloader.clone()));
         }
         readiness.set_ready();
-        Ok(Server { context, control, readiness, reloader, stop_time: Duration::from_millis(config.process.stop_ms) })
+        let stop_time = Duration::from_millis(config.process.stop_ms);
+        Ok(Server { context, control, readiness, reloader, drainer, stop_time })
     }
 
     /// What is listened on, in the order of the configuration.
@@ -89,6 +93,20 @@ impl Server {
     /// Tasks and connections that live now, for tests that they come back to where they were.
     pub fn load(&self) -> Load {
         Load { tasks: self.context.tasks.len(), connections: self.context.quota.open() }
+    }
+
+    /// Sends viewers and publishers to the other servers, where there are any, within the time of the configuration.
+    /// Without others it returns at once.
+    pub async fn drain(&self) {
+        if self.drainer.is_wanted() {
+            self.drainer.begin();
+            self.drainer.over().await;
+        }
+    }
+
+    /// Waits until the server has been emptied by order of somebody who wants it to stop then.
+    pub async fn drained_to_stop(&self) {
+        self.drainer.over_to_exit().await;
     }
 
     /// Takes nothing new, ends every session, and waits for them as long as the configuration says.
@@ -139,6 +157,7 @@ struct Started {
     control: Control,
     readiness: Readiness,
     reloader: Reloader,
+    drainer: Drainer,
 }
 
 fn start_all(config: &Config, context: &mut Context) -> Result<Started, StartError> {
@@ -173,6 +192,16 @@ fn start_all(config: &Config, context: &mut Context) -> Result<Started, StartErr
     if let Some(clients) = context.offered.get::<Arc<dyn Clients>>() {
         control = control.with_clients(clients.clone());
     }
+    let drainer = Drainer::new(
+        context.doors.clone(),
+        readiness.clone(),
+        context.offered.get::<Cluster>().cloned(),
+        context.offered.get::<Arc<dyn Clients>>().cloned(),
+        context.spawner(),
+        Duration::from_millis(config.process.drain_ms),
+    );
+    control = control.with_drain(Arc::new(drainer.clone())).with_access_lists(Arc::new(context.lists.clone()));
+    context.spawn(context.lists.clone().follow());
     if let Some(cdn) = context.offered.get::<Arc<dyn Cdn>>() {
         control = control.with_cdn(cdn.clone());
     }
@@ -186,7 +215,7 @@ fn start_all(config: &Config, context: &mut Context) -> Result<Started, StartErr
         let (stopping, tasks) = (context.stopping.clone(), context.tasks.clone());
         context.tasks.spawn(http::serve(listener, acceptor, front.clone(), stopping, tasks));
     }
-    Ok(Started { control, readiness, reloader })
+    Ok(Started { control, readiness, reloader, drainer })
 }
 
 /// Has later configurations put in force, as far as that is left to nobody else.

@@ -25,6 +25,36 @@ fn directory(nodes: &[(&str, Role, &str)]) -> Directory {
     directory
 }
 
+#[test]
+fn keys_go_with_a_stream_however_often_it_is_announced_and_count_where_its_owner_tells_them() {
+    let mut directory = Directory::new(id("own"), Role::Origin, Vec::new());
+    let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+    assert!(!directory.restrict(&stream(), keys(&["one"])));
+    let plain = StreamFacts { published_ms: 7, ..StreamFacts::default() };
+    assert!(directory.announce(&stream(), plain.clone()) && !directory.announce(&stream(), plain.clone()));
+    assert_eq!(directory.own()[&stream()].keys, ["one"]);
+    assert!(directory.restrict(&stream(), Vec::new()) && !directory.announce(&stream(), plain));
+    assert!(directory.own()[&stream()].keys.is_empty());
+
+    let mut directory = self::directory(&[("a", Role::Origin, "EU"), ("b", Role::Origin, "US")]);
+    let told = |published_ms, said: &[&str]| {
+        Entry::Stream(stream(), Some(StreamFacts { published_ms, keys: keys(said), ..StreamFacts::default() }))
+    };
+    directory.put(&id("b"), told(2, &["late"]));
+    assert_eq!(directory.restricted()[&stream()], ["late"]);
+    directory.put(&id("a"), told(1, &["first"]));
+    assert_eq!(directory.restricted()[&stream()], ["first"]);
+    directory.put(&id("a"), told(1, &[]));
+    assert!(directory.restricted().is_empty(), "the owner has opened it");
+}
+
+#[test]
+fn a_node_that_is_closed_stays_so_however_busy_it_is_told_to_be() {
+    let mut directory = directory(&[]);
+    assert!(directory.close() && !directory.close() && !directory.load().accepts);
+    assert!(directory.set_load(Load { viewers: 3, ..Load::default() }) && !directory.load().accepts);
+}
+
 fn places(directory: &Directory) -> Vec<String> {
     directory.locate(&stream()).into_iter().map(|place| place.node.id.to_string()).collect()
 }

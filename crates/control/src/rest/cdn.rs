@@ -1,5 +1,8 @@
 //! `/cdn`: the servers that work together with this one.
 
+pub(super) mod access;
+pub(super) mod drain;
+
 use std::collections::BTreeMap;
 
 use axum::{Json, extract::State, http::StatusCode};

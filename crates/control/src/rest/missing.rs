@@ -47,15 +47,10 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     (
         "cdn",
         &[
-            "drain",
             "show_transcoding",
             "profile/print",
             "profile/add",
             "profile/remove",
-            "stream/access_list/add",
-            "stream/access_list/remove",
-            "stream/access_list/delete",
-            "stream/access_list/print",
         ],
     ),
     ("sfu", &["stats"]),

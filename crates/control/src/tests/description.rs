@@ -13,7 +13,7 @@ async fn the_description_is_openapi_3_1_and_names_every_call_with_its_body_and_a
     assert_eq!(status, 200);
     assert!(description["openapi"].as_str().unwrap().starts_with("3.1"), "{}", description["openapi"]);
     let paths = description["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 36, "{:?}", paths.keys());
+    assert_eq!(paths.len(), 41, "{:?}", paths.keys());
     for read in ["/rest-api/events", "/rest-api/statistics"] {
         assert!(
             paths[read]["get"]["responses"]["200"]["content"].is_object() && paths[read]["post"].is_null(),
@@ -49,7 +49,7 @@ async fn calls_of_wcs_that_are_not_here_answer_501_and_misspelt_ones_404() {
         ("stream/snapshot", 501),
         ("recorder/startup", 501),
         ("mixer/setAudioVideo", 501),
-        ("cdn/stream/access_list/add", 501),
+        ("cdn/profile/add", 501),
         ("call/inject_stream/startup", 501),
         ("stream/finde", 404),
         ("nothing", 404),

@@ -34,7 +34,7 @@ pub(super) enum Trouble {
     /// What was waited for did not come.
     Late,
     /// The viewer was told to go.
-    Dismissed(String),
+    Dismissed(Refused),
     Access(Refused),
     Media(HlsError),
 }
@@ -191,7 +191,10 @@ impl Trouble {
             Trouble::TooMany(sentence) => (StatusCode::TOO_MANY_REQUESTS, sentence.clone()),
             Trouble::Range(_) => (StatusCode::RANGE_NOT_SATISFIABLE, "there are not so many bytes".to_owned()),
             Trouble::Late => (StatusCode::SERVICE_UNAVAILABLE, "the source has sent nothing new in time".to_owned()),
-            Trouble::Dismissed(reason) => (StatusCode::FORBIDDEN, reason.clone()),
+            Trouble::Dismissed(refused) if refused.why == Why::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, refused.sentence.clone())
+            }
+            Trouble::Dismissed(refused) => (StatusCode::FORBIDDEN, refused.sentence.clone()),
             Trouble::Access(refused) => (status_of(refused), refused.sentence.clone()),
             Trouble::Media(error) => (status_of_media(error), error.to_string()),
         };
@@ -211,6 +214,10 @@ impl Trouble {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
             }
             _ => {}
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE && matches!(self, Trouble::Dismissed(_) | Trouble::Access(_)) {
+            // Whatever stands before several servers sends the next request to another.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if let Trouble::Range(all) = self {
             headers.insert(header::CONTENT_RANGE, text(&format!("bytes */{all}")));

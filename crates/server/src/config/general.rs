@@ -66,6 +66,8 @@ section! {
         name: String = String::new();
         /// How long sessions have to end when the server is told to stop, in milliseconds.
         stop_ms: u64 = 5_000, in 0..=600_000;
+        /// How long a server may take to send its viewers and publishers to others before it stops, in milliseconds: one of a cluster when SIGTERM tells it to stop, and any when /cdn/drain is called. A second signal ends it at once; with 0, SIGTERM stops without sending anybody elsewhere.
+        drain_ms: u64 = 20_000, in 0..=3_600_000;
         /// The folder for what the server makes for itself and keeps, such as its self-signed certificate. Without one it is $STATE_DIRECTORY, which systemd sets, or `headwater` below the user's folder for program state.
         state: Option<PathBuf> = None;
         /// Whether a configuration file that changes is read again within some seconds. It is checked whole, and refused whole if anything is wrong with it.

@@ -36,6 +36,8 @@ section! {
         @live @secret tokens: Vec<String> = Vec::new();
         /// Keys for streams, each "publish:PATTERN:SECRET" or "play:PATTERN:SECRET". A pattern is the name of a stream, in which * stands for any letters within a part and ** for any parts.
         @live @secret stream_keys: Vec<String> = Vec::new();
+        /// The parameter by which viewers bring the key of a stream that has an access list, set by the call /cdn/stream/access_list/add: in the address, as in `?aclAuth=KEY`, or in `custom` of a session. It is the same on all servers of a cluster.
+        list_parameter: String = "aclAuth".into();
         /// Keys that sign JSON web tokens, each "HS256:SECRET", or "RS256:", "ES256:" or "EdDSA:" and a public key in PEM. "file:PATH" in place of secret or key reads it from a file.
         @live @secret token_keys: Vec<String> = Vec::new();
         /// A set of keys (JWKS) that sign JSON web tokens: the path of a file, or an https:// address. It is read again when a token names a key that is not in it.

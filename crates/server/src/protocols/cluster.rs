@@ -194,6 +194,7 @@ impl Protocol for Clustered {
         let cdn: Arc<dyn Cdn> = Arc::new(nodes::ClusterCdn { cluster: cluster.clone(), node, role, relays });
         context.offered.insert(cdn);
         context.add_source(Arc::new(nodes::ClusterSource(cluster.clone())));
+        context.lists.set_cluster(cluster.clone());
         context.offered.insert(cluster.clone());
         context.at_stop.push(Box::pin(async move { cluster.stop().await }));
         Ok(())
