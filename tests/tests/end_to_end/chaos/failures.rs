@@ -72,7 +72,7 @@ fn nobody_is_sent_to_a_killed_edge_and_its_origin_forgets_it() -> Result<()> {
         for viewer in &viewers {
             viewer.wait_pictures(10, PATIENCE)?;
         }
-        ensure!(origin.sessions()? == 2.0, "{} sessions of two edges", origin.sessions()?);
+        origin.wait_metric("headwater_webrtc_sessions", |sessions| sessions == 2.0).context("one for each edge")?;
         let (dead, alive) = (edge.host.address(), other.host.address());
 
         let killed = Instant::now();
@@ -193,7 +193,7 @@ fn all_servers_started_at_once_serve_a_crowd_soon() -> Result<()> {
         for edge in &edges {
             edge.wait_nodes(2)?;
         }
-        ensure!(origin.sessions()? == 2.0, "{} sessions of two edges", origin.sessions()?);
+        origin.wait_metric("headwater_webrtc_sessions", |sessions| sessions == 2.0).context("one for each edge")?;
         Ok(())
     })
 }

@@ -153,7 +153,7 @@ impl Node {
 
 /// Who certifies the servers of a cluster.
 pub(crate) struct Authority {
-    certificate: PathBuf,
+    pub(crate) certificate: PathBuf,
     key: PathBuf,
 }
 
