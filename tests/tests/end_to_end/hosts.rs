@@ -7,12 +7,14 @@ use headwater_tests::{
     browser::percentile,
     hosts::{Host, Network},
     players::Recorder,
+    program::until,
     report, turn,
 };
 use serde_json::{Value, json};
 
 use crate::{pairs, sdk::pages::Pages};
 
+mod network;
 pub(crate) mod node;
 
 use node::{Authority, Keys, Node, secure};
@@ -116,8 +118,10 @@ fn a_page_in_europe_is_watched_in_america_over_six_hosts_and_tls() -> Result<()>
         for viewer in &watching {
             viewer.wait_pictures(30, Duration::from_secs(20)).with_context(|| america.log())?;
         }
-        let each_once = |sessions: f64| sessions == 5.0;
-        europe.wait_metric("headwater_webrtc_sessions", each_once).context("one of the publisher and of each edge")?;
+        until("the publisher and each edge have a session", Duration::from_secs(20), || {
+            europe.sessions().is_ok_and(|sessions| sessions == 5.0)
+        })
+        .with_context(|| format!("there are {:?}", europe.sessions()))?;
         drop(watching);
         europe.wait_metric("headwater_webrtc_sessions", |sessions| sessions == 1.0)?;
         Ok(())
