@@ -22,7 +22,7 @@ pub struct Credentials {
 
 impl Credentials {
     /// The parameters that are nobody's business who may look at what a client says of itself.
-    pub const SECRET_PARAMETERS: [&str; 4] = ["token", "key", "pass", "password"];
+    pub const SECRET_PARAMETERS: [&str; 5] = ["token", "key", "pass", "password", "aclAuth"];
 
     /// The first parameter of this name.
     pub fn parameter(&self, name: &str) -> Option<&Secret> {

@@ -226,7 +226,8 @@ impl Viewers {
         drop(by_id);
         let (viewers, followed, clock) = (self.clone(), viewer.clone(), environment.clone());
         environment.spawn(Box::pin(async move {
-            let dismissed = async {
+            // It holds the leave to watch, which is given back when it is over.
+            let dismissed = async move {
                 tokio::select! {
                     refused = admitted.revoked() => refused,
                     reason = ended => {
