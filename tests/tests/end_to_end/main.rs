@@ -19,6 +19,8 @@ mod hooks_whip;
 mod hostile_peers;
 mod hosts;
 mod leaving;
+mod links_tcp;
+mod links_tls;
 mod long_play;
 mod mse;
 mod observing;

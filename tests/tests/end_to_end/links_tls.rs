@@ -1,0 +1,58 @@
+//! Servers that show each other certificates.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use headwater_tests::{hosts::Network, players::Recorder, program::until, shared_turn, source::Source};
+
+use crate::hosts::node::{Authority, Keys, Node, secure};
+
+const SOON: Duration = Duration::from_secs(30);
+
+fn mutual() -> Keys {
+    vec![("CLUSTER__MUTUAL_TLS", "true".to_owned())]
+}
+
+/// Waits until a server has said something.
+fn wait_said(node: &Node, words: &str) -> Result<()> {
+    until(&format!("{} says {words:?}", node.host.name()), SOON, || node.log().contains(words))
+        .with_context(|| node.log())
+}
+
+#[test]
+fn servers_that_show_each_other_certificates_take_in_nobody_without_one_of_theirs() -> Result<()> {
+    let _turn = shared_turn();
+    let network = Network::new()?;
+    network.inside(|| {
+        let (ours, others) = (Authority::new()?, Authority::new()?);
+        let origin = Node::trusted(network.host("origin")?, "origin", &[], &ours, mutual())?;
+        let entry = secure(&origin.host);
+        let edge = Node::trusted(network.host("edge")?, "edge", &[&entry], &ours, mutual())?;
+        edge.wait_nodes(1)?;
+        let source = Source::default().publish(&origin.rtmp("cam"))?;
+        origin.wait_published("cam")?;
+        let viewer = Recorder::rtmpdump(&edge.rtmp("cam"))?;
+        viewer.wait_pictures(30, Duration::from_secs(20)).with_context(|| edge.log())?;
+        viewer.finish()?;
+        drop(source);
+
+        // Both know the secret, and trust the origin.
+        let without = Node::trusted(network.host("without")?, "edge", &[&entry], &ours, Keys::new())?;
+        wait_said(&origin, "the other side shows no certificate")?;
+        wait_said(&without, "does not take this node's certificate")?;
+        let mut keys = mutual();
+        keys.push(("CLUSTER__AUTHORITIES", ours.certificate.to_string_lossy().into_owned()));
+        let foreign = Node::trusted(network.host("foreign")?, "edge", &[&entry], &others, keys)?;
+        wait_said(&origin, "the certificate of the other side is not taken")?;
+
+        // And who shows a certificate takes no link to a server whose own is from elsewhere.
+        let at_foreign = secure(&foreign.host);
+        let careful = Node::trusted(network.host("careful")?, "edge", &[&at_foreign], &ours, mutual())?;
+        wait_said(&careful, "invalid peer certificate")?;
+        for (node, others) in [(&origin, 1.0), (&without, 0.0), (&foreign, 0.0), (&careful, 0.0)] {
+            let nodes = node.metric("headwater_cluster_nodes")?;
+            ensure!(nodes == Some(others), "{} knows {nodes:?} others", node.host.name());
+        }
+        Ok(())
+    })
+}
