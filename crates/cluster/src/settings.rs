@@ -40,24 +40,39 @@ impl Settings {
 
     /// Whether these can work, and the networks of [`Settings::allow`].
     pub(crate) fn check(&self) -> Result<Vec<IpNet>, ClusterError> {
-        if self.secret.reveal().len() < Self::SECRET_BYTES_MIN {
-            return Err(ClusterError::WeakSecret);
+        match self.faults().into_iter().next() {
+            Some((_, error)) => Err(error),
+            None => self.networks().collect(),
         }
-        check_url(&self.media)?;
-        for url in self.entry.iter().chain([&self.url]) {
-            link_url(url, self.plain)?;
-        }
-        if let Some(bad) = self.groups.iter().find(|group| !is_plain(group, GROUP_BYTES_MAX)) {
-            return Err(ClusterError::BadGroup(bad.clone()));
-        }
+    }
+
+    /// All that is wrong, each with the name of the field.
+    pub fn faults(&self) -> Vec<(&'static str, ClusterError)> {
+        let secret = (self.secret.reveal().len() < Self::SECRET_BYTES_MIN).then_some(ClusterError::WeakSecret);
+        let faults = [
+            ("secret", secret),
+            ("url", link_url(&self.url, self.plain).err()),
+            ("media", check_url(&self.media).err()),
+            ("entry", self.entry.iter().find_map(|url| link_url(url, self.plain).err())),
+            ("groups", self.fault_of_groups()),
+            ("allow", self.networks().find_map(Result::err)),
+        ];
+        faults.into_iter().filter_map(|(field, fault)| Some((field, fault?))).collect()
+    }
+
+    fn fault_of_groups(&self) -> Option<ClusterError> {
         if self.groups.len() > GROUPS_MAX {
-            return Err(ClusterError::TooManyGroups);
+            return Some(ClusterError::TooManyGroups);
         }
-        let network = |text: &String| {
+        let bad = self.groups.iter().find(|group| !is_plain(group, GROUP_BYTES_MAX))?;
+        Some(ClusterError::BadGroup(bad.clone()))
+    }
+
+    fn networks(&self) -> impl Iterator<Item = Result<IpNet, ClusterError>> {
+        self.allow.iter().map(|text| {
             let address = text.parse::<IpAddr>().map(IpNet::from);
             address.or_else(|_| text.parse()).map_err(|_| ClusterError::BadNetwork(text.clone()))
-        };
-        self.allow.iter().map(network).collect()
+        })
     }
 }
 

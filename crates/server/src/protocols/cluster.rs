@@ -1,5 +1,6 @@
 //! This server as a node of a content delivery network: origins, edges and transcoders that find each other.
 
+mod check;
 mod mutual;
 mod nodes;
 pub(crate) mod pass;
@@ -137,28 +138,10 @@ impl Protocol for Clustered {
     }
 
     fn complaints(&self) -> Vec<Complaint> {
-        let mut complaints = Vec::new();
         if !self.0.enabled {
-            return complaints;
+            return Vec::new();
         }
-        let mut complain = |key, message: &str, remedy: &str| {
-            complaints.push(Complaint { section: "cluster", key, message: message.into(), remedy: remedy.into() });
-        };
-        if self.0.secret.len() < Settings::SECRET_BYTES_MIN {
-            complain(
-                "secret",
-                "is missing or too short",
-                "Write at least 16 random letters beside it, the same on all servers.",
-            );
-        }
-        if self.0.url.is_empty() {
-            complain(
-                "url",
-                "is missing",
-                "Write beside it where the other servers reach this one, as wss://HOST:8084.",
-            );
-        }
-        complaints
+        self.check()
     }
 
     fn start(&self, context: &mut Context) -> Result<(), StartError> {
@@ -236,7 +219,11 @@ impl Clustered {
         let name = if self.0.node.is_empty() { context.node.clone() } else { self.0.node.clone() };
         let node = NodeId::new(&name).map_err(|error| self.failed(context, "node", format!("{name:?}: {error}")))?;
         let media = if self.0.media.is_empty() { self.own_media(context) } else { self.0.media.clone() };
-        Ok(Settings {
+        Ok(self.settings_of(node, media, role))
+    }
+
+    fn settings_of(&self, node: NodeId, media: String, role: Role) -> Settings {
+        Settings {
             node,
             url: self.0.url.clone(),
             media,
@@ -248,7 +235,7 @@ impl Clustered {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             forget_after: (self.0.forget_s > 0).then(|| Duration::from_secs(self.0.forget_s)),
             plain: self.0.plain,
-        })
+        }
     }
 
     /// The session protocol at the host of `url`.

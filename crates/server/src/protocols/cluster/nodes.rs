@@ -1,6 +1,5 @@
 //! What the rest of the server asks of the cluster: who has a stream, who is a node, and the figures.
 
-use headwater_access::Servers;
 use headwater_cluster::{Cluster, NodeFacts, NodeId, NodeState, RemoveError, Role, Statistics};
 use headwater_control::{Cdn, Hop, HopObject, Metric, NodeObject, NotRemoved, Record, Source};
 use headwater_media::StreamName;
@@ -40,12 +39,6 @@ impl Routes for Nodes {
 
     fn proof(&self) -> String {
         self.0.token()
-    }
-}
-
-impl Servers for Nodes {
-    fn recognise(&self, shown: &str) -> Option<String> {
-        self.0.recognise(shown).map(|claim| claim.node.into())
     }
 }
 
