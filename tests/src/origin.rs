@@ -275,6 +275,22 @@ impl Origin {
         Ok(kilobytes.context("no VmRSS")? * 1024)
     }
 
+    /// Sends it a signal, such as `TERM`.
+    ///
+    /// # Errors
+    /// When it runs no more.
+    pub fn signal(&self, signal: &str) -> Result<()> {
+        self.program.signal(signal)
+    }
+
+    /// Waits for it to end by itself.
+    ///
+    /// # Errors
+    /// When it does not in this time.
+    pub fn wait(self, within: Duration) -> Result<Ended> {
+        self.program.wait(within)
+    }
+
     /// Stops it as an operator does and insists that it ends well and soon, without a panic on the way.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The real server with real encoders, players and browsers. `cargo xtask test --only e2e` brings what it needs.
 
 mod access;
+mod access_list;
 mod any_node;
 mod authorisation;
 mod bad_network;
@@ -10,6 +11,7 @@ mod chaos;
 mod cluster;
 mod dash;
 mod deploy;
+mod drain;
 mod enhanced_rtmp;
 mod foreign_pages;
 mod gstreamer;
