@@ -31,8 +31,8 @@ const BAR_P50_MS: f64 = 1.0;
 const BAR_P99_MS: f64 = 5.0;
 /// CPU for a viewer of an edge, in that for one of a single server.
 const CPU_BAR: f64 = 1.1;
-/// From the request to the first picture: of a stream that the edge has already, for nineteen of twenty, and of one
-/// that it fetches first.
+/// From the request to the first picture, for nineteen of twenty: of a stream that the edge has already, and of one
+/// that it fetches first, over two hops.
 const WARM_BAR_MS: f64 = 200.0;
 const COLD_BAR_MS: f64 = 500.0;
 /// Viewers who ask for one stream at once that the edge does not have yet.
@@ -78,25 +78,31 @@ impl Options {
 /// Milliseconds from the request to the first picture.
 struct Joins {
     cold: Vec<f64>,
+    /// Of a stream that comes over two hops.
+    cold_far: Vec<f64>,
     warm: Vec<f64>,
     origin: Vec<f64>,
 }
 
 /// Measures joins, then the same crowd by turns at the origin and at the edge.
 pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Report) -> Result<()> {
-    let progress = Progress::new(PART, 2 * options.turns + 3);
+    let progress = Progress::new(PART, 2 * options.turns + 4);
     progress.say("starting");
-    let nodes = Nodes::start(server)?;
+    let (cold_far, far_pulls) = far_joins(options, server, &progress)?;
+    progress.step();
+    let nodes = Nodes::start(server, 1)?;
     let before = nodes.connected_at_origin()?;
     progress.step();
     let (cold, streams) = cold_joins(options, &nodes, &progress)?;
+    nodes.wait("cluster_streams", 0.0)?;
+    nodes.wait("relay_pulls", 0.0)?;
     progress.step();
 
     let mut studio = Studio::start(nodes.origin.http, vec![(STREAM.to_owned(), options.camera())])?;
     nodes.wait("cluster_streams", 1.0)?;
     let mut crowd = turns::residents(&nodes).with_context(|| nodes.log())?;
     progress.say("viewers come and go");
-    let mut joins = Joins { cold, warm: Vec::new(), origin: Vec::new() };
+    let mut joins = Joins { cold, cold_far, warm: Vec::new(), origin: Vec::new() };
     for _ in 0..options.joins {
         joins.origin.push(join(&mut crowd, &nodes, Place::Origin, STREAM)?);
         joins.warm.push(join(&mut crowd, &nodes, Place::Edge, STREAM)?);
@@ -125,7 +131,21 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     tell_cost(options, report, &mut at_origin, &mut at_edge);
     tell_joins(report, joins, first_packets);
     report.barred(PART, "sessions of the edge at the origin, for each stream", pulls / (streams + 1) as f64, "", 1.0);
+    report.barred(PART, "the same over two hops", far_pulls, "", 1.0);
     Ok(())
+}
+
+/// The same streams over two hops. Says also how many sessions the origin had for each.
+fn far_joins(options: &Options, server: &server::Options, progress: &Progress) -> Result<(Vec<f64>, f64)> {
+    let nodes = Nodes::start(server, 2)?;
+    let before = nodes.connected_at_origin()?;
+    let (cold, streams) = cold_joins(options, &nodes, progress)?;
+    let pulls = nodes.connected_at_origin()? - before - streams as f64;
+    let middle = nodes.middle.as_ref().context("there is no server between")?;
+    let passed = middle.metric("headwater_webrtc_sessions_connected_total")?;
+    // It fetches each, and gives each to the edge; what the edge had from the origin is no figure of two hops.
+    ensure!(passed >= 2.0 * streams as f64, "only {passed} sessions went over two hops: {}", nodes.log());
+    Ok((cold, pulls / streams as f64))
 }
 
 /// Each of many streams is asked for once, the last of them by many viewers at once. Says how many there were.
@@ -150,9 +170,6 @@ fn cold_joins(options: &Options, nodes: &Nodes, progress: &Progress) -> Result<(
     crowd.join_together(nodes.edge.http, &last, TOGETHER).with_context(|| nodes.log())?;
     crowd.keep(0)?;
     studio.check()?;
-    drop(studio);
-    nodes.wait("cluster_streams", 0.0)?;
-    nodes.wait("relay_pulls", 0.0)?;
     Ok((cold, streams))
 }
 
@@ -231,6 +248,7 @@ fn tell_joins(report: &mut Report, mut joins: Joins, mut first_packets: Vec<f64>
     };
     tell("POST to first picture, at the origin", &mut joins.origin, None);
     tell("POST to first picture, at the edge", &mut joins.warm, Some(WARM_BAR_MS));
-    tell("POST to first picture, stream new to the edge", &mut joins.cold, Some(COLD_BAR_MS));
+    tell("POST to first picture, stream new to the edge", &mut joins.cold, None);
+    tell("POST to first picture, stream new, over two hops", &mut joins.cold_far, Some(COLD_BAR_MS));
     tell("POST to first packet, at the edge, one after the other", &mut first_packets, None);
 }

@@ -1,4 +1,4 @@
-//! An origin and an edge on one machine, that find each other.
+//! An origin and an edge on one machine, that find each other, with another edge between them or none.
 
 use std::{
     thread,
@@ -16,30 +16,37 @@ const KNOWN_MAX: Duration = Duration::from_secs(20);
 /// An origin and an edge.
 pub(super) struct Nodes {
     pub(super) edge: Server,
+    /// The edge of the edge's group that passes streams on to it.
+    pub(super) middle: Option<Server>,
     pub(super) origin: Server,
 }
 
 impl Nodes {
-    /// Starts both and returns when they know each other.
-    pub(super) fn start(options: &server::Options) -> Result<Nodes> {
+    /// Starts both, and a third between them if streams are to go over two hops. Returns when they know each other.
+    pub(super) fn start(options: &server::Options, hops: usize) -> Result<Nodes> {
         let url = |port: u16| format!("ws://127.0.0.1:{port}");
-        let start = |role: &str, port: u16, entry: &str| {
+        let start = |(role, name): (&str, &str), port: u16, entry: &str, keys: &str| {
             Server::configured(
                 options,
                 0,
                 &format!(
-                    "[cluster]\nenabled = true\nrole = \"{role}\"\nnode = \"{role}\"\ntls = false\n\
-                     url = \"{}\"\nport = {port}\nentry = [{entry}]\nsecret = \"{SECRET}\"\n",
+                    "[cluster]\nenabled = true\nrole = \"{role}\"\nnode = \"{name}\"\ntls = false\n\
+                     url = \"{}\"\nport = {port}\nentry = [{entry}]\nsecret = \"{SECRET}\"\n{keys}",
                     url(port)
                 ),
             )
-            .with_context(|| format!("the {role} does not start"))
+            .with_context(|| format!("the {name} does not start"))
         };
         let port = free_tcp_port()?;
-        let origin = start("origin", port, "")?;
-        let edge = start("edge", free_tcp_port()?, &format!("\"{}\"", url(port)))?;
-        let nodes = Nodes { edge, origin };
-        nodes.wait("cluster_nodes", 1.0)?;
+        let entry = format!("\"{}\"", url(port));
+        // Streams of another group come by way of the server of the own one that passes them on.
+        let (far, near) = if hops > 1 { ("groups = [\"far\"]\n", "groups = [\"near\"]\n") } else { ("", "") };
+        let origin = start(("origin", "origin"), port, "", far)?;
+        let passing = format!("{near}pass_on = true\n");
+        let middle = (hops > 1).then(|| start(("edge", "middle"), free_tcp_port()?, &entry, &passing)).transpose()?;
+        let edge = start(("edge", "edge"), free_tcp_port()?, &entry, near)?;
+        let nodes = Nodes { edge, middle, origin };
+        nodes.wait("cluster_nodes", if nodes.middle.is_some() { 2.0 } else { 1.0 })?;
         Ok(nodes)
     }
 
@@ -62,8 +69,9 @@ impl Nodes {
         self.origin.metric("headwater_webrtc_sessions_connected_total")
     }
 
-    /// What both have logged.
+    /// What all have logged.
     pub(super) fn log(&self) -> String {
-        format!("origin: {}\nedge: {}", self.origin.log(), self.edge.log())
+        let middle = self.middle.as_ref().map(Server::log).unwrap_or_default();
+        format!("origin: {}\nmiddle: {middle}\nedge: {}", self.origin.log(), self.edge.log())
     }
 }
