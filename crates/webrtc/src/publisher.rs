@@ -35,6 +35,7 @@ use self::{
     rivals::Rivals,
     selector::Selector,
     source::Source,
+    untold::Window,
 };
 
 pub(crate) use agreed::{Agreed, Call, Section};
@@ -57,7 +58,7 @@ pub(crate) struct Publisher {
     /// Rung when viewers want something of a source.
     bell: Bell,
     /// How long a packet waits for the rest of its picture.
-    window: Duration,
+    window: Window,
     bitrate_max: Option<u64>,
     ceiling_due: Option<Instant>,
     paths: Paths,
@@ -103,6 +104,7 @@ impl Publisher {
             true => (&limits::ROUTE_ATTEMPT_MS, &limits::ROUTE_SILENCE_MS),
             false => (&limits::WEBRTC_FIRST_CHECK_MS, &limits::WEBRTC_PUBLISHER_SILENCE_MS),
         };
+        let window = Window { length: window, is_gathered: publication.stream().source().server.is_some() };
         Publisher {
             ingress,
             sections,

@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 use headwater_graph::{Bell, LaneWriter};
 use headwater_media::{Packet, TrackParameters};
 
-use super::{source::Written, untold::Untold};
+use super::{
+    source::Written,
+    untold::{Untold, Window},
+};
 
 /// The lane of a track that comes in several renditions at once.
 #[derive(Debug)]
@@ -120,14 +123,14 @@ impl Selector {
     }
 
     /// Wakes the lane's readers, if there is something new that does not wait for more of its picture.
-    pub(crate) fn ring(&mut self, window: Duration, now: Instant) {
+    pub(crate) fn ring(&mut self, window: Window, now: Instant) {
         if self.untold.take(window, now) {
             self.writer.ring();
         }
     }
 
     /// When readers are to be told at the latest of what has been written.
-    pub(crate) fn told_by(&self, window: Duration) -> Option<Instant> {
+    pub(crate) fn told_by(&self, window: Window) -> Option<Instant> {
         self.untold.due(window)
     }
 }

@@ -13,7 +13,7 @@ use super::{
     ingress::Incoming,
     key_frames::KeyFrames,
     numbers::Numbers,
-    untold::Untold,
+    untold::{Untold, Window},
 };
 
 /// A packet that was written to a lane.
@@ -144,14 +144,14 @@ impl Source {
     }
 
     /// Wakes the lane's readers, if there is something new that does not wait for more of its picture.
-    pub(crate) fn ring(&mut self, window: Duration, now: Instant) {
+    pub(crate) fn ring(&mut self, window: Window, now: Instant) {
         if self.untold.take(window, now) {
             self.writer.ring();
         }
     }
 
     /// When readers are to be told at the latest of what has been written.
-    pub(crate) fn told_by(&self, window: Duration) -> Option<Instant> {
+    pub(crate) fn told_by(&self, window: Window) -> Option<Instant> {
         self.untold.due(window)
     }
 
