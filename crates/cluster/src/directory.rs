@@ -382,8 +382,7 @@ impl Directory {
 
 /// What a node may tell of by its role: a transcoder of nothing, an edge only of what it has from another node.
 fn may_announce(role: Role, facts: &StreamFacts) -> bool {
-    let is_bounded = u64::from(facts.hops) <= limits::CLUSTER_HOPS.get()
-        && are_keys(&facts.keys);
+    let is_bounded = u64::from(facts.hops) <= limits::CLUSTER_HOPS.get() && are_keys(&facts.keys);
     is_bounded
         && match role {
             Role::Origin => true,
