@@ -62,6 +62,7 @@ fn different(key: &Key) -> String {
         "true" => "false".into(),
         "false" => "true".into(),
         "\"text\"" => "json".into(),
+        "\"udp\"" => "tcp".into(),
         number if number.parse::<u64>().is_ok() => match key.name {
             "merge_window_ms" | "shards" => "2".into(),
             "port" => (number.parse::<u64>().unwrap() + 300).to_string(),
