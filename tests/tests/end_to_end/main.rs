@@ -21,6 +21,7 @@ mod hooks_whip;
 mod hostile_peers;
 mod hosts;
 mod leaving;
+mod links_loss;
 mod links_tcp;
 mod links_tls;
 mod long_play;
