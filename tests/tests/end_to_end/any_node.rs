@@ -100,7 +100,9 @@ impl Spread {
         self.nginx.terminate(PATIENCE)?;
         std::fs::remove_dir_all(self.folder)?;
         // At once: a viewer of HLS who has gone without a word counts for a while.
-        self.nodes.map(Origin::kill);
+        for node in self.nodes {
+            node.kill();
+        }
         Ok(())
     }
 }
