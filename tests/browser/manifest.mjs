@@ -43,6 +43,12 @@ async function check(text) {
   }
   codecs = [...text.matchAll(/codecs="([^"]*)"/g)].map(([, codec]) => codec);
   for (const [kind, playlist] of playlists(manifest)) {
+    for (const [index, segment] of playlist.segments.entries()) {
+      const before = playlist.segments[index - 1];
+      if (before === undefined || before.timeline !== segment.timeline) continue;
+      const gap = segment.presentationTime - before.presentationTime - before.duration;
+      if (Math.abs(gap) > 0.001) complain(`${segment.uri} begins ${gap} s after the end of the one before it`);
+    }
     if (kind === "video" && playlist.attributes.RESOLUTION === undefined) complain("no resolution");
     for (const segment of playlist.segments) {
       const told = JSON.stringify([segment.presentationTime, segment.duration]);

@@ -217,6 +217,7 @@ impl Request<'_> {
             let _all = self.hls.holds().admit(self.remote.ip()).map_err(|full| Trouble::TooMany(full.to_string()))?;
             self.wait(rendition, |window| !window.is_announced(sequence, part, key)).await?;
         }
+        let is_guessed = matches!(item, Item::At { .. });
         let item = match item {
             Item::At { time, key } => {
                 let sequence = broadcast.sequence_at(rendition, time, key).ok_or(GONE)?;
@@ -229,6 +230,9 @@ impl Request<'_> {
         {
             let _all = self.hls.holds().admit(self.remote.ip()).map_err(|full| Trouble::TooMany(full.to_string()))?;
             self.wait(rendition, |window| !window.is_coming(sequence, key)).await?;
+            if is_guessed {
+                return Err(UNTOLD);
+            }
         }
         let pieces = rendition.read(|window| match item {
             Item::Init { key } => window.init(key).map(|bytes| vec![bytes]),
@@ -264,6 +268,10 @@ fn kept(rendition: &Rendition) -> u64 {
 /// Players go to another rendition at once, where they would ask again after a status of 5xx.
 const PAUSED: Trouble = Trouble::NotFound("the source does not send this size of the picture now; play another one");
 const GONE: Trouble = Trouble::NotFound("this is not, or no more, part of the stream; read its playlist again");
+/// A description names what is whole. Who asks earlier has guessed, as ffmpeg does at the newest segment; it would lose its
+/// place with an answer, as it finds that in the list that it has, and reads the segment again.
+const UNTOLD: Trouble =
+    Trouble::NotFound("no description had told of this segment yet; read it again, now there may be one");
 
 #[cfg(test)]
 mod tests {

@@ -72,7 +72,7 @@ struct Track {
 struct Begun {
     segment: Duration,
     part: Duration,
-    /// When it is long enough to be ended.
+    /// When a key frame is asked for to end it.
     due: Duration,
     /// Bytes in the segment.
     bytes: u64,
@@ -164,7 +164,7 @@ impl Segmenter {
             return Ok(());
         };
         let segment = start.saturating_sub(begun.segment) + half_frame;
-        let is_whole = can_start && start + half_frame >= begun.due;
+        let is_whole = can_start && self.is_whole(begun, start, half_frame);
         let is_too_much = segment >= limits::HLS_SEGMENT_MS.get_duration() || self.is_large(begun.bytes);
         if is_whole || is_too_much {
             let written = self.cut_part(start, window);
@@ -310,11 +310,19 @@ impl Segmenter {
         Ok(())
     }
 
+    /// Whether the next segment may begin then, to the nearest frame.
+    fn is_whole(&self, begun: Begun, next: Duration, half_frame: Duration) -> bool {
+        let near = next + half_frame;
+        self.grid.as_ref().map_or(near >= begun.due, |grid| {
+            grid.ends(begun.segment, near) && grid.is_long(next.saturating_sub(begun.segment))
+        })
+    }
+
     /// When a segment that begins then is long enough. A key frame that is asked for comes when it comes, and encoders
-    /// round: it may be a tenth shorter.
+    /// round: it may be a tenth shorter. By a grid the first one may be half as long.
     fn due(&self, start: Duration) -> Duration {
         let end = self.grid.as_ref().map_or(start + self.options.segment, |grid| grid.end(start));
-        end.saturating_sub(self.options.segment / 10)
+        end.saturating_sub(self.options.segment / 10).max(start + self.options.segment / 2)
     }
 
     fn part_length(&self) -> Duration {

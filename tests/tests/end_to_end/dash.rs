@@ -42,8 +42,7 @@ pub(super) fn replace(origin: &Origin, first: Program) -> Result<Program> {
     Ok(publisher)
 }
 
-/// ffmpeg plays the newest Period from its beginning; it knows no others. It reads at the pace of the clock: as fast as it
-/// can, it reads the newest segment of the sound twice each time it reads the description again.
+/// ffmpeg plays the newest Period from its beginning; it knows no others. No segment is read twice.
 #[test]
 fn ffmpeg_plays_dash_and_plays_it_again_when_the_encoder_was_replaced() -> Result<()> {
     let _turn = turn();

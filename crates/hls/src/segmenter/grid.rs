@@ -18,7 +18,9 @@ const EARLY: f64 = 0.25;
 ///  small     K k  k    K    k k   K      k  K
 /// ```
 ///
-/// A key frame that comes earlier than a slot by up to a quarter of it belongs to that slot.
+/// A key frame that comes earlier than a slot by up to a quarter of it belongs to that slot. No segment is shorter than
+/// half a slot: ffmpeg's reader of DASH looks for its place by whole seconds (`refresh_manifest` of libavformat), and goes
+/// back to a segment that began less than a second before the next one.
 #[derive(Clone, Copy, Debug)]
 pub struct Grid {
     segment: Duration,
@@ -42,6 +44,16 @@ impl Grid {
     pub(super) fn end(&self, start: Duration) -> Duration {
         let slot = u32::try_from(slot_of(start, self.segment).saturating_add(1)).unwrap_or(u32::MAX);
         self.segment.saturating_mul(slot)
+    }
+
+    /// Whether a time lies in a later slot than the beginning of a segment.
+    pub(super) fn ends(&self, start: Duration, next: Duration) -> bool {
+        slot_of(next, self.segment) > slot_of(start, self.segment)
+    }
+
+    /// Whether a segment is as long as one has to be.
+    pub(super) fn is_long(&self, duration: Duration) -> bool {
+        duration >= self.segment / 2
     }
 }
 

@@ -284,12 +284,37 @@ fn renditions_on_a_grid_are_cut_alike_and_number_alike() {
     };
     let (large, small) = (play(13_000, 0), play(15_280, 160));
     assert!(large.len() > 10 && small.len() > 9, "{large:?} {small:?}");
-    for (sequence, start) in &small[1..] {
+    // The first one is half a slot long at least, and the second one may so begin later in its slot.
+    assert!(small[1].1.abs_diff(large.iter().find(|(other, _)| *other == small[1].0).unwrap().1) < 1_000, "{small:?}");
+    for (sequence, start) in &small[2..] {
         let other = large.iter().find(|(other, _)| other == sequence).unwrap();
         assert!(start.abs_diff(other.1) < 300, "{sequence}: {start} and {}", other.1);
     }
     assert!(large.windows(2).all(|pair| pair[1].0 == pair[0].0 + 1), "{large:?}");
     assert_eq!(target.get(), Duration::from_secs(2));
+}
+
+/// On a grid: whenever the encoder begins, its groups of two seconds are a segment each, and sound that begins at any
+/// time has no first segment of less than half a slot.
+#[test]
+fn groups_as_long_as_a_slot_are_a_segment_each_wherever_they_begin() {
+    for first in (10_000..14_000).step_by(70) {
+        let grid = Grid::new(options().segment, Duration::from_millis(20_500), 1_000);
+        for (group, shortest, longest) in [(2_000, 2_000, 2_000), (10, 1_000, 2_000)] {
+            let mut window = Window::new(options(), Numbers { sequence: 1_000, discontinuity: 0 });
+            let container = Container::new(Format::Fmp4);
+            let segmenter = Segmenter::new(options(), container, vec![video()], SystemTime::UNIX_EPOCH).unwrap();
+            let mut segmenter = segmenter.on(Some(grid));
+            for ms in (first..first + 20_000).step_by(10) {
+                let data = Bytes::from_static(&[0, 0, 0, 2, 0x41, 0x9a]);
+                let random_access = (ms - first) % group == 0;
+                segmenter.push(0, Frame { dts: ms * 90, pts: ms * 90, random_access, data }, &mut window).unwrap();
+            }
+            let lengths: Vec<_> = window.segments().map(|segment| segment.duration.as_millis()).collect();
+            let is_right = lengths.iter().all(|length| (shortest..=longest).contains(length));
+            assert!(is_right && lengths.len() >= 8, "groups of {group} from {first}: {lengths:?}");
+        }
+    }
 }
 
 /// An hour of a stream stays within what the window says, however the source sends it.
