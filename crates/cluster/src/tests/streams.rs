@@ -17,12 +17,18 @@ async fn a_stream_is_known_soon_and_its_end_too() {
     let [a, b] = pair(20, [Role::Origin, Role::Edge]).await;
     let mut changes = b.cluster.changes();
     let keys = vec!["key 1".to_owned()];
-    a.cluster.announce(&stream("live/camera"), StreamFacts { published_ms: 7, keys: keys.clone(), ..StreamFacts::default() });
+    a.cluster.announce(
+        &stream("live/camera"),
+        StreamFacts { published_ms: 7, keys: keys.clone(), ..StreamFacts::default() },
+    );
     let time = until("it is known", || b.places("live/camera") == ["a"]).await;
     println!("a new stream was known after {time:?}");
     assert!(changes.has_changed().unwrap());
     let found = b.cluster.locate(&stream("live/camera"));
-    assert_eq!(found.first().map(|place| &place.facts), Some(&StreamFacts { published_ms: 7, keys, ..StreamFacts::default() }));
+    assert_eq!(
+        found.first().map(|place| &place.facts),
+        Some(&StreamFacts { published_ms: 7, keys, ..StreamFacts::default() })
+    );
     assert_eq!(found.first().map(|place| place.node.media.as_str()), Some("ws://127.0.84.20:8080"));
     changes.mark_unchanged();
 

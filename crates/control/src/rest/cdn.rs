@@ -122,10 +122,7 @@ pub(super) enum Trace {
     (status = 200, description = "The nodes on its way.", body = Trace),
     (status = 404, description = "The stream is not on this server, or this server works alone."),
 ))]
-pub(super) async fn trace_route(
-    State(api): State<Api>,
-    Input(traced): Input<Traced>,
-) -> Result<Json<Trace>, ApiError> {
+pub(super) async fn trace_route(State(api): State<Api>, Input(traced): Input<Traced>) -> Result<Json<Trace>, ApiError> {
     let (cdn, name) = (cdn(&api)?, traced.of.name()?);
     if api.hub.find(&name).is_none() {
         return Err(unknown_stream(&name));

@@ -44,15 +44,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("vod", &["startup", "find", "find_all", "terminate"]),
     ("mpegts", &["startup", "find", "find_all", "terminate"]),
     ("api", &["create-session", "find_all", "terminate", "call", "hangup"]),
-    (
-        "cdn",
-        &[
-            "show_transcoding",
-            "profile/print",
-            "profile/add",
-            "profile/remove",
-        ],
-    ),
+    ("cdn", &["show_transcoding", "profile/print", "profile/add", "profile/remove"]),
     ("sfu", &["stats"]),
     ("debug", &["decoder/shrink_buffer_provider_pools"]),
 ];

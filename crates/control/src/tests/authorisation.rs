@@ -144,7 +144,9 @@ async fn operators_change_what_viewers_and_publishers_only_look_at() {
     let is_read = |path: &str| {
         let names = ["/find", "/find_all", "/metrics", "/openapi.json", "/events", "/statistics"];
         let call = path.rsplit('/').next().unwrap_or_default();
-        names.iter().any(|name| path.ends_with(name)) || call.starts_with("show_") || ["trace_route", "print"].contains(&call)
+        names.iter().any(|name| path.ends_with(name))
+            || call.starts_with("show_")
+            || ["trace_route", "print"].contains(&call)
     };
     for rule in RULES {
         assert_eq!(rule.changes, !is_read(rule.path), "{}", rule.path);

@@ -71,7 +71,8 @@ fn a_page_asks_the_balancer_at_each_connection_and_says_when_it_has_no_server() 
 
     left.kill();
     wait(&mut pages, "stream.error?.message.includes('has no server')")?;
-    let told = pages.run("eve", "return [stream.state, stream.error.code, stream.error.message, stream.error.advice];")?;
+    let told =
+        pages.run("eve", "return [stream.state, stream.error.code, stream.error.message, stream.error.advice];")?;
     let words = format!("The load balancer {} has no server for us now.", balancer.http());
     ensure!(told == json!(["reconnecting", "busy", words, "Try again later."]), "{told}");
     let again = Origin::at(dead, &DEMO, &[])?;
