@@ -63,7 +63,9 @@ impl Read {
     pub(super) fn decode(&self) -> Result<()> {
         for file in self.media()? {
             let mut command = quiet(&tools::on_path("ffmpeg")?);
-            command.args(["-loglevel", "error", "-xerror", "-i"]).arg(&file).args(["-f", "null", "-"]);
+            command.args(["-loglevel", "error", "-xerror", "-i"]).arg(&file);
+            // Times as they are: counted in whole pictures, those half way between two fall on the same number.
+            command.args(["-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-"]);
             let ended = Program::start("the decoding ffmpeg", &mut command)?.succeed(Duration::from_secs(400))?;
             ensure!(ended.messages.is_empty(), "{}: {}", file.display(), ended.messages);
         }
