@@ -14,13 +14,13 @@ use crate::hosts::node::{Node, Surroundings, plain};
 
 /// The clock of a machine.
 struct Clock {
-    library: PathBuf,
+    preload: PathBuf,
     file: PathBuf,
 }
 
 impl Clock {
     fn new() -> Result<Clock> {
-        let clock = Clock { library: tools::clock()?, file: scratch("clock")? };
+        let clock = Clock { preload: tools::clock()?, file: scratch("clock")? };
         clock.set(0)?;
         Ok(clock)
     }
@@ -34,9 +34,9 @@ impl Clock {
 /// A server on a machine with that clock.
 fn start(network: &Network, role: &str, entry: &[&str], clock: &Clock) -> Result<Node> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
-    let (library, file) = (text(&clock.library), text(&clock.file));
+    let (preload, file) = (text(&clock.preload), text(&clock.file));
     let variables = [
-        ("LD_PRELOAD", library.as_str()),
+        ("LD_PRELOAD", preload.as_str()),
         ("FAKETIME_TIMESTAMP_FILE", &file),
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
         ("FAKETIME_NO_CACHE", "1"),
