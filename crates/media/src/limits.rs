@@ -208,6 +208,15 @@ limits! {
     MSE_QUEUE_BYTES = 256 << 10, "bytes", "Media that waits for one MSE viewer's socket; beyond it the viewer's fragments stay in their lane, and it skips when they are too many.";
     MSE_MESSAGE_BYTES = 4 << 10, "bytes", "One message of an MSE viewer, which has nothing to say.";
     MSE_MESSAGES_PER_SECOND = 50, "messages", "Messages that one MSE viewer may send in a second, pings included.";
+    LOAD_AGENTS = 5_000, "agents", "Load agents at once.";
+    LOAD_AGENTS_PER_SECOND = 200, "agents", "Load agents of one task that come or leave in a second.";
+    LOAD_TASKS = 16, "tasks", "Tasks of one run of load agents.";
+    LOAD_RUN_MS = 86_400_000, "milliseconds", "How long one run of load agents may last.";
+    LOAD_POINTS = 3_600, "points", "Seconds of a run of load agents that are kept one by one; beyond it two become one.";
+    LOAD_PICTURE_SIDE = 1_920, "pixels", "Width or height of the picture that publishing load agents send.";
+    LOAD_SOURCE_BYTES = 256 << 20, "bytes", "A file that publishing load agents send.";
+    LOAD_SETUP_MS = 10_000, "milliseconds", "Time of a load agent from one step of its joining to the next: answer, connection, first media.";
+    LOAD_SILENCE_MS = 10_000, "milliseconds", "Silence of what a load agent plays before it counts as failed.";
     KEY_FRAME_INTERVAL_MS = 500, "milliseconds", "Shortest time between two key-frame requests to one source, whatever the number of viewers.";
     EVENTS_KEPT = 4_096, "events", "Events kept for readers of `/rest-api/events` that come back or are slow.";
     EVENTS_READERS = 64, "readers", "Readers of `/rest-api/events` at once.";
