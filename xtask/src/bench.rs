@@ -5,6 +5,9 @@ use clap::Args;
 
 use crate::{machine, shell};
 
+/// The benches that count instructions, alone or among others.
+const COUNTING: [&str; 2] = ["micro", "all"];
+
 /// Options of `bench`.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -13,9 +16,13 @@ pub(crate) struct Options {
     arguments: Vec<String>,
 }
 
-/// Builds and runs them.
+/// Installs what they need, builds and runs them.
+///
+/// # Errors
+/// When something cannot be installed, built or measured, or is worse than in the run that it is compared with.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    machine::provide(&[machine::BUILD])?;
+    let counts = options.arguments.iter().any(|argument| COUNTING.contains(&argument.as_str()));
+    machine::provide(if counts { &[machine::BUILD, machine::COUNTING] } else { &[machine::BUILD] })?;
     let fixed = ["run", "--release", "--package", "headwater-benches", "--"].map(str::to_owned);
     shell::run(&mut shell::cargo(fixed.iter().chain(&options.arguments)))
 }

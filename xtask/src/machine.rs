@@ -24,6 +24,9 @@ pub(crate) const BUILD: &[Need] = &[
     Need { name: "nasm", package: "nasm", present: || shell::has("nasm") },
 ];
 
+/// What the tests of the web pages' modules run on.
+pub(crate) const UNIT: &[Need] = &[Need { name: "Node.js", package: "nodejs", present: || shell::has("node") }];
+
 /// The programs and fonts that the end-to-end tests play and publish with.
 pub(crate) const TESTS: &[Need] = &[
     Need { name: "ffmpeg", package: "ffmpeg", present: || shell::has("ffmpeg") && shell::has("ffprobe") },
@@ -40,7 +43,6 @@ pub(crate) const TESTS: &[Need] = &[
     Need { name: "nft", package: "nftables", present: || has_administration("nft") },
     Need { name: "libfaketime", package: "libfaketime", present: has_faketime },
     Need { name: "curl", package: "curl", present: || shell::has("curl") },
-    Need { name: "Node.js", package: "nodejs", present: || shell::has("node") },
     Need { name: "npm", package: "npm", present: || shell::has("npm") },
     Need { name: "Python with venv", package: "python3-venv", present: has_venv },
     Need { name: "GStreamer", package: "gstreamer1.0-tools", present: || shell::has("gst-inspect-1.0") },
@@ -53,6 +55,10 @@ pub(crate) const TESTS: &[Need] = &[
     Need { name: "Python's GObject", package: "python3-gi", present: || has_bindings("Gst") },
     Need { name: "Python's GStreamer", package: "gir1.2-gst-plugins-bad-1.0", present: || has_bindings("GstWebRTC") },
 ];
+
+/// What counting instructions takes.
+pub(crate) const COUNTING: &[Need] =
+    &[Need { name: "Valgrind", package: "valgrind", present: || shell::has("valgrind") }];
 
 /// In folders that are not on everybody's search path.
 fn has_administration(name: &str) -> bool {

@@ -8,9 +8,11 @@ mod demo;
 mod docs;
 mod end_to_end;
 mod machine;
+mod programs;
 mod shell;
 mod test;
 mod tools;
+mod unit;
 
 use std::process::ExitCode;
 
@@ -32,6 +34,12 @@ enum Task {
     Test(test::Options),
     /// What continuous integration runs: the same as `test`.
     Ci(test::Options),
+    /// Install what the end-to-end tests need.
+    Tools {
+        /// And what only the long run needs, which takes minutes to build.
+        #[arg(long)]
+        long: bool,
+    },
     /// Write the generated pages of docs/reference anew.
     Docs,
     /// Run the benchmarks; arguments after `--` go to them.
@@ -42,6 +50,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) | Task::Ci(options) => test::run(&options),
+        Task::Tools { long } => test::install(long),
         Task::Docs => docs::run(),
         Task::Bench(options) => bench::run(&options),
     };

@@ -1,13 +1,15 @@
 //! `cargo xtask test`: everything that shows the server to work, from formatting to real browsers.
 
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::end_to_end::{self, Repeat};
-use crate::{machine, shell, tools};
+use crate::programs::{self, Program};
+use crate::{machine, shell, tools, unit};
 
 /// Options of `test`.
 #[derive(Args)]
@@ -62,28 +64,67 @@ impl Group {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 
-    fn commands(self, options: &Options) -> Vec<Command> {
+    /// What cargo is to build the test programs of: all at once if several groups are to run, since a crate that is built
+    /// for one of them alone stands on other features of other crates, and all would be built again for the next.
+    fn selection(self, groups: &[Group]) -> &'static [&'static str] {
+        let with_programs = |group: &&Group| matches!(group, Group::Unit | Group::Fuzz | Group::E2e);
         match self {
-            Group::Fmt => vec![shell::cargo(["fmt", "--all", "--check"])],
-            Group::Clippy => {
-                vec![shell::cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])]
-            }
-            Group::Unit => vec![tests(&["--workspace", "--exclude", "headwater-tests"], options)],
-            Group::Fuzz => vec![tests(&["--package", "headwater-tests", "--lib"], options)],
-            Group::Loom => vec![loom(options)],
-            Group::E2e => vec![
-                shell::cargo(["build", "--bin", "origin"]),
-                shell::cargo(["build", "-p", "headwater-examples", "--bin", "hook-server"]),
-            ],
+            _ if groups.iter().filter(with_programs).count() > 1 => &["--workspace"],
+            Group::Fuzz => &["--package", programs::TESTS, "--lib"],
+            Group::E2e => &["--package", programs::TESTS, "--test", "end_to_end"],
+            _ => &["--workspace", "--exclude", programs::TESTS],
         }
+    }
+
+    /// Runs it. Yields the tests that passed only at the second time.
+    fn run(self, groups: &[Group], options: &Options) -> Result<Vec<String>> {
+        let selection = self.selection(groups);
+        let build = |is_wanted: fn(&Program) -> bool| -> Result<Vec<Program>> {
+            Ok(programs::build(selection)?.into_iter().filter(is_wanted).collect())
+        };
+        let done = match self {
+            Group::Fmt => shell::run(&mut shell::cargo(["fmt", "--all", "--check"])),
+            Group::Clippy => {
+                shell::run(&mut shell::cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
+            }
+            Group::Unit => unit::run(&build(|one| one.package != programs::TESTS)?, selection, &options.arguments),
+            Group::Fuzz => {
+                let built = build(|one| one.package == programs::TESTS && one.target == "headwater_tests")?;
+                let program = built.first().context("cargo has not built the fuzzers' inputs")?;
+                let mut command = program.command(&options.arguments);
+                if options.long {
+                    command.env(LONG, "1");
+                }
+                shell::run(&mut command)
+            }
+            Group::Loom => shell::run(&mut loom(options)),
+            Group::E2e => {
+                let built = build(|one| one.package == programs::TESTS && one.target == "end_to_end")?;
+                let program = built.first().context("cargo has not built the end-to-end tests")?;
+                // The server as people build it, whatever the tests need of the crates that it stands on.
+                shell::run(&mut shell::cargo(SERVERS))?;
+                let repeat = if options.again { Repeat::Failed } else { Repeat::Nothing };
+                return end_to_end::run(program, &options.arguments, options.long, repeat);
+            }
+        };
+        done.map(|()| Vec::new())
     }
 }
 
-fn tests(selection: &[&str], options: &Options) -> Command {
-    let mut command = shell::cargo(["test", "--no-fail-fast"]);
-    command.args(selection).arg("--").args(&options.arguments);
-    command
-}
+/// Has tests play for long.
+pub(crate) const LONG: &str = "HEADWATER_TEST_LONG";
+/// Builds the server, and the back end of an application for it.
+const SERVERS: [&str; 9] = [
+    "build",
+    "--package",
+    "headwater-origin",
+    "--package",
+    "headwater-examples",
+    "--bin",
+    "origin",
+    "--bin",
+    "hook-server",
+];
 
 /// The model checker needs another build of the crate, kept apart from the ordinary one.
 fn loom(options: &Options) -> Command {
@@ -105,16 +146,19 @@ struct Outcome {
 /// Installs what is needed, runs the groups and says how they ended.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let groups: Vec<Group> = Group::value_variants().iter().copied().filter(|group| wanted(*group, options)).collect();
-    prepare(&groups, options.long)?;
+    let mut installing = prepare(&groups, options.long)?;
     let mut outcomes = Vec::new();
     for (index, group) in groups.iter().enumerate() {
         println!("\n[{}/{}] {}", index + 1, groups.len(), group.what());
-        let outcome = run_group(*group, options);
+        let outcome = run_group(*group, &groups, options, &mut installing);
         let failed = outcome.error.is_some();
         outcomes.push(outcome);
         if failed && !options.keep_going {
             break;
         }
+    }
+    if let Some(left) = installing {
+        left.finish()?;
     }
     conclude(&outcomes, groups.len())
 }
@@ -123,35 +167,69 @@ fn wanted(group: Group, options: &Options) -> bool {
     options.only.is_empty() || options.only.contains(&group)
 }
 
-fn prepare(groups: &[Group], long: bool) -> Result<()> {
+/// Installs what the groups need. What only the end-to-end tests need, which are the last, comes while the others run.
+fn prepare(groups: &[Group], long: bool) -> Result<Option<Installing>> {
     println!("Checking what the tests need.");
     if groups.iter().any(|group| matches!(group, Group::Fmt | Group::Clippy)) {
         machine::provide_rust_components()?;
     }
-    if groups.contains(&Group::E2e) {
-        machine::provide(&[machine::BUILD, machine::TESTS])?;
-        tools::provide(long)?;
-    } else {
-        machine::provide(&[machine::BUILD])?;
-    }
-    println!("Everything is there.");
-    Ok(())
+    machine::provide(if groups.contains(&Group::Unit) { &[machine::BUILD, machine::UNIT] } else { &[machine::BUILD] })?;
+    let installing = match groups {
+        [Group::E2e] => {
+            install(long)?;
+            None
+        }
+        _ if groups.contains(&Group::E2e) => Some(Installing::start(long)?),
+        _ => None,
+    };
+    println!("{}.", if installing.is_none() { "Everything is there" } else { "The rest comes meanwhile" });
+    Ok(installing)
 }
 
-fn run_group(group: Group, options: &Options) -> Outcome {
-    let start = Instant::now();
-    let result = group.commands(options).iter_mut().try_for_each(shell::run).and_then(|()| match group {
-        Group::E2e => {
-            let repeat = if options.again { Repeat::Failed } else { Repeat::Nothing };
-            end_to_end::run(&options.arguments, options.long, repeat)
-        }
-        _ => Ok(Vec::new()),
-    });
-    let time = start.elapsed();
-    match result {
-        Ok(unsteady) => Outcome { group, time, error: None, unsteady },
-        Err(error) => Outcome { group, time, error: Some(error), unsteady: Vec::new() },
+/// Installs what only the end-to-end tests need.
+///
+/// # Errors
+/// When something cannot be brought; the message says what.
+pub(crate) fn install(long: bool) -> Result<()> {
+    machine::provide(&[machine::UNIT, machine::TESTS])?;
+    tools::provide(long)
+}
+
+/// An installation beside other things; what it says is kept until it is waited for.
+struct Installing(JoinHandle<std::io::Result<Output>>);
+
+impl Installing {
+    fn start(long: bool) -> Result<Installing> {
+        let this = std::env::current_exe().context("this program does not find itself")?;
+        let mut command = shell::program(this, ["tools"].into_iter().chain(long.then_some("--long")));
+        command.stdin(Stdio::null());
+        Ok(Installing(thread::spawn(move || command.output())))
     }
+
+    /// Waits for its end and tells what it said.
+    fn finish(self) -> Result<()> {
+        let output = self.0.join().ok().context("the installation of tools panicked")?;
+        let output = output.context("the installation of tools could not be started")?;
+        let said = [output.stdout, output.stderr].concat();
+        println!("{}", String::from_utf8_lossy(&said).trim_end());
+        if !output.status.success() {
+            bail!("what the end-to-end tests need could not be installed ({})", output.status);
+        }
+        Ok(())
+    }
+}
+
+fn run_group(group: Group, groups: &[Group], options: &Options, installing: &mut Option<Installing>) -> Outcome {
+    let start = Instant::now();
+    let installed = match installing.take_if(|_| group == Group::E2e) {
+        Some(installing) => installing.finish(),
+        None => Ok(()),
+    };
+    let (error, unsteady) = match installed.and_then(|()| group.run(groups, options)) {
+        Ok(unsteady) => (None, unsteady),
+        Err(error) => (Some(error), Vec::new()),
+    };
+    Outcome { group, time: start.elapsed(), error, unsteady }
 }
 
 fn conclude(outcomes: &[Outcome], total: usize) -> Result<()> {
