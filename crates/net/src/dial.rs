@@ -194,7 +194,7 @@ impl std::fmt::Debug for Dialer {
 }
 
 /// A host without the brackets that an IPv6 address has in a URL.
-fn bare(host: &str) -> &str {
+pub(crate) fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 

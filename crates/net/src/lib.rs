@@ -41,5 +41,5 @@ pub use quota::{Permit, Quota, Refused};
 pub use reach::Reach;
 pub use shard::{Shard, take_precedence};
 pub use shortcut::{Conversation, Passed, Shortcut};
-pub use tls::{Identity, TlsAcceptor, TlsError, TlsStream, refuses_certificate};
-pub use udp::{Datagram, ReceiveBuffer, Sent, UdpSender, UdpSocket};
+pub use tls::{Identity, PeerCertificate, TlsAcceptor, TlsError, TlsStream, refuses_certificate};
+pub use udp::{Datagram, OpenDatagram, ReceiveBuffer, Sent, UdpSender, UdpSocket};

@@ -10,6 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub struct Reach {
     hosts: Vec<String>,
     networks: Vec<Network>,
+    /// Whether the public internet is out of reach.
+    is_closed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +37,18 @@ impl Reach {
         Ok(reach)
     }
 
+    /// These and nothing else, the public internet neither.
+    ///
+    /// # Errors
+    /// Gives back the entry that is none of these.
+    pub fn only<'a>(allowed: impl IntoIterator<Item = &'a str>) -> Result<Reach, String> {
+        Ok(Reach { is_closed: true, ..Reach::new(allowed)? })
+    }
+
     /// Whether a connection to this address, to which the host name was resolved, is allowed.
     pub fn includes(&self, host: &str, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        is_public(address)
+        (!self.is_closed && is_public(address))
             || self.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
             || self.networks.iter().any(|network| network.holds(address))
     }
@@ -175,6 +185,22 @@ mod tests {
         }
         let all = Reach::new(["0.0.0.0/0", "::/0"]).unwrap();
         assert!(INSIDE.iter().all(|address| all.includes("a", address.parse().unwrap())));
+    }
+
+    #[test]
+    fn a_closed_reach_holds_nothing_but_what_is_allowed() {
+        let reach = Reach::only(["127.0.0.0/8", "server.example"]).unwrap();
+        let cases = [
+            ("a", "127.0.0.1", true),
+            ("a", "1.1.1.1", false),
+            ("a", "2606:4700::1111", false),
+            ("a", "10.0.0.1", false),
+            ("server.example", "1.1.1.1", true),
+        ];
+        for (host, address, included) in cases {
+            assert_eq!(reach.includes(host, address.parse().unwrap()), included, "{host} {address}");
+        }
+        assert!(OUTSIDE.iter().all(|address| !Reach::only([]).unwrap().includes("a", address.parse().unwrap())));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! TLS for accepted connections.
 
 mod identity;
+mod peer;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use crate::Connection;
 
 pub use identity::Identity;
 use identity::Shown;
+pub use peer::PeerCertificate;
 
 /// How often the files of a certificate are looked at. Those who renew it do so days before the old one ends.
 const LOOK_EVERY: Duration = Duration::from_secs(10);

@@ -136,6 +136,36 @@ impl UdpSocket {
         }
     }
 
+    /// Waits until there is something to [take](Self::receive_ready), or says at once that it cannot be waited for.
+    ///
+    /// # Errors
+    /// What the kernel says; `Unsupported` for a socket that only sends.
+    pub async fn readable(&self) -> io::Result<()> {
+        match &self.io {
+            Io::Watched(io) => io.readable().await,
+            Io::Unwatched(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Takes as many datagrams as are there, up to the size of the buffer, without waiting: one buffer serves all
+    /// sockets of a thread. Says whether there were any.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub fn receive_ready(&self, buffer: &mut ReceiveBuffer) -> io::Result<bool> {
+        let Io::Watched(io) = &self.io else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        loop {
+            return match io.try_io(Interest::READABLE, || self.receive_now(io.into(), buffer)) {
+                Ok(()) => Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => continue,
+                Err(error) => Err(error),
+            };
+        }
+    }
+
     fn receive_now(&self, io: UdpSockRef<'_>, buffer: &mut ReceiveBuffer) -> io::Result<()> {
         buffer.filled = 0;
         let mut slices = buffer.bytes.each_mut().map(|bytes| IoSliceMut::new(bytes));
@@ -280,6 +310,27 @@ impl ReceiveBuffer {
     }
 }
 
+/// A received datagram that may be opened where it lies.
+#[derive(Debug)]
+pub struct OpenDatagram<'a> {
+    /// Who sent it.
+    pub source: SocketAddr,
+    /// Its bytes.
+    pub bytes: &'a mut [u8],
+}
+
+impl ReceiveBuffer {
+    /// The same as [`datagrams`](Self::datagrams), to be opened in place.
+    pub fn datagrams_mut(&mut self) -> impl Iterator<Item = OpenDatagram<'_>> {
+        let calls = self.meta.iter().zip(&mut self.bytes).take(self.filled);
+        calls.filter(|(meta, _)| meta.addr.port() != 0).flat_map(|(meta, bytes)| {
+            let bytes = bytes.get_mut(..meta.len).unwrap_or_default();
+            let source = SocketAddr::new(meta.addr.ip().to_canonical(), meta.addr.port());
+            bytes.chunks_mut(meta.stride.max(1)).map(move |bytes| OpenDatagram { source, bytes })
+        })
+    }
+}
+
 impl Default for ReceiveBuffer {
     fn default() -> ReceiveBuffer {
         ReceiveBuffer::new()
@@ -366,6 +417,30 @@ mod tests {
         assert_eq!(other.send(&answer).unwrap(), Sent::All);
         reader.receive(&mut buffer).await.unwrap();
         assert_eq!(buffer.datagrams().next().unwrap().bytes, b"two");
+    }
+
+    #[tokio::test]
+    async fn datagrams_are_taken_without_waiting_and_opened_in_place() {
+        let receiver = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut buffer = ReceiveBuffer::new();
+        assert!(!receiver.receive_ready(&mut buffer).unwrap());
+        let mut burst = Burst::new(receiver.local_address().unwrap(), None);
+        assert!(burst.push(b"abc") && burst.push(b"de"));
+        assert_eq!(sender.send(&burst).unwrap(), Sent::All);
+        let mut seen = Vec::new();
+        while seen.len() < 2 {
+            receiver.readable().await.unwrap();
+            if !receiver.receive_ready(&mut buffer).unwrap() {
+                continue;
+            }
+            for datagram in buffer.datagrams_mut() {
+                assert_eq!(datagram.source, sender.local_address().unwrap());
+                datagram.bytes.reverse();
+                seen.push(datagram.bytes.to_vec());
+            }
+        }
+        assert_eq!(seen, [b"cba".to_vec(), b"ed".to_vec()]);
     }
 
     #[tokio::test]
