@@ -18,7 +18,7 @@ mod estimate;
 mod full;
 mod ice;
 mod resend;
-mod rtcp;
+pub(crate) mod rtcp;
 mod session;
 mod stream;
 #[cfg(test)]
@@ -28,6 +28,7 @@ mod wire;
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::Instant,
 };
 
 use headwater_net::WallClock;
@@ -35,7 +36,9 @@ use str0m::{RtcConfig, config::CryptoProvider, crypto::Fingerprint};
 
 use crate::sdp::{Format, IceCredentials, OfferedSource, Role};
 
+pub(crate) use dtls::{Handshake, Keys, Said};
 pub(crate) use estimate::Estimator;
+pub(crate) use full::Full;
 pub(crate) use session::Egress;
 pub(crate) use stream::Writer;
 
@@ -83,6 +86,11 @@ impl Common {
     pub(crate) fn new() -> Option<Common> {
         let crypto = Arc::new(str0m::crypto::from_feature_flags());
         Some(Common { dtls: Arc::new(dtls::Settings::new()?), crypto, clock: WallClock::read() })
+    }
+
+    /// One side of a handshake with a peer whose certificate has this SHA-256.
+    pub(crate) fn handshake(&self, fingerprint: &[u8], role: Role, now: Instant) -> Result<Handshake, EgressError> {
+        Handshake::new(&self.dtls, fingerprint, role, now)
     }
 
     /// The fingerprint of the certificate.

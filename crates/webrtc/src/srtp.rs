@@ -1,4 +1,4 @@
-//! SRTP and SRTCP: sealing the media that this side sends, and both ways of reports.
+//! SRTP and SRTCP: media and reports, both ways.
 //!
 //! | document | what |
 //! |---|---|
@@ -70,6 +70,33 @@ impl Sealer {
         };
         self.report_index = index;
         self.reports.seal_reports(index, out)
+    }
+}
+
+/// Opens the media that the peer sends.
+///
+/// It keeps no list of what it has opened: the caller does, for each source.
+#[derive(Debug)]
+pub(crate) struct MediaOpener(Cipher);
+
+impl MediaOpener {
+    /// `None` where the library refuses the keys, which it has no reason to.
+    pub(crate) fn new(profile: Profile, master: &Master) -> Option<MediaOpener> {
+        Some(MediaOpener(Cipher::new(profile, master, keys::MEDIA)?))
+    }
+
+    /// Opens a packet in place and yields its payload, padding included. `header` is the length of its header with
+    /// extensions; `sequence` is extended: the part beyond 16 bits is the rollover counter. `None` if it is not the
+    /// peer's, and then what stands in `datagram` means nothing any more.
+    #[inline]
+    pub(crate) fn open<'a>(
+        &self,
+        source: u32,
+        sequence: u64,
+        header: usize,
+        datagram: &'a mut [u8],
+    ) -> Option<&'a mut [u8]> {
+        self.0.open_media(source, sequence, header, datagram)
     }
 }
 

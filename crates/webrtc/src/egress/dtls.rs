@@ -28,7 +28,7 @@ const OUTPUT_BYTES: usize = dtls::CERTIFICATE_BYTES;
 const FIRST_RESEND: Duration = Duration::from_millis(400);
 
 /// What all sessions have in common.
-pub(super) struct Settings {
+pub(crate) struct Settings {
     client: Arc<dimpl::Config>,
     server: Arc<dimpl::Config>,
     certificate: DtlsCertificate,
@@ -66,7 +66,7 @@ impl fmt::Debug for Settings {
 }
 
 /// What the handshake has to say.
-pub(super) enum Said {
+pub(crate) enum Said {
     /// The peer is who its offer says.
     Connected(Keys),
     /// The peer has closed the session.
@@ -74,14 +74,14 @@ pub(super) enum Said {
 }
 
 /// What protects media from here on.
-pub(super) struct Keys {
-    pub(super) profile: Profile,
-    pub(super) own: Master,
-    pub(super) peer: Master,
+pub(crate) struct Keys {
+    pub(crate) profile: Profile,
+    pub(crate) own: Master,
+    pub(crate) peer: Master,
 }
 
 /// One side of a DTLS session.
-pub(super) struct Handshake {
+pub(crate) struct Handshake {
     dtls: Box<Dtls>,
     /// SHA-256 of the peer's certificate, by its offer.
     fingerprint: Vec<u8>,
@@ -92,7 +92,7 @@ pub(super) struct Handshake {
 }
 
 impl Handshake {
-    pub(super) fn new(
+    pub(crate) fn new(
         settings: &Settings,
         fingerprint: &[u8],
         role: Role,
@@ -115,23 +115,23 @@ impl Handshake {
     }
 
     /// When to call [`Handshake::advance`].
-    pub(super) fn due(&self) -> Instant {
+    pub(crate) fn due(&self) -> Instant {
         self.due
     }
 
     /// Takes a datagram; [`Handshake::poll`] says what follows from it.
-    pub(super) fn receive(&mut self, datagram: &[u8], now: Instant) -> Result<(), EgressError> {
+    pub(crate) fn receive(&mut self, datagram: &[u8], now: Instant) -> Result<(), EgressError> {
         dtls::check_size(datagram)?;
         self.dtls.handle_timeout(now)?;
         Ok(self.dtls.handle_packet(datagram)?)
     }
 
-    pub(super) fn advance(&mut self, now: Instant) -> Result<(), EgressError> {
+    pub(crate) fn advance(&mut self, now: Instant) -> Result<(), EgressError> {
         Ok(self.dtls.handle_timeout(now)?)
     }
 
     /// Sends what is to be sent.
-    pub(super) fn poll(&mut self, mut send: impl FnMut(&[u8])) -> Result<Option<Said>, EgressError> {
+    pub(crate) fn poll(&mut self, mut send: impl FnMut(&[u8])) -> Result<Option<Said>, EgressError> {
         let mut buffer = [0; OUTPUT_BYTES];
         let mut keys = None;
         let mut said = None;
@@ -166,7 +166,7 @@ impl Handshake {
     }
 
     /// Whether the handshake has ended without keys for SRTP, so that it is of no use.
-    pub(super) fn is_connected(&self) -> bool {
+    pub(crate) fn is_connected(&self) -> bool {
         self.is_connected
     }
 
@@ -180,7 +180,7 @@ impl Handshake {
     }
 
     /// Says farewell with the next [`Handshake::poll`].
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         if let Err(error) = self.dtls.close() {
             tracing::debug!(%error, "a DTLS session could not be closed");
         }

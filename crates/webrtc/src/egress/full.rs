@@ -42,7 +42,7 @@ const PRIORITY: u32 = (126 << 24) | (65_535 << 8) | 255;
 
 /// The full side of ICE.
 #[derive(Debug)]
-pub(super) struct Full {
+pub(crate) struct Full {
     local: IceCredentials,
     remote: IceCredentials,
     tie_breaker: u64,
@@ -54,6 +54,7 @@ pub(super) struct Full {
     open: VecDeque<Check>,
     wait: Duration,
     due: Instant,
+    round_trip: Option<Duration>,
 }
 
 /// A check that has got no answer.
@@ -62,11 +63,12 @@ struct Check {
     id: TransId,
     to: Remote,
     nominates: bool,
+    at: Instant,
 }
 
 impl Full {
     /// Looks for a way to a peer that can be reached at these candidates, the best first.
-    pub(super) fn new(local: &IceCredentials, remote: &IceCredentials, candidates: &[Remote], now: Instant) -> Full {
+    pub(crate) fn new(local: &IceCredentials, remote: &IceCredentials, candidates: &[Remote], now: Instant) -> Full {
         Full {
             local: local.clone(),
             remote: remote.clone(),
@@ -78,26 +80,32 @@ impl Full {
             open: VecDeque::new(),
             wait: FIRST_WAIT,
             due: now,
+            round_trip: None,
         }
     }
 
     /// Where to send.
-    pub(super) fn path(&self) -> Option<Path> {
+    pub(crate) fn path(&self) -> Option<Path> {
         self.chosen.map(path)
     }
 
+    /// Time that the latest check and the answer to it were on their way.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
     /// When to call [`Full::advance`].
-    pub(super) fn due(&self) -> Instant {
+    pub(crate) fn due(&self) -> Instant {
         self.due
     }
 
     /// Whether a message is a check by the peer.
-    pub(super) fn proves(&self, message: &StunMessage<'_>) -> bool {
+    pub(crate) fn proves(&self, message: &StunMessage<'_>) -> bool {
         proves(message, &self.local, &self.remote)
     }
 
     /// Sends the check that is due.
-    pub(super) fn advance(&mut self, now: Instant, mut send: impl FnMut(&Path, &[u8])) {
+    pub(crate) fn advance(&mut self, now: Instant, mut send: impl FnMut(&Path, &[u8])) {
         if now < self.due {
             return;
         }
@@ -107,7 +115,7 @@ impl Full {
                     self.due = now + WAIT_MAX;
                     return;
                 };
-                self.check(to, false, &mut send);
+                self.check(to, false, now, &mut send);
                 self.turn = self.turn.saturating_add(1);
                 self.due = now + PACE;
                 if self.turn >= self.candidates.len() {
@@ -116,11 +124,11 @@ impl Full {
                 }
             }
             Some(chosen) if self.is_nominated => {
-                self.check(chosen, false, &mut send);
+                self.check(chosen, false, now, &mut send);
                 self.due = now + CONSENT_INTERVAL.mul_f64(rand::rng().random_range(0.8..1.2));
             }
             Some(chosen) => {
-                self.check(chosen, true, &mut send);
+                self.check(chosen, true, now, &mut send);
                 self.due = now + self.next_wait();
             }
         }
@@ -132,7 +140,7 @@ impl Full {
         wait
     }
 
-    fn check(&mut self, to: Remote, nominates: bool, send: &mut impl FnMut(&Path, &[u8])) {
+    fn check(&mut self, to: Remote, nominates: bool, now: Instant, send: &mut impl FnMut(&Path, &[u8])) {
         let id = TransId::new();
         let user = format!("{}:{}", self.remote.fragment, self.local.fragment);
         let check = StunMessage::binding_request(&user, id, true, self.tie_breaker, PRIORITY, nominates);
@@ -145,13 +153,13 @@ impl Full {
         if self.open.len() >= OPEN_CHECKS_MAX {
             self.open.pop_front();
         }
-        self.open.push_back(Check { id, to, nominates });
+        self.open.push_back(Check { id, to, nominates, at: now });
         send(&path(to), bytes);
     }
 
     /// Takes a STUN message: an answer to a check, or a check by the peer. Says whether it proves that the peer is
     /// there and consents.
-    pub(super) fn receive(
+    pub(crate) fn receive(
         &mut self,
         from: Path,
         datagram: &[u8],
@@ -167,6 +175,7 @@ impl Full {
             return false;
         }
         let Some(check) = self.take_answered(from.remote, &message) else { return false };
+        self.round_trip = Some(now.saturating_duration_since(check.at));
         if self.chosen.is_none() {
             self.chosen = Some(check.to);
             (self.due, self.wait) = (now, FIRST_WAIT);

@@ -10,12 +10,12 @@
 
 use std::time::{Duration, SystemTime};
 
-const SENDER_REPORT: u8 = 200;
-const RECEIVER_REPORT: u8 = 201;
+pub(crate) const SENDER_REPORT: u8 = 200;
+pub(crate) const RECEIVER_REPORT: u8 = 201;
 const DESCRIPTION: u8 = 202;
 const FAREWELL: u8 = 203;
-const TRANSPORT_FEEDBACK: u8 = 205;
-const PAYLOAD_FEEDBACK: u8 = 206;
+pub(crate) const TRANSPORT_FEEDBACK: u8 = 205;
+pub(crate) const PAYLOAD_FEEDBACK: u8 = 206;
 
 /// Seconds from 1900, where NTP begins, to 1970 (RFC 868).
 const NTP_TO_UNIX: u64 = 2_208_988_800;
@@ -54,13 +54,13 @@ pub(super) fn read(mut compound: &[u8], tell: &mut impl FnMut(Feedback<'_>)) {
 }
 
 /// One packet of a compound: what its first byte counts, its type, and its content.
-struct Packet<'a> {
-    count: u8,
-    kind: u8,
-    body: &'a [u8],
+pub(crate) struct Packet<'a> {
+    pub(crate) count: u8,
+    pub(crate) kind: u8,
+    pub(crate) body: &'a [u8],
 }
 
-fn split(compound: &[u8]) -> Option<(Packet<'_>, &[u8])> {
+pub(crate) fn split(compound: &[u8]) -> Option<(Packet<'_>, &[u8])> {
     let ([first, kind, length @ ..], rest) = compound.split_first_chunk::<4>()?;
     if first >> 6 != 2 {
         return None;
@@ -131,7 +131,7 @@ fn estimate(body: &[u8]) -> Option<u64> {
     Some(mantissa.saturating_mul(1 << exponent))
 }
 
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
+pub(crate) fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
@@ -158,7 +158,7 @@ impl SenderReport {
 }
 
 /// Says that some sources belong together (RFC 3550 §6.5.1). A name is at most 255 bytes.
-pub(super) fn write_names(sources: &[u32], name: &str, into: &mut Vec<u8>) {
+pub(crate) fn write_names(sources: &[u32], name: &str, into: &mut Vec<u8>) {
     let name = name.as_bytes().get(..name.len().min(255)).unwrap_or_default();
     // The item, its end, and what makes it whole words.
     let words = (2 + name.len()) / 4 + 1;
@@ -173,7 +173,7 @@ pub(super) fn write_names(sources: &[u32], name: &str, into: &mut Vec<u8>) {
 }
 
 /// Says that some sources have ended (RFC 3550 §6.6), behind the empty report that has to come first.
-pub(super) fn write_farewell(sources: &[u32], into: &mut Vec<u8>) {
+pub(crate) fn write_farewell(sources: &[u32], into: &mut Vec<u8>) {
     let Some(first) = sources.first() else {
         return;
     };
@@ -183,7 +183,7 @@ pub(super) fn write_farewell(sources: &[u32], into: &mut Vec<u8>) {
     sources.iter().for_each(|source| into.extend_from_slice(&source.to_be_bytes()));
 }
 
-fn write_head(count: usize, kind: u8, words: usize, into: &mut Vec<u8>) {
+pub(crate) fn write_head(count: usize, kind: u8, words: usize, into: &mut Vec<u8>) {
     let [high, low] = (words as u16).to_be_bytes();
     into.extend_from_slice(&[0x80 | (count as u8 & 0x1f), kind, high, low]);
 }

@@ -91,6 +91,34 @@ impl Cipher {
         }
     }
 
+    /// Opens a media packet where it stands; its header has `header` bytes. Yields the payload.
+    #[inline]
+    pub(super) fn open_media<'a>(
+        &self,
+        source: u32,
+        sequence: u64,
+        header: usize,
+        datagram: &'a mut [u8],
+    ) -> Option<&'a mut [u8]> {
+        match self {
+            Cipher::Gcm { key, salt } => {
+                let (header, sealed) = datagram.split_at_mut_checked(header)?;
+                let nonce = gcm_nonce(salt, source, sequence);
+                key.open_in_place(nonce, Aad::from(&*header), sealed).ok()
+            }
+            Cipher::Counter(counter) => {
+                let Counter { key, salt, authentication } = &**counter;
+                let (packet, tag) = datagram.split_last_chunk_mut::<SHA1_TAG_BYTES>()?;
+                let rollovers = ((sequence >> 16) as u32).to_be_bytes();
+                let made = authenticate(authentication, packet, &rollovers);
+                constant_time::verify_slices_are_equal(made.as_ref().get(..SHA1_TAG_BYTES)?, tag).ok()?;
+                let payload = packet.get_mut(header..)?;
+                keys::apply_counter_mode(key, counter_block(salt, source, sequence), payload)?;
+                Some(payload)
+            }
+        }
+    }
+
     /// `out` is the compound packet, and room for what [`Sealer::report_overhead`](super::Sealer::report_overhead)
     /// counts.
     pub(super) fn seal_reports(&self, index: u32, out: &mut [u8]) -> bool {
