@@ -78,7 +78,7 @@ pub fn framing(data: &[u8]) {
 /// had sent them.
 pub fn datagrams(data: &[u8]) {
     datagrams_of_publisher(data);
-    let Some(mut egress) = egress() else { return };
+    let Some((mut egress, _)) = egress() else { return };
     let remote = Remote { carrier: Carrier::Udp, address: ([127, 0, 0, 1], 9).into() };
     let path = Path { remote, local: None };
     let now = Instant::now();
@@ -174,7 +174,8 @@ fn common() -> Option<&'static Common> {
     COMMON.get_or_init(Common::new).as_ref()
 }
 
-fn h264() -> TrackParameters {
+/// What is offered to viewers here and in benches.
+pub(crate) fn h264() -> TrackParameters {
     TrackParameters {
         codec: Codec::H264,
         clock_rate: ClockRate::VIDEO,
@@ -183,15 +184,12 @@ fn h264() -> TrackParameters {
     }
 }
 
-fn egress() -> Option<Egress> {
+/// A session that nobody has connected to yet, and the formats of the one stream that it sends.
+pub(crate) fn egress() -> Option<(Egress, Vec<sdp::Format>)> {
     let offer = Offer::parse(OFFER).ok()?;
     let section = offer.media.iter().find(|section| section.kind == Kind::Video)?;
-    let media = [Outgoing {
-        mid: "1".into(),
-        formats: sdp::choose(section, Some(&h264())),
-        transport_extension: Some(3),
-        sources: None,
-    }];
+    let formats = sdp::choose(section, Some(&h264()));
+    let media = [Outgoing { mid: "1".into(), formats: formats.clone(), transport_extension: Some(3), sources: None }];
     let local = IceCredentials { fragment: "fragment".into(), password: "password-of-the-server-side".into() };
     let agreed = Agreed {
         local_ice: &local,
@@ -203,5 +201,5 @@ fn egress() -> Option<Egress> {
         cname: "cname",
         candidates: None,
     };
-    Egress::new(common()?, &agreed, Instant::now()).ok()
+    Some((Egress::new(common()?, &agreed, Instant::now()).ok()?, formats))
 }

@@ -20,6 +20,7 @@ mod egress;
 mod error;
 mod framing;
 pub mod fuzzing;
+pub mod measuring;
 mod participant;
 mod prefetch;
 mod publisher;

@@ -328,7 +328,7 @@ impl Viewer {
         self.pending.is_none()
     }
 
-    #[cfg(test)]
+    /// For benches and tests.
     pub(crate) fn pretend_connected(&mut self) {
         self.pending = None;
     }
