@@ -112,6 +112,12 @@ impl<T: LaneItem> Cursor<T> {
         }
     }
 
+    /// Whether the lane has ended and all of it has been read. Reads nothing: after [`Cursor::next_ticks`] has found
+    /// nothing, [`Cursor::next`] may find what was written since.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.advance(), Step::Ended)
+    }
+
     /// How far the cursor is behind the newest item.
     pub fn lag(&self) -> Lag {
         let Some((item, ordinal, bytes_before)) = self.media() else {

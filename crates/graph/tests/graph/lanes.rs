@@ -163,6 +163,21 @@ fn lag_counts_what_is_not_read_yet() {
 }
 
 #[test]
+fn asking_for_the_end_reads_nothing_that_was_written_since_the_lane_was_found_empty() {
+    let (mut writer, lane) = new_lane();
+    let mut cursor = lane.cursor(&Bell::new(), Join::Live);
+    assert_eq!(cursor.next_ticks(), None);
+    push(&mut writer, 0, 2, 10);
+    assert!(!cursor.has_ended());
+    assert_eq!(drain(&mut cursor), ["H264", "0", "1"]);
+    push(&mut writer, 2, 3, 10);
+    writer.end();
+    assert!(!cursor.has_ended(), "there is something to read");
+    assert_eq!(drain(&mut cursor), ["2", "end"]);
+    assert!(cursor.has_ended());
+}
+
+#[test]
 fn slow_reader_skips_to_the_newest_group_or_waits_for_the_next() {
     let (mut writer, lane) = new_lane();
     push(&mut writer, 0, 2, 10);

@@ -249,10 +249,7 @@ impl Outlet {
             return self.read_backlog(egress, out, clock, now);
         }
         if self.cursor.next_ticks().is_none() {
-            return match self.cursor.next() {
-                Next::Ended => Reading::Ended,
-                _ => Reading::Nothing,
-            };
+            return if self.cursor.has_ended() { Reading::Ended } else { Reading::Nothing };
         }
         if self.is_too_slow() {
             counters.skips.add(1);
