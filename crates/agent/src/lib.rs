@@ -145,8 +145,10 @@ enum Purpose<'a> {
 }
 
 impl<'a> Purpose<'a> {
-    fn propose(&self, webrtc: &WebRtc) -> Result<Proposal, AgentError> {
+    /// The offer; `renditions` says whether the other server can be asked for all of a picture's.
+    fn propose(&self, webrtc: &WebRtc, renditions: bool) -> Result<Proposal, AgentError> {
         Ok(match self {
+            Purpose::Fetch(_) if renditions => webrtc.propose_renditions(),
             Purpose::Fetch(_) => webrtc.propose(),
             Purpose::Bring(subscription, _) => webrtc.propose_sending(subscription.stream())?,
         })

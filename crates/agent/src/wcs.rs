@@ -76,15 +76,16 @@ async fn begin(
 ) -> Result<(Socket, Session, String), AgentError> {
     let mut socket = Socket::open(&agent.dialer, remote).await?;
     let id = uuid::Uuid::new_v4().to_string();
-    let proposal = purpose.propose(&agent.webrtc)?;
     let limit = limits::AGENT_ANSWER_MS.get_duration();
     let answer = async {
         socket.say("connection", connection(remote)).await?;
-        greet(&mut socket).await?;
+        let sends_renditions = greet(&mut socket).await?;
+        let proposal = purpose.propose(&agent.webrtc, sends_renditions)?;
         socket.say(words.ask, stream(remote, &id, proposal.sdp(), words)).await?;
-        answer(&mut socket, &id).await
+        let answer = answer(&mut socket, &id).await?;
+        Ok::<_, AgentError>((proposal, answer))
     };
-    let answer = timeout(limit, answer).await.map_err(|_| {
+    let (proposal, answer) = timeout(limit, answer).await.map_err(|_| {
         limits::AGENT_ANSWER_MS.hit();
         AgentError::TimedOut("the request for the stream")
     })??;
@@ -92,11 +93,11 @@ async fn begin(
     Ok((socket, session, id))
 }
 
-/// Waits until the other server has taken the connection.
-async fn greet(socket: &mut Socket) -> Result<(), AgentError> {
+/// Waits until the other server has taken the connection. Says whether it can be asked for all renditions of a picture.
+async fn greet(socket: &mut Socket) -> Result<bool, AgentError> {
     loop {
         match socket.hear().await? {
-            Said::UserData => return Ok(()),
+            Said::UserData { sends_renditions } => return Ok(sends_renditions),
             Said::Fail { info } => return Err(AgentError::refused(&info)),
             _ => {}
         }

@@ -21,6 +21,8 @@ pub struct Track {
     native: Arc<Rendition>,
     /// All that the source sends at once, where that is more than one.
     named: Mutex<Vec<Arc<Rendition>>>,
+    /// The labels of those that it has said it sends.
+    labels: Mutex<Vec<String>>,
     /// Renditions converted from the native one, one for each codec that someone needs now.
     converted: Mutex<Vec<(Codec, Arc<Rendition>)>>,
     services: Arc<Services>,
@@ -29,7 +31,8 @@ pub struct Track {
 impl Track {
     pub(crate) fn new(id: u32, kind: TrackKind, form: Form, services: Arc<Services>) -> Arc<Track> {
         let native = Rendition::new(kind, form, None, None, services.clone());
-        Arc::new(Track { id, kind, native, named: Mutex::default(), converted: Mutex::default(), services })
+        let (named, labels, converted) = Default::default();
+        Arc::new(Track { id, kind, native, named, labels, converted, services })
     }
 
     /// Its number in the stream, from zero.
@@ -58,6 +61,12 @@ impl Track {
         self.named.lock().clone()
     }
 
+    /// The labels of all that the source has said it sends at once, in its order, whether they come yet or not; none
+    /// where it sends one.
+    pub fn labels(&self) -> Vec<String> {
+        self.labels.lock().clone()
+    }
+
     /// Adds one, or takes up that of an earlier publisher; says whether it did.
     pub(crate) fn add_named(&self, label: &str) -> Result<(Arc<Rendition>, bool), PublishError> {
         let mut named = self.named.lock();
@@ -74,8 +83,9 @@ impl Track {
         Ok((rendition, false))
     }
 
-    /// Ends those of an earlier publisher that are not among these.
+    /// Notes that the source sends these, and ends those of an earlier publisher that are not among them.
     pub(crate) fn retain_named(&self, labels: &[String]) {
+        *self.labels.lock() = labels.to_vec();
         self.named.lock().retain(|rendition| {
             let stays = labels.iter().any(|label| rendition.label() == Some(label));
             if !stays {

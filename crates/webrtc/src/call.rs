@@ -39,9 +39,14 @@ impl Proposal {
         Proposal { sdp, ice, cname, sections }
     }
 
-    /// Asks for whatever there is.
-    pub(crate) fn to_receive(common: &Common) -> Proposal {
-        Proposal::new(common, ProposedSection::receiving())
+    /// Asks for whatever there is, with the picture in up to so many renditions.
+    pub(crate) fn to_receive(common: &Common, renditions: usize) -> Proposal {
+        Proposal::new(common, ProposedSection::receiving_renditions(renditions))
+    }
+
+    /// Whether it asks for more renditions of the picture than one.
+    pub(crate) fn takes_renditions(&self) -> bool {
+        self.sections.iter().any(|section| section.rendition_of.is_some())
     }
 
     /// Brings a stream: each track in its own codec, and sound in Opus as well.
@@ -60,7 +65,7 @@ impl Proposal {
             let codecs = codecs_sent(kind, own.ok_or(CallError::NotBegun(kind))?)?;
             let retransmissions = (kind == TrackKind::Video).then(&mut fresh);
             let sources = Some(OfferedSource { main: fresh(), retransmissions });
-            sections.push(ProposedSection { kind, codecs, sources });
+            sections.push(ProposedSection { kind, codecs, sources, rendition_of: None });
         }
         match sections.is_empty() {
             true => Err(CallError::NotBegun(TrackKind::Video)),

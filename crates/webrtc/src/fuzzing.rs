@@ -24,7 +24,13 @@ pub fn session_description(text: &str) {
         match section.kind {
             _ if formats.is_empty() => Decision::Refuse,
             Kind::Audio => Decision::Idle(formats.remove(0)),
-            _ => Decision::Send { formats, source: 1, retransmissions: Some(2), transport_extension: Some(3) },
+            _ => Decision::Send {
+                formats,
+                source: 1,
+                retransmissions: Some(2),
+                transport_extension: Some(3),
+                label: section.rendition_of.clone(),
+            },
         }
     };
     let receive = |section: &sdp::MediaSection| Decision::Receive {
@@ -148,9 +154,8 @@ fn ingress() -> Option<Ingress> {
     let offer = Offer::parse(OFFER).ok()?;
     let section = |(index, section): (usize, &sdp::MediaSection)| Section {
         is_video: section.kind == Kind::Video,
-        mid: index.to_string(),
         formats: sdp::receivable(section, &[], &BitrateRange::default()),
-        sources: Vec::new(),
+        parts: vec![publisher::Part { mid: index.to_string(), sources: Vec::new(), label: None }],
         rids: Vec::new(),
         extensions: vec![(4, sdp::extension::MID)],
     };

@@ -38,7 +38,7 @@ use self::{
     untold::Window,
 };
 
-pub(crate) use agreed::{Agreed, Call, Section};
+pub(crate) use agreed::{Agreed, Call, Part, Section};
 pub(crate) use ingress::{Ingress, Notice};
 pub(crate) use options::ReceivedCounters;
 pub use options::{PublishOptions, Received};

@@ -10,6 +10,7 @@
 //! | RFC 3264, RFC 8829 | offer and answer |
 //! | RFC 8839, RFC 8840 | ICE in SDP, and fragments of it |
 //! | RFC 8843 | BUNDLE |
+//! | RFC 4574 | names of media sections |
 //! | RFC 6184 §8, RFC 7587 §7, RFC 9143 | payload formats in SDP |
 
 mod answer;

@@ -134,7 +134,13 @@ impl WebRtc {
 
     /// An offer by which another server can be asked for a stream.
     pub fn propose(&self) -> Proposal {
-        Proposal::to_receive(&self.0.common)
+        Proposal::to_receive(&self.0.common, 1)
+    }
+
+    /// An offer by which a server that understands it can be asked for a stream with all renditions of its picture, up
+    /// to `HOP_RENDITIONS`: each in a media section of its own.
+    pub fn propose_renditions(&self) -> Proposal {
+        Proposal::to_receive(&self.0.common, limits::HOP_RENDITIONS.get_usize())
     }
 
     /// An offer by which a stream can be brought to another server, in the codecs that the stream has.

@@ -2,6 +2,7 @@
 
 mod choice;
 mod flow;
+mod ladder;
 mod outlet;
 mod rungs;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use crate::{
 pub use choice::RenditionChoice;
 use choice::{Chooser, Move};
 use flow::CaptureClock;
+use ladder::Held;
 pub(crate) use outlet::Outlet;
 use outlet::{Reading, Recalled};
 use rungs::Rungs;
@@ -61,6 +63,8 @@ struct Selection {
     rungs: Rungs,
     chooser: Chooser,
     look_at: Instant,
+    /// Of a server that takes all renditions.
+    held: Held,
 }
 
 /// What a viewer works with and does not own.
@@ -94,6 +98,7 @@ impl Viewer {
                 rungs: Rungs::default(),
                 chooser: Chooser::new(now),
                 look_at: now + choice::INTERVAL_IDLE,
+                held: Held::default(),
             },
             pending: Some(pending),
         }
@@ -218,6 +223,9 @@ impl Viewer {
             if self.selection.look_at <= around.now {
                 self.select(around);
             }
+        } else if self.selection.look_at <= around.now && self.takes_renditions() {
+            // All that were sent may have ended, and others begun.
+            self.select_all(around);
         }
     }
 
@@ -225,6 +233,9 @@ impl Viewer {
     /// better.
     #[cold]
     fn select(&mut self, around: &mut Surroundings<'_>) {
+        if self.takes_renditions() {
+            return self.select_all(around);
+        }
         let Viewer { outlets, egress, subscription, bell, selection, .. } = self;
         let now = around.now;
         selection.look_at = now + choice::INTERVAL_IDLE;

@@ -7,8 +7,8 @@ use serde_json::Value;
 pub(super) enum Said {
     /// Are you there?
     Ping,
-    /// The connection is taken.
-    UserData,
+    /// The connection is taken; whether all renditions of a picture can be asked for at once.
+    UserData { sends_renditions: bool },
     /// The answer to the offer of a stream.
     Answer { id: String, sdp: String },
     /// A stream has failed or was stopped, and why.
@@ -28,7 +28,9 @@ impl Said {
         let field = |name: &str| first[name].as_str().unwrap_or_default().to_owned();
         match message["message"].as_str() {
             Some("ping") => Said::Ping,
-            Some("getUserData") => Said::UserData,
+            Some("getUserData") => {
+                Said::UserData { sends_renditions: first["sendsRenditions"].as_bool().unwrap_or_default() }
+            }
             Some("setRemoteSDP") => match (first.as_str(), second.as_str()) {
                 (Some(id), Some(sdp)) => Said::Answer { id: id.to_owned(), sdp: sdp.to_owned() },
                 _ => Said::Other,
@@ -58,7 +60,11 @@ mod tests {
         let over = |info: &str| Said::Over { id: "1".into(), info: info.into() };
         let cases = [
             (r#"{"message":"ping","data":[null]}"#, Said::Ping),
-            (r#"{"message":"getUserData","data":[{"authToken":"t"}]}"#, Said::UserData),
+            (r#"{"message":"getUserData","data":[{"authToken":"t"}]}"#, Said::UserData { sends_renditions: false }),
+            (
+                r#"{"message":"getUserData","data":[{"authToken":"t","sendsRenditions":true}]}"#,
+                Said::UserData { sends_renditions: true },
+            ),
             (
                 r#"{"message":"setRemoteSDP","data":["1","v=0",true]}"#,
                 Said::Answer { id: "1".into(), sdp: "v=0".into() },

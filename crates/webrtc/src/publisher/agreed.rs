@@ -6,19 +6,45 @@ use str0m::crypto::Fingerprint;
 
 use crate::sdp::{Format, IceCredentials, OfferedSource, Role};
 
-/// One media section in which something is received.
+/// One medium that is received: from a media section, or from several where each holds a rendition of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Section {
     pub(crate) is_video: bool,
-    /// Its name in header extensions, or one of ours where it has none.
-    pub(crate) mid: String,
+    /// Of all parts.
     pub(crate) formats: Vec<Format>,
-    pub(crate) sources: Vec<OfferedSource>,
+    /// The media sections that it comes in; more than one only where all have labels.
+    pub(crate) parts: Vec<Part>,
+    /// The names of the renditions that it comes in.
     pub(crate) rids: Vec<String>,
     pub(crate) extensions: Vec<(u8, &'static str)>,
 }
 
+/// One media section.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// Its name in header extensions, or one of ours where it has none.
+    pub(crate) mid: String,
+    pub(crate) sources: Vec<OfferedSource>,
+    /// The rendition that it holds; `None` where its packets say so themselves, or there is only one.
+    pub(crate) label: Option<String>,
+}
+
 impl Section {
+    /// Adds another section, which holds another rendition of the same medium.
+    pub(crate) fn add(&mut self, other: Section) {
+        let Section { formats, parts, rids, .. } = other;
+        self.formats.extend(
+            formats.into_iter().filter(|format| self.format(format.payload_type).is_none()).collect::<Vec<_>>(),
+        );
+        self.parts.extend(parts);
+        self.rids.extend(rids);
+    }
+
+    /// Whether it comes in media sections that hold one rendition each.
+    pub(crate) fn is_labelled(&self) -> bool {
+        self.parts.iter().any(|part| part.label.is_some())
+    }
+
     /// The format of a payload type.
     pub(crate) fn format(&self, payload_type: u8) -> Option<&Format> {
         self.formats.iter().find(|format| format.payload_type == payload_type)

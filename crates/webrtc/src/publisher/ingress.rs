@@ -3,6 +3,7 @@
 //! Datagrams in; packets, reports and datagrams out, and a time to run again. No socket, no clock, no stream.
 
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -90,12 +91,22 @@ pub(crate) enum Notice {
     Nacks { section: usize, rid: Option<String>, requests: u64 },
 }
 
+/// What a media section holds.
+#[derive(Debug)]
+struct Place {
+    mid: Mid,
+    /// Which of the sections agreed on.
+    section: usize,
+    /// The rendition, where it holds one alone of several.
+    label: Option<String>,
+}
+
 /// The transport of one publisher.
 #[derive(Debug)]
 pub(crate) struct Ingress {
     rtc: Rtc,
     port: u16,
-    mids: Vec<Mid>,
+    places: Vec<Place>,
     strangers: Strangers,
     stand_ins: Vec<Candidate>,
     /// The call whose socket it uses, if this side has begun it.
@@ -122,8 +133,11 @@ impl Ingress {
             .set_rtcp_report_interval_video(REPORT_INTERVAL)
             .set_extension_map(extensions)
             .clear_codecs();
+        let mut numbers = HashSet::new();
         for format in agreed.sections.iter().flat_map(|section| &section.formats) {
-            add_format(&mut config, format);
+            if numbers.insert(format.payload_type) {
+                add_format(&mut config, format);
+            }
         }
         if agreed.call.is_some() {
             config.set_max_stun_rto(CHECK_INTERVAL);
@@ -135,7 +149,8 @@ impl Ingress {
         api.set_ice_controlling(agreed.call.is_some());
         api.set_remote_ice_credentials(credentials(agreed.remote_ice));
         api.set_remote_fingerprint(agreed.fingerprint.clone());
-        let mids = agreed.sections.iter().map(|section| declare(&mut api, section)).collect();
+        let with_index = agreed.sections.iter().enumerate();
+        let places = with_index.flat_map(|(index, section)| declare(&mut api, index, section)).collect();
         let all = || agreed.sections.iter().flat_map(|section| &section.extensions);
         if all().any(|(_, uri)| *uri == extension::TRANSPORT_SEQUENCE) {
             api.enable_twcc_feedback();
@@ -150,7 +165,7 @@ impl Ingress {
             rtc.add_remote_candidate(candidate);
         }
         let call = agreed.call.map(|call| call.number);
-        Ok(Ingress { rtc, port: agreed.port, mids, strangers: Strangers::new(agreed.sections), stand_ins, call })
+        Ok(Ingress { rtc, port: agreed.port, places, strangers: Strangers::new(agreed.sections), stand_ins, call })
     }
 
     /// Whether this side has begun the session, and so checks the way to the peer.
@@ -184,7 +199,9 @@ impl Ingress {
 
     /// Expects a source that says nothing of itself but its payload type.
     fn expect(&mut self, ssrc: u32, section: usize, is_again: bool) {
-        let Some(mid) = self.mids.get(section).copied() else { return };
+        let Some(mid) = self.places.iter().find(|place| place.section == section).map(|place| place.mid) else {
+            return;
+        };
         let mut api = self.rtc.direct_api();
         let main = match is_again {
             false => Ssrc::from(ssrc),
@@ -210,8 +227,8 @@ impl Ingress {
         let mut api = self.rtc.direct_api();
         let stream = api.stream_rx(&Ssrc::from(ssrc))?;
         let (mid, rid) = (stream.mid(), stream.rid());
-        let section = self.mids.iter().position(|known| *known == mid)?;
-        Some((section, rid.map(|rid| rid.to_string())))
+        let place = self.places.iter().find(|place| place.mid == mid)?;
+        Some(place.of(rid))
     }
 
     /// Lets time pass.
@@ -252,8 +269,8 @@ impl Ingress {
                         tell(Notice::Counted { round_trip: pair.and_then(|pair| pair.current_round_trip_time) });
                     }
                     Event::MediaIngressStats(counted) => {
-                        if let Some(section) = self.mids.iter().position(|mid| *mid == counted.mid) {
-                            let rid = counted.rid.map(|rid| rid.to_string());
+                        if let Some(place) = self.places.iter().find(|place| place.mid == counted.mid) {
+                            let (section, rid) = place.of(counted.rid);
                             tell(Notice::Nacks { section, rid, requests: counted.nacks });
                         }
                     }
@@ -317,20 +334,30 @@ fn known(uri: &str) -> Option<Extension> {
     })
 }
 
-fn declare(api: &mut DirectApi<'_>, section: &Section) -> Mid {
-    let mid = Mid::from(section.mid.as_str());
-    let kind = if section.is_video { MediaKind::Video } else { MediaKind::Audio };
-    let media = api.declare_media(mid, kind);
-    for rid in &section.rids {
-        media.expect_rid_rx(Rid::from(rid.as_str()));
+impl Place {
+    /// The section and the rendition of a source whose packets say this of themselves.
+    fn of(&self, rid: Option<Rid>) -> (usize, Option<String>) {
+        (self.section, self.label.clone().or_else(|| rid.map(|rid| rid.to_string())))
     }
-    // Renditions are told apart by their names in the packets, whatever their numbers are.
-    if section.rids.is_empty() {
-        for source in &section.sources {
+}
+
+fn declare(api: &mut DirectApi<'_>, index: usize, section: &Section) -> Vec<Place> {
+    let kind = if section.is_video { MediaKind::Video } else { MediaKind::Audio };
+    let mut places = Vec::new();
+    for part in &section.parts {
+        let mid = Mid::from(part.mid.as_str());
+        let media = api.declare_media(mid, kind);
+        // Renditions of one section are told apart by their names in the packets, whatever their numbers are.
+        let rids = if part.label.is_some() { &[][..] } else { &section.rids };
+        for rid in rids {
+            media.expect_rid_rx(Rid::from(rid.as_str()));
+        }
+        for source in part.sources.iter().filter(|_| rids.is_empty()) {
             let again = source.retransmissions.map(Ssrc::from);
             let stream = api.expect_stream_rx(Ssrc::from(source.main), again, mid, None);
             stream.suppress_nack(!section.resends());
         }
+        places.push(Place { mid, section: index, label: part.label.clone() });
     }
-    mid
+    places
 }

@@ -29,12 +29,15 @@ pub(super) enum Verdict {
 
 impl Strangers {
     pub(super) fn new(sections: &[Section]) -> Strangers {
-        let known = sections.iter().flat_map(|section| &section.sources);
+        let parts = sections.iter().flat_map(|section| &section.parts);
+        let known = parts.flat_map(|part| &part.sources);
         let known = known.flat_map(|source| [Some(source.main), source.retransmissions]).flatten().collect();
         let extensions = || sections.iter().flat_map(|section| &section.extensions);
         let mid_extension = extensions().find(|(_, uri)| *uri == crate::sdp::extension::MID).map(|(number, _)| *number);
         let mut payload_types: Vec<(u8, usize, bool)> = Vec::new();
-        for (index, section) in sections.iter().enumerate() {
+        // Those that hold one rendition each have named their sources.
+        let alone = sections.iter().enumerate().filter(|(_, section)| !section.is_labelled());
+        for (index, section) in alone {
             for format in &section.formats {
                 payload_types.push((format.payload_type, index, false));
                 payload_types.extend(format.retransmission.map(|number| (number, index, true)));

@@ -24,6 +24,8 @@ pub(crate) enum Decision {
         retransmissions: Option<u32>,
         /// The extension by which its packets are numbered among all of the transport, where the offer has it.
         transport_extension: Option<u8>,
+        /// The rendition that it holds, where the peer takes each in a section of its own.
+        label: Option<String>,
     },
     /// Media is received in it.
     Receive {
@@ -112,13 +114,16 @@ pub(crate) fn write(offer: &Offer, decisions: &[Decision], local: &Local<'_>) ->
                 line(&mut sdp, "a=inactive");
                 first = false;
             }
-            Decision::Send { formats, source, retransmissions, transport_extension } => {
+            Decision::Send { formats, source, retransmissions, transport_extension, label } => {
                 take(&mut sdp, section, formats, None, offer.role, local, first);
                 let numbered = transport_extension.map(|number| (number, extension::TRANSPORT_SEQUENCE));
                 let mut taken = local.mid();
                 taken.extend(numbered);
                 extensions(&mut sdp, &taken);
                 line(&mut sdp, "a=sendonly");
+                if let Some(label) = label {
+                    line(&mut sdp, &format!("a=label:{label}"));
+                }
                 sources(&mut sdp, section, *source, *retransmissions, local.cname);
                 first = false;
             }

@@ -6,7 +6,11 @@
 use headwater_media::{Codec, TrackKind};
 use str0m::crypto::Fingerprint;
 
-use super::{extension, offer::IceCredentials, section::OfferedSource};
+use super::{
+    extension,
+    offer::IceCredentials,
+    section::{OfferedSource, RENDITION_OF},
+};
 
 /// H.264 profiles: the server sends under the one that fits its source best, or under Constrained Baseline.
 const H264_PROFILES: [&str; 4] = ["42e01f", "42001f", "4d001f", "64001f"];
@@ -34,15 +38,24 @@ pub(crate) struct ProposedSection {
     pub(crate) codecs: Vec<Codec>,
     /// Of what this side sends; `None` where it receives.
     pub(crate) sources: Option<OfferedSource>,
+    /// The number of the section whose picture it takes another rendition of.
+    pub(crate) rendition_of: Option<usize>,
 }
 
 impl ProposedSection {
     /// Sections for everything that can be received.
     pub(crate) fn receiving() -> Vec<ProposedSection> {
+        ProposedSection::receiving_renditions(1)
+    }
+
+    /// The same with the picture in up to so many renditions.
+    pub(crate) fn receiving_renditions(renditions: usize) -> Vec<ProposedSection> {
         let audio = vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu];
         let video = vec![Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1, Codec::H265];
-        let section = |(kind, codecs)| ProposedSection { kind, codecs, sources: None };
-        [(TrackKind::Audio, audio), (TrackKind::Video, video)].map(section).into()
+        let section = |kind, codecs, rendition_of| ProposedSection { kind, codecs, sources: None, rendition_of };
+        let mut sections = vec![section(TrackKind::Audio, audio, None), section(TrackKind::Video, video.clone(), None)];
+        sections.extend((1..renditions).map(|_| section(TrackKind::Video, video.clone(), Some(1))));
+        sections
     }
 }
 
@@ -78,6 +91,9 @@ pub(crate) fn propose(proposer: Proposer<'_>, sections: &[ProposedSection]) -> S
             payloads.iter().flat_map(Payload::numbers).map(|number| number.to_string()).collect();
         line(&format!("m={} 9 UDP/TLS/RTP/SAVPF {}", section.kind, numbers.join(" ")));
         transport(&mut line, proposer, section, mid);
+        if let Some(first) = section.rendition_of.and_then(|first| mids.get(first)) {
+            line(&format!("a={RENDITION_OF}:{first}"));
+        }
         payloads.iter().for_each(|payload| payload.write(&mut line));
         if let Some(sources) = &section.sources {
             write_sources(&mut line, section.kind, sources, proposer.cname);
@@ -210,14 +226,30 @@ mod tests {
     }
 
     #[test]
+    fn further_sections_say_whose_renditions_they_take() {
+        let offer = read(&ProposedSection::receiving_renditions(4));
+        let further: Vec<_> = offer.media.iter().map(|section| section.rendition_of.as_deref()).collect();
+        assert_eq!(further, [None, None, Some("1"), Some("1"), Some("1")]);
+        assert_eq!(offer.media[1].mid.as_deref(), Some("1"));
+        assert_eq!(codecs(&offer, 4), codecs(&offer, 1));
+        assert!(offer.media.iter().all(|section| section.direction == Direction::ReceiveOnly && section.bundled));
+    }
+
+    #[test]
     fn what_is_brought_is_offered_in_its_own_codecs_with_its_sources() {
         let sources = OfferedSource { main: 7, retransmissions: Some(8) };
         let offer = read(&[
-            ProposedSection { kind: TrackKind::Video, codecs: vec![Codec::Vp9], sources: Some(sources) },
+            ProposedSection {
+                kind: TrackKind::Video,
+                codecs: vec![Codec::Vp9],
+                sources: Some(sources),
+                rendition_of: None,
+            },
             ProposedSection {
                 kind: TrackKind::Audio,
                 codecs: vec![Codec::Pcma, Codec::Opus],
                 sources: Some(OfferedSource { main: 9, retransmissions: None }),
+                rendition_of: None,
             },
         ]);
         let seen: Vec<_> = offer.media.iter().map(|section| (section.kind, section.direction)).collect();

@@ -3,6 +3,12 @@
 use headwater_media::limits::{self, Limit};
 use sdp_types::{Attribute, Media};
 
+/// The attribute by which a server that asks another for a stream says that a section takes a further rendition of the
+/// picture of the section that it names: `a=x-rendition-of:1`.
+///
+/// It is ours. Whoever does not know it passes over it (RFC 8866 §5.13), and so over the section.
+pub(crate) const RENDITION_OF: &str = "x-rendition-of";
+
 /// What a media section carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -59,6 +65,11 @@ pub(crate) struct MediaSection {
     pub(crate) sources: Vec<OfferedSource>,
     /// The names of the renditions that the peer wants to send (RFC 8853 §5.1), in its order.
     pub(crate) rids: Vec<String>,
+    /// The name of the rendition that fills it, in the answer of a server that sends each in a section of its own
+    /// (RFC 4574).
+    pub(crate) label: Option<String>,
+    /// The section whose picture it takes another rendition of, by its name: see [`RENDITION_OF`].
+    pub(crate) rendition_of: Option<String>,
 }
 
 /// A source of media, with the source of its retransmissions where the offer names one (RFC 5576 §4.1, RFC 4588 §8.3).
@@ -93,7 +104,8 @@ impl MediaSection {
             "video" => Kind::Video,
             _ => Kind::Other,
         };
-        let mid = values(attributes, "mid").into_iter().next().map(str::to_owned);
+        let first = |name| values(attributes, name).into_iter().next();
+        let mid = first("mid").map(str::to_owned);
         if mid.as_ref().is_some_and(|mid| mid.len() > 64 || mid.chars().any(char::is_control)) {
             return Err(Problem::Rule("has an a=mid of more than 64 characters"));
         }
@@ -126,6 +138,8 @@ impl MediaSection {
             reduced_size: has(attributes, "rtcp-rsize"),
             sources: read_sources(attributes)?,
             rids: read_rids(attributes)?,
+            label: first("label").filter(|label| is_rid(label)).map(str::to_owned),
+            rendition_of: first(RENDITION_OF).map(str::to_owned),
         })
     }
 }
@@ -243,8 +257,7 @@ fn read_rids(attributes: &[Attribute]) -> Result<Vec<String>, Problem> {
         let (Some(name), Some("send")) = (words.next(), words.next()) else {
             continue;
         };
-        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if name.len() > RID_BYTES_MAX || !name.chars().all(is_name) {
+        if !is_rid(name) {
             return Err(Problem::Rule("has an a=rid whose name is not made of up to 8 letters and digits"));
         }
         if !rids.iter().any(|known| known == name) {
@@ -259,6 +272,12 @@ fn read_rids(attributes: &[Attribute]) -> Result<Vec<String>, Problem> {
 
 /// The longest name of a rendition that its header extension is read with.
 const RID_BYTES_MAX: usize = 8;
+
+/// Whether a rendition may have this name.
+fn is_rid(name: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    (1..=RID_BYTES_MAX).contains(&name.len()) && name.chars().all(is_letter)
+}
 
 /// The values of all attributes of a name.
 pub(super) fn values<'a>(attributes: &'a [Attribute], name: &str) -> Vec<&'a str> {

@@ -154,6 +154,7 @@ pub(super) fn choose(offer: &Offer, subscription: &Subscription, bell: &Bell) ->
     let mut choice = Choice { sections: Vec::new(), outlets: Vec::new() };
     let mut reasons = Vec::new();
     let mut taken = Vec::new();
+    let mut labels = labels(offer, subscription).into_iter();
     for section in &offer.media {
         let kind = match section.kind {
             Kind::Audio => TrackKind::Audio,
@@ -163,9 +164,11 @@ pub(super) fn choose(offer: &Offer, subscription: &Subscription, bell: &Bell) ->
                 continue;
             }
         };
-        let wanted = !section.disabled && section.direction.receives() && !taken.contains(&kind);
-        let opened = match wanted {
-            true => open(section, kind, subscription, bell),
+        let is_usable = !section.disabled && section.direction.receives();
+        let is_further = section.rendition_of.is_some();
+        let label = if is_usable && kind == TrackKind::Video { labels.next() } else { None };
+        let opened = match is_usable && (label.is_some() || !is_further && !taken.contains(&kind)) {
+            true => open(section, kind, label.as_deref(), subscription, bell),
             false => Err(None),
         };
         choice.sections.push(match opened {
@@ -191,10 +194,20 @@ pub(super) fn choose(offer: &Offer, subscription: &Subscription, bell: &Bell) ->
     Ok(choice)
 }
 
-/// Opens a track in the best codec that the section takes. `Err(None)` where the stream has no such track.
+/// The renditions that a peer is sent, one for each section in which it takes one; none where it takes the best alone,
+/// or there is only one.
+fn labels(offer: &Offer, subscription: &Subscription) -> Vec<String> {
+    let takes_several = offer.media.iter().any(|section| section.rendition_of.is_some());
+    let track = subscription.stream().track(TrackKind::Video).filter(|_| takes_several);
+    track.map(|track| track.labels()).unwrap_or_default()
+}
+
+/// Opens a track, or the rendition of that label, in the best codec that the section takes. `Err(None)` where the stream
+/// has no such track.
 fn open(
     section: &MediaSection,
     kind: TrackKind,
+    label: Option<&str>,
     subscription: &Subscription,
     bell: &Bell,
 ) -> Result<Outlet, Option<String>> {
@@ -209,7 +222,11 @@ fn open(
     for codec in codecs {
         let mut formats = formats.clone();
         formats.retain(|format| format.codec == codec);
-        match Outlet::open(subscription, track.clone(), codec, formats, bell) {
+        let opened = match label {
+            Some(label) => Outlet::open_rendition(subscription, track.clone(), label, codec, formats, bell),
+            None => Outlet::open(subscription, track.clone(), codec, formats, bell),
+        };
+        match opened {
             Ok(outlet) => return Ok(outlet),
             Err(error) => reason = reason.or(Some(error)),
         }
@@ -244,6 +261,7 @@ fn decisions(offer: &Offer, choice: &Choice) -> Vec<Decision> {
                 source: outlet.sources().main,
                 retransmissions: outlet.sources().retransmissions,
                 transport_extension: transport_extension(section),
+                label: outlet.label().map(str::to_owned),
             },
             None => Decision::Refuse,
         },

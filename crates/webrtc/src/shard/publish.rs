@@ -11,7 +11,7 @@ use crate::{
     Offer, PublishOptions,
     error::PublishError,
     participant::Participant,
-    publisher::{Agreed, Ingress, Publisher, Section},
+    publisher::{Agreed, Ingress, Part, Publisher, Section},
     sdp::{self, BitrateRange, Decision, Kind, Local, MediaSection, extension},
     session::{Accepted, Place, Session},
 };
@@ -41,7 +41,7 @@ impl Core {
             return Err(PublishError::Full);
         }
         let decisions = decide(&offer, options)?;
-        let sections = sections(&offer, &decisions);
+        let sections = sections(&offer, &decisions, false);
         let credentials = self.new_credentials();
         let agreed = Agreed {
             local_ice: &credentials,
@@ -148,8 +148,8 @@ fn extensions(offer: &Offer, section: &MediaSection) -> Vec<(u8, &'static str)> 
     known.collect()
 }
 
-/// What is received, section by section.
-pub(super) fn sections(offer: &Offer, decisions: &[Decision]) -> Vec<Section> {
+/// What is received. Video sections with labels are one section where `takes_renditions`: each holds a rendition.
+pub(super) fn sections(offer: &Offer, decisions: &[Decision], takes_renditions: bool) -> Vec<Section> {
     let received = offer.media.iter().zip(decisions).filter_map(|(section, decision)| match decision {
         Decision::Receive { formats, extensions, rids, .. } => Some((section, formats, extensions, rids)),
         _ => None,
@@ -158,16 +158,27 @@ pub(super) fn sections(offer: &Offer, decisions: &[Decision]) -> Vec<Section> {
         |(index, (section, formats, extensions, rids)): (usize, (&MediaSection, &Vec<_>, &Vec<_>, &Vec<_>))| {
             // 16 bytes is the most that the one-byte form of extensions holds (RFC 8285 §4.2).
             let mid = section.mid.clone().filter(|mid| (1..=16).contains(&mid.len()));
+            let is_video = section.kind == Kind::Video;
+            let label = section.label.clone().filter(|_| takes_renditions && is_video);
+            let mid = mid.unwrap_or_else(|| format!("section{index}"));
             Section {
-                is_video: section.kind == Kind::Video,
-                mid: mid.unwrap_or_else(|| format!("section{index}")),
+                is_video,
                 formats: formats.clone(),
-                sources: section.sources.clone(),
-                rids: rids.clone(),
+                rids: label.clone().map_or_else(|| rids.clone(), |label| vec![label]),
+                parts: vec![Part { mid, sources: section.sources.clone(), label }],
                 extensions: extensions.clone(),
             }
         };
-    received.enumerate().map(section).collect()
+    let mut sections: Vec<Section> = Vec::new();
+    for section in received.enumerate().map(section) {
+        match sections.iter_mut().find(|known| known.is_labelled() && section.is_labelled()) {
+            // The first of a name has it.
+            Some(known) if section.rids.iter().any(|rid| known.rids.contains(rid)) => {}
+            Some(known) => known.add(section),
+            None => sections.push(section),
+        }
+    }
+    sections
 }
 
 pub(super) fn first_section(offer: &Offer, decisions: &[Decision]) -> Option<(String, String)> {

@@ -1,5 +1,7 @@
 //! One medium of a viewer: from a cursor in a lane to packets of the viewer's own.
 
+mod renditions;
+
 use std::{
     collections::VecDeque,
     sync::Arc,
@@ -18,6 +20,8 @@ use crate::{
 
 use super::flow::{CaptureClock, Flow};
 
+use renditions::Waiting;
+
 /// One medium of a viewer.
 #[derive(Debug)]
 pub(crate) struct Outlet {
@@ -25,7 +29,10 @@ pub(crate) struct Outlet {
     codec: Codec,
     formats: Vec<Format>,
     sources: Sources,
-    cursor: Cursor<Packet>,
+    /// The rendition that the peer takes by this medium, where it takes several at once.
+    label: Option<Arc<str>>,
+    /// `None` while it is held, or the source does not send that rendition.
+    cursor: Option<Cursor<Packet>>,
     /// What the cursor reads of the renditions that the source sends at once; `None` for the best that comes.
     rendition: Option<Arc<Rendition>>,
     /// What is read instead as soon as a decoder can start there.
@@ -34,13 +41,6 @@ pub(crate) struct Outlet {
     backlog: Option<Backlog>,
     /// The times of the backlog that was sent last, until nobody can ask for it again.
     past: Option<(Past, Instant)>,
-}
-
-/// Another rendition that waits for its next random access point.
-#[derive(Debug)]
-struct Waiting {
-    rendition: Option<Arc<Rendition>>,
-    cursor: Cursor<Packet>,
 }
 
 /// How long after a backlog its packets may be asked for again.
@@ -90,21 +90,49 @@ impl Outlet {
         formats: Vec<Format>,
         bell: &Bell,
     ) -> Result<Outlet, ConvertError> {
-        let cursor = subscription.packets(&track, &[codec], bell, join(track.kind()))?;
+        let mut outlet = Outlet::new(track, None, codec, formats);
+        outlet.cursor = Some(subscription.packets(&outlet.track, &[codec], bell, join(outlet.track.kind()))?);
+        Ok(outlet)
+    }
+
+    /// The same for the rendition of that label alone, whether it comes yet or not.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn open_rendition(
+        subscription: &Subscription,
+        track: Arc<Track>,
+        label: &str,
+        codec: Codec,
+        formats: Vec<Format>,
+        bell: &Bell,
+    ) -> Result<Outlet, ConvertError> {
+        let mut outlet = Outlet::new(track, Some(label.into()), codec, formats);
+        outlet.open_labelled(subscription, bell)?;
+        Ok(outlet)
+    }
+
+    fn new(track: Arc<Track>, label: Option<Arc<str>>, codec: Codec, formats: Vec<Format>) -> Outlet {
         let flow = Flow::new(track.kind(), clock_rate(codec));
         let sources = Sources { index: 0, main: 0, retransmissions: None };
-        Ok(Outlet {
+        Outlet {
             track,
             codec,
             formats,
             sources,
-            cursor,
+            label,
+            cursor: None,
             rendition: None,
             next: None,
             flow,
             backlog: None,
             past: None,
-        })
+        }
+    }
+
+    /// The rendition that the peer takes by this medium, where it takes several at once.
+    pub(crate) fn label(&self) -> Option<&str> {
+        self.label.as_deref()
     }
 
     /// The payload types agreed on, the one in use first.
@@ -122,7 +150,9 @@ impl Outlet {
 
     /// The viewer cannot decode without a random access point.
     pub(crate) fn request_key_frame(&self) {
-        self.cursor.demand().request_key_frame();
+        if let Some(cursor) = &self.cursor {
+            cursor.demand().request_key_frame();
+        }
     }
 
     /// When it wants to be read again without new packets.
@@ -140,11 +170,18 @@ impl Outlet {
         let Some(track) = subscription.stream().track(self.track.kind()) else {
             return false;
         };
+        if self.label.is_some() && self.rendition.is_some() {
+            self.hold();
+            self.track = track;
+            let is_open = self.open_labelled(subscription, bell).is_ok();
+            self.catch_up();
+            return is_open;
+        }
         let Ok(cursor) = subscription.packets(&track, &[self.codec], bell, join(track.kind())) else {
             return false;
         };
         self.track = track;
-        self.cursor = cursor;
+        self.cursor = Some(cursor);
         (self.rendition, self.next) = (None, None);
         self.flow.start_over();
         self.catch_up();
@@ -156,56 +193,14 @@ impl Outlet {
         &self.track
     }
 
-    /// Where it is going, or where it is if it stays: one of the renditions that the source sends at once, or, with
-    /// `None`, the best that comes.
-    pub(crate) fn rendition(&self) -> Option<&Arc<Rendition>> {
-        self.next.as_ref().map_or(self.rendition.as_ref(), |next| next.rendition.as_ref())
-    }
-
-    /// Goes over to another rendition as soon as a decoder can start there; until then it goes on with the present
-    /// one. `None` is the best that comes.
-    pub(crate) fn go_over(&mut self, subscription: &Subscription, to: Option<&Arc<Rendition>>, bell: &Bell) {
-        let is_same = |one: Option<&Arc<Rendition>>| match (one, to) {
-            (Some(one), Some(to)) => Arc::ptr_eq(one, to),
-            (one, to) => one.is_none() && to.is_none(),
-        };
-        if is_same(self.rendition()) {
-            return;
-        }
-        if is_same(self.rendition.as_ref()) {
-            self.next = None;
-            return;
-        }
-        let cursor = match to {
-            Some(rendition) => subscription.rendition_packets(rendition, bell, Join::Live),
-            None => subscription.packets(&self.track, &[self.codec], bell, Join::Live),
-        };
-        match cursor {
-            Ok(cursor) => self.next = Some(Waiting { rendition: to.cloned(), cursor }),
-            Err(error) => tracing::debug!(%error, "a viewer cannot go over to another rendition"),
-        }
-    }
-
-    /// Goes over to the other rendition if it has come to where a decoder can start.
-    #[cold]
-    fn try_go_over(&mut self) {
-        let Some(mut next) = self.next.take() else {
-            return;
-        };
-        if next.cursor.next_ticks().is_none() {
-            self.next = Some(next);
-            return;
-        }
-        (self.cursor, self.rendition) = (next.cursor, next.rendition);
-        (self.backlog, self.past) = (None, None);
-        self.flow.go_over();
-    }
-
     /// Puts what is already there aside, to be sent faster than it happened.
     fn catch_up(&mut self) {
+        let Some(cursor) = &mut self.cursor else {
+            return;
+        };
         let mut packets = VecDeque::new();
         loop {
-            match self.cursor.next() {
+            match cursor.next() {
                 Next::Item(packet) => packets.push_back(packet.clone()),
                 Next::Parameters(parameters) => self.flow.take_parameters(parameters, &self.formats),
                 Next::Discontinuity => {
@@ -227,7 +222,7 @@ impl Outlet {
     pub(crate) fn recall(&self, sequence: u64) -> Option<Recalled> {
         let payload_type = self.flow.payload_type?;
         let origin = self.flow.rewriter.origin(sequence)?;
-        let packet = self.cursor.recall(origin.sequence)?;
+        let packet = self.cursor.as_ref()?.recall(origin.sequence)?;
         let past = self.backlog.as_ref().map(Backlog::past).or(self.past.as_ref().map(|(past, _)| past));
         let ticks = past.map_or(packet.timestamp, |past| past.time(&packet));
         Some(Recalled { timestamp: origin.timestamp(ticks), packet, payload_type, sequence })
@@ -248,12 +243,15 @@ impl Outlet {
         if self.backlog.is_some() {
             return self.read_backlog(egress, out, clock, now);
         }
-        if self.cursor.next_ticks().is_none() {
-            return if self.cursor.has_ended() { Reading::Ended } else { Reading::Nothing };
+        let Some(cursor) = &mut self.cursor else {
+            return Reading::Nothing;
+        };
+        if cursor.next_ticks().is_none() {
+            return if cursor.has_ended() { Reading::Ended } else { Reading::Nothing };
         }
-        if self.is_too_slow() {
+        if is_too_slow(cursor, self.flow.clock_rate) {
             counters.skips.add(1);
-            self.cursor.skip_to_newest_group();
+            cursor.skip_to_newest_group();
             self.flow.jump();
             self.catch_up();
             return Reading::Packets(0);
@@ -287,16 +285,6 @@ impl Outlet {
         if slice.is_empty() { Reading::Nothing } else { Reading::Packets(count) }
     }
 
-    fn is_too_slow(&self) -> bool {
-        let lag = self.cursor.lag();
-        let ticks = self.flow.clock_rate.ticks(limits::VIEWER_LAG_MS.get_duration());
-        let is_too_slow = lag.bytes > limits::VIEWER_LAG_BYTES.get() || lag.ticks > ticks;
-        if is_too_slow {
-            limits::VIEWER_LAG_MS.hit();
-        }
-        is_too_slow
-    }
-
     fn read_live(
         &mut self,
         egress: &mut Egress,
@@ -305,7 +293,9 @@ impl Outlet {
         now: Instant,
         counters: &Counters,
     ) -> Reading {
-        let (cursor, flow, formats) = (&mut self.cursor, &mut self.flow, &self.formats);
+        let Outlet { cursor: Some(cursor), flow, formats, .. } = self else {
+            return Reading::Nothing;
+        };
         let (mut count, mut lost) = (0, false);
         egress.write(self.sources.index, now, out, |writer| {
             loop {
@@ -332,6 +322,16 @@ impl Outlet {
         }
         Reading::Packets(count)
     }
+}
+
+fn is_too_slow(cursor: &Cursor<Packet>, clock_rate: ClockRate) -> bool {
+    let lag = cursor.lag();
+    let ticks = clock_rate.ticks(limits::VIEWER_LAG_MS.get_duration());
+    let is_too_slow = lag.bytes > limits::VIEWER_LAG_BYTES.get() || lag.ticks > ticks;
+    if is_too_slow {
+        limits::VIEWER_LAG_MS.hit();
+    }
+    is_too_slow
 }
 
 /// Pictures begin at the newest one that a decoder can start at, sound begins with what comes next.

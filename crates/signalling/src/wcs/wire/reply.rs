@@ -254,5 +254,7 @@ fn user_data(connection: &Connection, auth_token: &str, session: &str) -> Value 
         "clientVersion": connection.client_version,
         "custom": connection.custom,
         "status": "ESTABLISHED",
+        // For servers that fetch streams: each rendition of a picture may be asked for by a section of its own.
+        "sendsRenditions": true,
     }])
 }

@@ -48,7 +48,7 @@ impl Core {
         let Parts { proposal, peer, pending, number } = parts;
         let answer = &peer.description;
         let decisions = decide(answer, options).map_err(|error| CallError::Answer(error.to_string()))?;
-        let sections = sections(answer, &decisions);
+        let sections = sections(answer, &decisions, proposal.takes_renditions());
         let agreed = Received {
             local_ice: &proposal.ice,
             remote_ice: &answer.ice,
