@@ -14,7 +14,7 @@
 //! | `rtcp` | reports and feedback |
 
 mod dtls;
-mod estimate;
+pub(crate) mod estimate;
 mod full;
 mod ice;
 mod resend;

@@ -24,6 +24,9 @@ mod section;
 mod session;
 mod source;
 mod terms;
+#[cfg(test)]
+mod tests;
+mod window;
 
 use std::time::Duration;
 

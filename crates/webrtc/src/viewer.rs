@@ -6,7 +6,7 @@ mod ladder;
 mod outlet;
 mod rungs;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 

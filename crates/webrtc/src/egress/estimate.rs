@@ -15,7 +15,7 @@
 
 mod control;
 mod delivered;
-mod feedback;
+pub(crate) mod feedback;
 mod groups;
 mod history;
 mod loss;

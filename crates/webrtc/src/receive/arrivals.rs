@@ -208,3 +208,6 @@ impl Chunks {
         *self = Chunks::default();
     }
 }
+
+#[cfg(test)]
+mod tests;

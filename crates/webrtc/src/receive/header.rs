@@ -154,16 +154,17 @@ mod tests {
 
     #[test]
     fn padding_is_taken_off_where_it_makes_sense() {
-        let cases: [(&[u8], bool, Option<&[u8]>); 6] = [
-            (&[1, 2, 3], false, Some(&[1, 2, 3])),
-            (&[1, 2, 2], true, Some(&[1])),
-            (&[1, 2, 3], true, Some(&[])),
+        // How many bytes are left.
+        let cases: [(&[u8], bool, Option<usize>); 6] = [
+            (&[1, 2, 3], false, Some(3)),
+            (&[1, 2, 2], true, Some(1)),
+            (&[1, 2, 3], true, Some(0)),
             (&[1, 2, 4], true, None),
             (&[1, 2, 0], true, None),
             (&[], true, None),
         ];
         for (payload, is_padded, expected) in cases {
-            assert_eq!(unpad(payload, is_padded), expected, "{payload:?}");
+            assert_eq!(unpad(payload, is_padded).map(<[u8]>::len), expected, "{payload:?}");
         }
     }
 }

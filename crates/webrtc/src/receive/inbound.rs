@@ -13,8 +13,9 @@ use super::{
     header::{Header, unpad},
     reports::{BLOCKS_MAX, read_sender_reports},
     section::{Packet, Section},
-    source::{Block, Place, Role, Source},
+    source::{Block, Role, Source},
     terms::{PayloadType, Terms},
+    window::Place,
 };
 
 /// What media needs.

@@ -19,13 +19,14 @@ const MISSED_MAX: usize = 512;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Requests for one packet.
 const REQUESTS_MAX: u8 = 10;
-/// Time between two requests for a packet: a round trip, within these bounds.
+/// Time from the first request for a packet to the second: a round trip, at least so much. From the second to the third
+/// it is twice that, and so on, at most so much.
 const INTERVAL_MIN: Duration = Duration::from_millis(20);
 const INTERVAL_MAX: Duration = Duration::from_millis(250);
 /// The round trip as long as it is not known.
 const ROUND_TRIP_FIRST: Duration = Duration::from_millis(100);
-/// Time that a packet may be late before it is asked for, once packets have been seen to come out of order.
-const LATENESS: Duration = Duration::from_millis(15);
+/// Most time that a packet may be late before it is asked for, where packets have been seen to come out of order.
+const LATENESS_MAX: Duration = Duration::from_millis(100);
 
 /// A packet that is missed.
 #[derive(Clone, Copy, Debug)]
@@ -41,18 +42,14 @@ struct Missed {
 pub(super) struct Losses {
     missed: VecDeque<Missed>,
     due: Option<Instant>,
-    is_disordered: bool,
+    /// How late packets have come that were not lost. It shrinks with every loss.
+    lateness: Duration,
 }
 
 impl Losses {
     /// When something is to be asked for or given up.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
-    }
-
-    /// Packets come out of order, so a hole may close by itself.
-    pub(super) fn is_disordered(&mut self) {
-        self.is_disordered = true;
     }
 
     /// So many packets before `newest` have not come. Says whether they can be asked for; where not, nothing that was
@@ -62,7 +59,9 @@ impl Losses {
             self.forget();
             return false;
         }
-        let due = if self.is_disordered { now + LATENESS } else { now };
+        let is_short = self.lateness < Duration::from_millis(1);
+        self.lateness = if is_short { Duration::ZERO } else { self.lateness * 15 / 16 };
+        let due = now + self.lateness;
         for number in newest.saturating_sub(missing)..newest {
             self.missed.push_back(Missed { number, since: now, due, requests: 0 });
         }
@@ -70,14 +69,21 @@ impl Losses {
         true
     }
 
-    /// A packet has come late. `None` if it was not missed any more, else how often it has been asked for.
-    pub(super) fn found(&mut self, number: u64) -> Option<u8> {
-        let place = self.missed.binary_search_by_key(&number, |missed| missed.number).ok()?;
-        let missed = self.missed.remove(place)?;
+    /// A packet has come late. Says how often it has been asked for.
+    ///
+    /// Where retransmissions come apart, `is_retransmission` says whether it is one; what comes late by itself is waited
+    /// for a little longer from then on.
+    pub(super) fn found(&mut self, number: u64, is_retransmission: bool, now: Instant) -> u8 {
+        let place = self.missed.binary_search_by_key(&number, |missed| missed.number).ok();
+        let Some(missed) = place.and_then(|place| self.missed.remove(place)) else { return 0 };
         if self.missed.is_empty() {
             self.due = None;
         }
-        Some(missed.requests)
+        if !is_retransmission {
+            let late = now.saturating_duration_since(missed.since) * 5 / 4;
+            self.lateness = self.lateness.max(late).min(LATENESS_MAX);
+        }
+        missed.requests
     }
 
     pub(super) fn forget(&mut self) {
@@ -101,8 +107,8 @@ impl Losses {
     pub(super) fn ask(&mut self, round_trip: Option<Duration>, now: Instant, most: usize, mut tell: impl FnMut(u64)) {
         let interval = round_trip.unwrap_or(ROUND_TRIP_FIRST).clamp(INTERVAL_MIN, INTERVAL_MAX);
         for missed in self.missed.iter_mut().filter(|missed| missed.due <= now).take(most) {
-            missed.due = now + interval;
             missed.requests = missed.requests.saturating_add(1);
+            missed.due = now + (interval * u32::from(missed.requests)).min(INTERVAL_MAX);
             tell(missed.number);
         }
         self.settle();
@@ -129,12 +135,12 @@ mod tests {
         assert!(losses.miss(14, 3, now));
         assert_eq!(asked(&mut losses, now), [11, 12, 13]);
         assert!(asked(&mut losses, now).is_empty());
-        assert_eq!(losses.found(12), Some(1));
-        assert_eq!(losses.found(12), None);
+        assert_eq!(losses.found(12, true, now), 1);
+        assert_eq!(losses.found(12, true, now), 0);
         let due = losses.due().unwrap();
         assert_eq!(due, now + Duration::from_millis(50));
         assert_eq!(asked(&mut losses, due), [11, 13]);
-        assert_eq!((losses.found(11), losses.found(13)), (Some(2), Some(2)));
+        assert_eq!((losses.found(11, true, due), losses.found(13, true, due)), (2, 2));
         assert_eq!(losses.due(), None);
     }
 
@@ -155,11 +161,20 @@ mod tests {
 
     #[test]
     fn where_packets_come_out_of_order_a_hole_may_close_by_itself() {
-        let (mut losses, now) = (Losses::default(), Instant::now());
-        losses.is_disordered();
-        losses.miss(5, 1, now);
-        assert!(asked(&mut losses, now).is_empty());
-        assert_eq!(losses.found(4), Some(0));
+        let (mut losses, start) = (Losses::default(), Instant::now());
+        losses.miss(5, 1, start);
+        assert_eq!(asked(&mut losses, start), [4]);
+        let now = start + Duration::from_millis(40);
+        assert_eq!(losses.found(4, false, now), 1);
+        losses.miss(7, 1, now);
+        assert!(asked(&mut losses, now + Duration::from_millis(40)).is_empty());
+        assert_eq!(losses.found(6, false, now), 0);
+        for number in 1..100 {
+            losses.miss(10 * number, 1, now);
+            losses.found(10 * number - 1, true, now);
+        }
+        losses.miss(2_000, 1, now);
+        assert_eq!(asked(&mut losses, now), [1_999], "that was long ago");
     }
 
     #[test]

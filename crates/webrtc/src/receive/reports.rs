@@ -6,14 +6,57 @@
 //! | RFC 4585 §6.2.1, §6.3.1 | lost packets, lost pictures |
 //! | RFC 5104 §4.3.1 | full intra requests |
 
-use crate::egress::rtcp::{
-    PAYLOAD_FEEDBACK, RECEIVER_REPORT, SENDER_REPORT, TRANSPORT_FEEDBACK, split, word, write_head,
+use std::time::{Duration, Instant};
+
+use crate::{
+    egress::{
+        EgressError, Keys,
+        rtcp::{PAYLOAD_FEEDBACK, RECEIVER_REPORT, SENDER_REPORT, TRANSPORT_FEEDBACK, split, word, write_head},
+    },
+    srtp::{ReportOpener, Sealer},
 };
 
 use super::source::Block;
 
 /// Blocks of one report. There is room for 31, but what else there is to say is to fit in the datagram as well.
 pub(super) const BLOCKS_MAX: usize = 8;
+
+/// Time between two receiver reports.
+pub(super) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Both ways of reports.
+#[derive(Debug)]
+pub(super) struct Reports {
+    pub(super) own: u32,
+    pub(super) cname: String,
+    pub(super) opener: ReportOpener,
+    sealer: Sealer,
+    pub(super) opened: Vec<u8>,
+    pub(super) due: Instant,
+}
+
+impl Reports {
+    pub(super) fn new(keys: &Keys, now: Instant) -> Result<Reports, EgressError> {
+        Ok(Reports {
+            own: rand::random_range(1..=u32::MAX),
+            cname: format!("{:016x}", rand::random::<u64>()),
+            opener: ReportOpener::new(keys.profile, &keys.peer).ok_or(EgressError::Keys)?,
+            sealer: Sealer::new(keys.profile, &keys.own).ok_or(EgressError::Keys)?,
+            opened: Vec::new(),
+            // So that sessions that have begun together do not report together.
+            due: now + REPORT_INTERVAL.mul_f64(rand::random_range(0.5..1.5)),
+        })
+    }
+
+    /// Seals what stands in `bytes` from `begin` on. Says `false` where that is nothing.
+    pub(super) fn seal(&mut self, bytes: &mut Vec<u8>, begin: usize) -> bool {
+        if bytes.len() <= begin {
+            return false;
+        }
+        bytes.resize(bytes.len() + self.sealer.report_overhead(), 0);
+        bytes.get_mut(begin..).is_some_and(|datagram| self.sealer.seal_reports(datagram))
+    }
+}
 
 /// A receiver report with these blocks, at most [`BLOCKS_MAX`].
 pub(super) fn write_report(own: u32, blocks: &[Block], into: &mut Vec<u8>) {

@@ -10,7 +10,8 @@ use super::{
     key_frames::{self, KeyFrames},
     losses::Losses,
     reports::{self, LostWriter},
-    source::{Place, Source},
+    source::Source,
+    window::Place,
 };
 
 /// Numbers asked for in one message.
@@ -22,6 +23,8 @@ pub(super) struct Feedback {
     pub(super) lost_packets: bool,
     pub(super) lost_pictures: bool,
     pub(super) intra_requests: bool,
+    /// Lost packets come again in a stream of their own (RFC 4588).
+    pub(super) retransmissions_apart: bool,
 }
 
 /// One media section.
@@ -87,14 +90,16 @@ impl Section {
             }
             Place::Newest { missing: 0 } => {}
             Place::Newest { missing } => self.miss(packet.number, missing, packet.now),
+            Place::Before => self.media.reordered += 1,
             Place::Late => {
                 self.media.lost = self.media.lost.saturating_sub(1);
-                match self.losses.found(packet.number) {
-                    Some(requests) if requests > 0 => self.media.recovered += 1,
-                    _ => {
-                        self.media.reordered += 1;
-                        self.losses.is_disordered();
-                    }
+                let is_apart = self.feedback.retransmissions_apart;
+                let requests = self.losses.found(packet.number, !is_apart, packet.now);
+                // Where retransmissions come in the same stream, what was asked for is taken to be one.
+                if requests > 0 && !is_apart {
+                    self.media.recovered += 1;
+                } else {
+                    self.media.reordered += 1;
                 }
             }
         }
@@ -112,7 +117,7 @@ impl Section {
             self.media.redundant += 1;
             return;
         }
-        self.losses.found(packet.number);
+        self.losses.found(packet.number, true, packet.now);
         self.media.recovered += 1;
         self.hand_on(source, packet, true, take);
     }

@@ -10,21 +10,19 @@ use headwater_media::limits;
 use crate::{
     Answer,
     call::random_text,
-    egress::{Carrier, EgressError, Full, Handshake, Keys, Path, Remote, Said, rtcp},
+    egress::{Carrier, EgressError, Full, Handshake, Path, Remote, Said, rtcp},
     sdp::IceCredentials,
-    srtp::{MediaOpener, ReportOpener, Sealer},
+    srtp::MediaOpener,
 };
 
 use super::{
     Arrived, ReceiveError, ReceivedMedia, ReceiverCommon, ReceiverEnd, ReceiverState,
     inbound::Inbound,
     outbox::Outbox,
-    reports,
+    reports::{self, REPORT_INTERVAL, Reports},
     terms::{self, Terms},
 };
 
-/// Time between two receiver reports.
-const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// Time until one that has nothing to do is to be called all the same.
 const IDLE: Duration = Duration::from_secs(3_600);
 
@@ -61,17 +59,6 @@ struct Link {
     begun: Instant,
     /// When the peer last consented.
     heard: Instant,
-}
-
-/// Both ways of reports.
-#[derive(Debug)]
-struct Reports {
-    own: u32,
-    cname: String,
-    opener: ReportOpener,
-    sealer: Sealer,
-    opened: Vec<u8>,
-    due: Instant,
 }
 
 impl Receiver {
@@ -284,6 +271,11 @@ impl Receiver {
         self.inbound.sections.iter().map(|section| &section.media)
     }
 
+    #[cfg(test)]
+    pub(super) fn inbound_mut(&mut self) -> &mut Inbound {
+        &mut self.inbound
+    }
+
     /// Ends the session, and says farewell (RTCP BYE and DTLS close) with the next [`Receiver::transmit`].
     pub fn close(&mut self, _now: Instant) {
         let Receiver { link, outbox, .. } = self;
@@ -335,28 +327,5 @@ impl Link {
             (None, Some(_)) => ReceiverEnd::Unfinished,
             (None, None) => ReceiverEnd::Unreachable,
         })
-    }
-}
-
-impl Reports {
-    fn new(keys: &Keys, now: Instant) -> Result<Reports, EgressError> {
-        Ok(Reports {
-            own: rand::random_range(1..=u32::MAX),
-            cname: format!("{:016x}", rand::random::<u64>()),
-            opener: ReportOpener::new(keys.profile, &keys.peer).ok_or(EgressError::Keys)?,
-            sealer: Sealer::new(keys.profile, &keys.own).ok_or(EgressError::Keys)?,
-            opened: Vec::new(),
-            // So that sessions that have begun together do not report together.
-            due: now + REPORT_INTERVAL.mul_f64(rand::random_range(0.5..1.5)),
-        })
-    }
-
-    /// Seals what stands in `bytes` from `begin` on. Says `false` where that is nothing.
-    fn seal(&mut self, bytes: &mut Vec<u8>, begin: usize) -> bool {
-        if bytes.len() <= begin {
-            return false;
-        }
-        bytes.resize(bytes.len() + self.sealer.report_overhead(), 0);
-        bytes.get_mut(begin..).is_some_and(|datagram| self.sealer.seal_reports(datagram))
     }
 }

@@ -95,7 +95,12 @@ impl Terms {
         let has = |wanted: &str| formats.iter().any(|format| format.feedback.contains(&wanted));
         self.sections.push(Section::new(
             kind,
-            Feedback { lost_packets: has("nack"), lost_pictures: has("nack pli"), intra_requests: has("ccm fir") },
+            Feedback {
+                lost_packets: has("nack"),
+                lost_pictures: has("nack pli"),
+                intra_requests: has("ccm fir"),
+                retransmissions_apart: formats.iter().any(|format| format.retransmission.is_some()),
+            },
         ));
         formats.iter().for_each(|format| self.take_format(index, format));
         for source in &section.sources {

@@ -27,6 +27,11 @@ thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
+/// Allocations that this thread has made.
+pub(crate) fn allocations() -> u64 {
+    ALLOCATIONS.get()
+}
+
 // SAFETY: everything is passed on to the system's allocator; the count is this thread's own.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

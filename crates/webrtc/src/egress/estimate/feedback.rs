@@ -17,18 +17,18 @@ pub(super) const REFERENCE_BITS: u32 = 24;
 
 /// A feedback packet that holds what it promises.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Report<'a> {
+pub(crate) struct Report<'a> {
     base: u16,
     count: u16,
     /// In steps of 64 ms on the peer's clock, 24 bits.
-    pub(super) reference: u32,
+    pub(crate) reference: u32,
     chunks: &'a [u8],
     deltas: &'a [u8],
 }
 
 /// What a report says of packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Status {
+pub(crate) enum Status {
     /// So many packets from this number on have not arrived.
     Missing { first: u16, count: u16 },
     /// A packet has arrived, so many microseconds after the reference time (or before).
@@ -38,7 +38,7 @@ pub(super) enum Status {
 impl<'a> Report<'a> {
     /// Reads a packet behind its first word. `None` if it does not hold as many chunks and deltas as it says, tells
     /// of no packet, or uses a symbol that means nothing.
-    pub(super) fn parse(body: &'a [u8]) -> Option<Report<'a>> {
+    pub(crate) fn parse(body: &'a [u8]) -> Option<Report<'a>> {
         let (head, rest) = body.split_at_checked(HEAD_BYTES)?;
         let [_, _, _, _, _, _, _, _, b0, b1, c0, c1, r0, r1, r2, _] = *head.first_chunk::<HEAD_BYTES>()?;
         let base = u16::from_be_bytes([b0, b1]);
@@ -54,12 +54,12 @@ impl<'a> Report<'a> {
 
     /// How many bytes of the packet it takes, without padding.
     #[cfg(test)]
-    pub(super) fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         HEAD_BYTES + self.chunks.len() + self.deltas.len()
     }
 
     /// What it says, in the order of numbers.
-    pub(super) fn statuses(&self) -> Statuses<'a> {
+    pub(crate) fn statuses(&self) -> Statuses<'a> {
         Statuses {
             chunks: self.chunks,
             deltas: self.deltas,
@@ -132,7 +132,7 @@ impl Chunk {
 /// What a report says, one after the other. The absence of many in a row is told at once, so that a few bytes cannot
 /// cause much work.
 #[derive(Clone, Debug)]
-pub(super) struct Statuses<'a> {
+pub(crate) struct Statuses<'a> {
     chunks: &'a [u8],
     deltas: &'a [u8],
     number: u16,
