@@ -18,7 +18,8 @@ const H264_PROFILES: [&str; 4] = ["42e01f", "42001f", "4d001f", "64001f"];
 const FEEDBACK: [&str; 5] = ["nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"];
 /// The first payload type of the dynamic range (RFC 3551 §6) that is used for pictures.
 const FIRST_VIDEO: u8 = 96;
-const OPUS: u8 = 111;
+/// Behind those of the pictures and of their retransmissions: in a bundle each stands for one thing (RFC 8843 §10.1.1).
+const OPUS: u8 = 112;
 
 /// Numbers of the header extensions (RFC 8285): the same in both sections, as they are in one bundle.
 const EXTENSIONS: [(u8, &str); 4] = [
