@@ -1,10 +1,8 @@
 //! What the end-to-end tests are made of: the real server, real encoders, players and browsers as processes, and
 //! readers of their own for what those receive.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -25,41 +23,10 @@ pub mod publisher;
 pub mod source;
 pub mod sync;
 pub mod tools;
+mod turns;
 pub mod wcs;
 
-/// The right to load the machine, alone or together with another test.
-///
-/// Holds for threads of one test program and for test programs beside each other.
-#[derive(Debug)]
-pub struct Turn {
-    _threads: Threads,
-    _programs: Option<File>,
-}
-
-#[derive(Debug)]
-enum Threads {
-    Alone { _guard: RwLockWriteGuard<'static, ()> },
-    Shared { _guard: RwLockReadGuard<'static, ()> },
-}
-
-static TURN: RwLock<()> = RwLock::new(());
-
-/// Waits for the right to load the machine alone: for tests that measure time, or run many programs at once.
-pub fn turn() -> Turn {
-    let threads = Threads::Alone { _guard: TURN.write().unwrap_or_else(PoisonError::into_inner) };
-    Turn { _threads: threads, _programs: lock_file().filter(|file| file.lock().is_ok()) }
-}
-
-/// Waits for the right to load the machine together with others: for tests that look at what is answered, and not at
-/// when.
-pub fn shared_turn() -> Turn {
-    let threads = Threads::Shared { _guard: TURN.read().unwrap_or_else(PoisonError::into_inner) };
-    Turn { _threads: threads, _programs: lock_file().filter(|file| file.lock_shared().is_ok()) }
-}
-
-fn lock_file() -> Option<File> {
-    File::create(tools::target().join("test-turn.lock")).ok()
-}
+pub use turns::{Turn, heavy_turn, shared_turn, turn};
 
 /// A file of this test run's own, below the build folder.
 ///
@@ -72,9 +39,14 @@ pub fn scratch(name: &str) -> Result<PathBuf> {
     Ok(folder.join(format!("{}-{}-{name}", std::process::id(), NEXT.fetch_add(1, Relaxed))))
 }
 
+/// Whether this is the long run, `cargo xtask test --long`.
+pub fn is_long() -> bool {
+    std::env::var_os("HEADWATER_TEST_LONG").is_some()
+}
+
 /// How long a test plays: the short time in the ordinary run, ten minutes in the long one.
 pub fn playing_time(short: Duration) -> Duration {
-    if std::env::var_os("HEADWATER_TEST_LONG").is_some() { Duration::from_secs(600) } else { short }
+    if is_long() { Duration::from_secs(600) } else { short }
 }
 
 /// Tells a measured figure; the test runner shows it.

@@ -4,6 +4,7 @@
 //! sixteen of Gray code of the milliseconds since 1970, a black and a white block), and flashes once a second, when the
 //! sound beeps.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -178,6 +179,9 @@ pub fn made_once(name: &str, extension: &str, make: impl FnOnce(&Path) -> Result
     let folder = tools::target().join("test-media");
     std::fs::create_dir_all(&folder).context("could not make the folder for the test media")?;
     let file = folder.join(format!("{name}.{extension}"));
+    // Tests beside each other want the same file.
+    let lock = File::create(folder.join(format!("{name}.lock"))).context("could not make a lock")?;
+    lock.lock().context("could not wait for a lock")?;
     if !file.exists() {
         let unfinished = folder.join(format!("{name}.{}.unfinished.{extension}", std::process::id()));
         make(&unfinished)?;

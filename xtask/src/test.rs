@@ -92,9 +92,6 @@ impl Group {
                 let built = build(|one| one.package == programs::TESTS && one.target == "headwater_tests")?;
                 let program = built.first().context("cargo has not built the fuzzers' inputs")?;
                 let mut command = program.command(&options.arguments);
-                if options.long {
-                    command.env(LONG, "1");
-                }
                 shell::run(&mut command)
             }
             Group::Loom => shell::run(&mut loom(options)),

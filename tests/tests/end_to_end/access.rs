@@ -8,7 +8,7 @@ use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::Source;
 use headwater_tests::wcs::Page;
-use headwater_tests::{players, shared_turn, tools};
+use headwater_tests::{heavy_turn, players, shared_turn, tools};
 use serde_json::json;
 
 use crate::sdk::pages::Pages;
@@ -82,7 +82,7 @@ fn ffmpeg_is_told_why_it_may_not_and_gets_in_with_a_key_wherever_it_writes_it() 
 
 #[test]
 fn pages_of_wcs_show_a_token_as_that_of_the_session_or_as_a_custom_field() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let origin = locked()?;
     let _encoder = publish(&origin, &origin.rtmp("cam?token=in-key-4711"))?;
     let mut page = Page::open(&origin.page("/healthz"))?;
@@ -107,7 +107,7 @@ fn pages_of_wcs_show_a_token_as_that_of_the_session_or_as_a_custom_field() -> Re
 
 #[test]
 fn the_web_sdk_gets_in_with_a_token_and_says_that_it_is_refused_without() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let origin = locked()?;
     let mut pages = Pages::of(&origin.page("/"))?;
     pages.empty("anna")?;

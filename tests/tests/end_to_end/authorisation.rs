@@ -10,7 +10,7 @@ use headwater_tests::browser::{Browser, Look};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::Source;
-use headwater_tests::{scratch, shared_turn, tools};
+use headwater_tests::{heavy_turn, scratch, shared_turn, tools};
 use serde_json::Value;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -142,7 +142,7 @@ fn the_rest_module_of_wcs_gets_in_where_its_browser_knows_name_and_password() ->
 
 #[test]
 fn who_has_no_credentials_plays_on_the_page_and_is_told_that_the_list_takes_a_role() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let (origin, token) = guarded()?;
     let _source = Source::default().publish(&origin.rtmp("cam?key=in-key-4711"))?;
     let bearer = format!("Authorization: Bearer {token}");
@@ -159,7 +159,7 @@ fn who_has_no_credentials_plays_on_the_page_and_is_told_that_the_list_takes_a_ro
 
 #[test]
 fn who_signs_in_on_the_page_with_name_and_password_sees_the_list() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let (origin, token) = guarded()?;
     let _source = Source::default().publish(&origin.rtmp("cam-17?key=in-key-4711"))?;
     let bearer = format!("Authorization: Bearer {token}");

@@ -41,7 +41,7 @@ fn watch_with_loss(per_mille: u64, decoded_at_least: f64) -> Result<()> {
     let decoded = |seen: &Seen<'_>| seen.statistics("video")["framesDecoded"].as_u64().unwrap_or_default();
     let seen = browser.look();
     let (shown_before, decoded_before, lost_before) = (seen.frames(), decoded(&seen), relay.to_client().dropped());
-    let time = Duration::from_secs(15);
+    let time = Duration::from_secs(10);
     browser.settle(time);
     let watched = browser.finish()?;
     let seen = watched.seen();

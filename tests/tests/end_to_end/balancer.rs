@@ -10,7 +10,7 @@ use headwater_tests::players::Recorder;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::Source;
 use headwater_tests::wcs::Page;
-use headwater_tests::{http, scratch, shared_turn, tools, turn};
+use headwater_tests::{heavy_turn, http, scratch, shared_turn, tools};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -78,7 +78,7 @@ fn sessions(edge: &Origin) -> Result<usize> {
 
 #[test]
 fn a_page_of_the_web_sdk_is_sent_to_the_edge_with_fewer_viewers_and_elsewhere_when_that_dies() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let edge = || Origin::configured(&[("DEMO__ENABLED", "true")]);
     let (crowded, quiet) = (edge()?, edge()?);
     let balancer = Balancer::start(&[&crowded, &quiet], "")?;

@@ -7,11 +7,11 @@ use headwater_tests::browser::{Browser, Report, Seen};
 use headwater_tests::origin::Origin;
 use headwater_tests::players::{Recorder, mpv};
 use headwater_tests::source::{Profile, Source, publish_file};
-use headwater_tests::{flv, report, turn};
+use headwater_tests::{flv, heavy_turn, report, turn};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Frames watched in each case: ten seconds.
-const WATCHED: u64 = 300;
+/// Frames watched in each case: eight seconds.
+const WATCHED: u64 = 240;
 
 fn watch(source: &Source, frames: u64) -> Result<Report> {
     let origin = Origin::start()?;
@@ -114,7 +114,7 @@ fn high_with_b_frames_keeps_playing_in_a_browser() -> Result<()> {
 
 #[test]
 fn browsers_and_rtmp_players_watch_the_same_stream_at_once() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let file = Source::default().file(60)?;
     let origin = Origin::start()?;
     let publisher = publish_file(&file, &origin.rtmp("all"), 0.0)?;
@@ -145,7 +145,7 @@ fn picture_moves_without_clock(seen: &Seen<'_>) -> Result<()> {
 
 #[test]
 fn a_browser_behind_a_firewall_plays_over_tcp() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let publisher = Source::default().publish(&origin.rtmp("clock"))?;
     origin.wait_published("clock")?;

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use headwater_tests::{
-    flv, http,
+    flv, heavy_turn, http,
     origin::{Origin, free_address},
     players::Recorder,
     program::until,
@@ -185,7 +185,7 @@ fn an_edge_outlives_the_silence_of_its_origin() -> Result<()> {
 
 #[test]
 fn what_a_page_publishes_in_one_region_is_played_by_pages_in_another() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let group = |name| [("CLUSTER__GROUPS", name)];
     let europe = node_at(free_address()?, "origin", None, &group("EU"))?;
     let america = node_at(free_address()?, "origin", Some(&europe), &group("US"))?;

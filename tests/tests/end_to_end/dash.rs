@@ -9,7 +9,7 @@ use headwater_tests::players::{decode, probe};
 use headwater_tests::program::{Program, until};
 use headwater_tests::publisher::{Kind, Publisher};
 use headwater_tests::source::{Source, quiet};
-use headwater_tests::{http, report, scratch, tools, turn};
+use headwater_tests::{heavy_turn, http, report, scratch, shared_turn, tools, turn};
 use serde_json::Value;
 
 mod page;
@@ -45,7 +45,7 @@ pub(super) fn replace(origin: &Origin, first: Program) -> Result<Program> {
 /// ffmpeg plays the newest Period from its beginning; it knows no others. No segment is read twice.
 #[test]
 fn ffmpeg_plays_dash_and_plays_it_again_when_the_encoder_was_replaced() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let origin = Origin::start()?;
     let publisher = Source::default().publish(&origin.rtmp("clock"))?;
     origin.wait_published("clock")?;
@@ -102,7 +102,7 @@ fn all_sizes_of_a_picture_are_described() -> Result<()> {
 /// GStreamer by both of its demultiplexers.
 #[test]
 fn gstreamer_plays_dash() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let publisher = Source::default().publish(&origin.rtmp("clock"))?;
     origin.wait_published("clock")?;
@@ -128,7 +128,7 @@ fn gstreamer_plays_dash() -> Result<()> {
 /// The key goes with every address; the player is asked for as a player of HLS is, and is one viewer.
 #[test]
 fn a_key_lets_a_player_of_dash_in_and_what_is_not_there_is_said_as_for_hls() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let keys = r#"["publish:**:in-key-4711", "play:**:out-key-4711"]"#;
     let origin = Origin::configured(&[("ACCESS__STREAM_KEYS", keys), ("ACCESS__PLAY", "authenticated")])?;
     let publisher = Source::default().publish(&origin.rtmp("clock?token=in-key-4711"))?;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use headwater_tests::{
-    http,
+    heavy_turn, http,
     origin::{Origin, free_address},
     players::Recorder,
     program::until,
@@ -36,7 +36,7 @@ fn is_ready(server: &Origin) -> bool {
 
 #[test]
 fn viewers_of_an_edge_that_is_emptied_go_on_at_another_and_it_ends_by_itself() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let origin = node_at(free_address()?, "origin", None, &[])?;
     let leaving = edge(&origin)?;
     wait_metric(&origin, "headwater_cluster_nodes", |nodes| nodes == 1.0)?;

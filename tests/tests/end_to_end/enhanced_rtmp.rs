@@ -9,7 +9,7 @@ use headwater_tests::origin::Origin;
 use headwater_tests::players::{Recorder, decode, probe};
 use headwater_tests::program::Program;
 use headwater_tests::source::{made_once, publish_file_by, quiet, words};
-use headwater_tests::{flv, report, scratch, tools, turn};
+use headwater_tests::{flv, heavy_turn, report, scratch, tools};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -27,7 +27,7 @@ fn file(name: &str, encoders: &str) -> Result<PathBuf> {
 
 #[test]
 fn hevc_and_opus_come_back_unchanged_to_an_enhanced_player() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let file = file(
         "hevc-opus",
         "-c:v libx265 -preset ultrafast -x265-params log-level=error:keyint=30:min-keyint=30:scenecut=0 -c:a libopus",
@@ -60,7 +60,7 @@ fn hevc_and_opus_come_back_unchanged_to_an_enhanced_player() -> Result<()> {
 
 #[test]
 fn opus_goes_to_a_browser_as_it_is_and_to_an_old_player_as_aac() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let encoders = "-c:v libx264 -preset veryfast -tune zerolatency -profile:v main -c:a libopus";
     let file = file("h264-opus", encoders)?;
     let origin = Origin::start()?;
@@ -83,7 +83,7 @@ fn opus_goes_to_a_browser_as_it_is_and_to_an_old_player_as_aac() -> Result<()> {
 
 #[test]
 fn av1_comes_back_to_an_enhanced_player() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let file = file("av1-aac", "-c:v libsvtav1 -preset 12 -svtav1-params keyint=30 -c:a aac")?;
     let newest = tools::newest_ffmpeg()?;
     let origin = Origin::start()?;

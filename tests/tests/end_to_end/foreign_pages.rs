@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use headwater_tests::{origin::Origin, source::Source, turn};
+use headwater_tests::{origin::Origin, shared_turn, source::Source};
 
 /// What a server answers to a browser that opens a WebSocket for a page of this origin.
 fn knock(server: &Origin, path: &str, page: Option<&str>) -> Result<u16> {
@@ -26,7 +26,7 @@ fn knock(server: &Origin, path: &str, page: Option<&str>) -> Result<u16> {
 
 #[test]
 fn a_page_of_another_site_opens_no_websocket_to_its_visitors_own_machine() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let paths = ["/ws/cam", "/mse/cam", "/"];
     let (plain, named) = (Origin::start()?, Origin::configured(&[("WCS__ORIGINS", "https://shop.example")])?);
     let source = Source::default();

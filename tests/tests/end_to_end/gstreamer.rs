@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::browser::Browser;
 use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
-use headwater_tests::{report, tools, turn};
+use headwater_tests::{heavy_turn, report, tools};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -28,7 +28,7 @@ fn decoded(player: &Program, medium: &str) -> u32 {
 
 #[test]
 fn gstreamer_publishes_by_whip_and_plays_by_whep() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     for codec in ["H264", "VP8"] {
         let publisher = gstreamer("publish", &origin.whip(codec), codec)?;

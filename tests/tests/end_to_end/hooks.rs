@@ -8,7 +8,7 @@ use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::Source;
 use headwater_tests::wcs::Page;
-use headwater_tests::{http, players, report, shared_turn, tools};
+use headwater_tests::{heavy_turn, http, players, report, shared_turn, tools};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -102,7 +102,7 @@ fn an_application_ends_a_stream_that_goes_on_too_long() -> Result<()> {
 
 #[test]
 fn a_page_of_wcs_plays_what_its_application_lets_it_and_knows_it_by_its_own_name() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let back_end = BackEnd::start(&["--refuse", "secret", "--rename", "door=demo"])?;
     let origin = origin(&format!("defaultApp={}", back_end.url), &[("DEMO__ENABLED", "true")])?;
     let mut page = Page::open(&origin.page("/healthz"))?;

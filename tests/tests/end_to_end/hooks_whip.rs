@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use headwater_tests::{browser::Browser, http, origin::Origin, players, shared_turn};
+use headwater_tests::{browser::Browser, heavy_turn, http, origin::Origin, players};
 
 use crate::{hooks::BackEnd, sdk::pages::Pages, whip::publish_by_ffmpeg};
 
@@ -24,7 +24,7 @@ fn decided() -> Result<(BackEnd, Origin)> {
 
 #[test]
 fn pages_by_whip_and_whep_are_refused_let_in_and_given_another_name_as_the_application_wants_it() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let (back_end, origin) = decided()?;
     let mut pages = Pages::of(&origin.page("/"))?;
     pages.empty("anna")?;
@@ -72,7 +72,7 @@ fn pages_by_whip_and_whep_are_refused_let_in_and_given_another_name_as_the_appli
 
 #[test]
 fn ffmpeg_by_whip_is_refused_and_given_another_name_as_the_application_wants_it() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let (back_end, origin) = decided()?;
     let refused = publish_by_ffmpeg(&origin.whip("secret"), 10)?.wait(SOON)?;
     ensure!(refused.messages.contains("403"), "{}", refused.messages);

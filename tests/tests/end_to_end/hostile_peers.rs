@@ -10,14 +10,14 @@ use headwater_tests::noise::{Noise, Tap, throw_at};
 use headwater_tests::origin::Origin;
 use headwater_tests::players::Recorder;
 use headwater_tests::source::{Source, publish_file};
-use headwater_tests::{flv, http, report, turn};
+use headwater_tests::{flv, heavy_turn, http, report, shared_turn, turn};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const TCP_PORTS: [u16; 6] = [8080, 8081, 8082, 1935, 1936, 8189];
 
 #[test]
 fn a_second_publisher_of_a_live_name_is_refused_in_words() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let origin = Origin::start()?;
     let first = Source::default().publish(&origin.rtmp("taken"))?;
     origin.wait_published("taken")?;
@@ -103,7 +103,7 @@ fn throw_datagrams(to: SocketAddr, count: usize) -> Result<()> {
 /// What a real encoder said, said again with bits flipped, pieces lost or doubled, or cut short.
 #[test]
 fn bent_publishing_sessions_end_alone() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let origin = Origin::configured(&[("STREAMS__GRACE_MS", "100"), ("LOG__LEVEL", "error")])?;
     let server = SocketAddr::new(origin.host().into(), 1935);
     let tap = Tap::before(server)?;
@@ -145,7 +145,7 @@ fn bent_publishing_sessions_end_alone() -> Result<()> {
 
 #[test]
 fn a_viewer_who_stops_reading_falls_back_to_the_newest_group_and_harms_nobody() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let source = Source { size: (1280, 720), kilobits: 16_000, group_seconds: 2.0, ..Source::default() };
     let file = source.file(20)?;
     let origin = Origin::start()?;
@@ -178,7 +178,7 @@ fn largest_step(pictures: &[flv::Picture]) -> (u32, &flv::Picture) {
 
 #[test]
 fn a_viewer_who_never_reads_again_is_sent_away() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let source = Source { size: (1280, 720), kilobits: 16_000, group_seconds: 2.0, ..Source::default() };
     let file = source.file(60)?;
     let origin = Origin::configured(&[("LIMITS__RTMP_WRITE_MS", "3000")])?;
@@ -198,7 +198,7 @@ fn a_viewer_who_never_reads_again_is_sent_away() -> Result<()> {
 
 #[test]
 fn a_browser_that_vanishes_is_forgotten() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::configured(&[("LIMITS__WEBRTC_CONSENT_MS", "5000")])?;
     let publisher = Source::default().publish(&origin.rtmp("gone"))?;
     origin.wait_published("gone")?;
@@ -214,7 +214,7 @@ fn a_browser_that_vanishes_is_forgotten() -> Result<()> {
 
 #[test]
 fn names_that_climb_are_refused_everywhere() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let origin = Origin::start()?;
     for path in [
         "/..%2f..%2fetc%2fpasswd",

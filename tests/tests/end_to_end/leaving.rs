@@ -7,13 +7,13 @@ use headwater_tests::browser::Browser;
 use headwater_tests::origin::Origin;
 use headwater_tests::players::Recorder;
 use headwater_tests::source::Source;
-use headwater_tests::{report, turn};
+use headwater_tests::{heavy_turn, report, shared_turn};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
 fn after_all_have_left_sessions_tasks_and_descriptors_are_at_their_baseline() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::configured(&[("STREAMS__GRACE_MS", "500")])?;
     let source = Source { sample_rate: 44_100, ..Source::default() };
     visit(&origin, &source)?;
@@ -49,7 +49,7 @@ fn visit(origin: &Origin, source: &Source) -> Result<()> {
 
 #[test]
 fn an_idle_server_is_small() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let origin = Origin::start()?;
     std::thread::sleep(Duration::from_secs(1));
     let memory = origin.memory()?;

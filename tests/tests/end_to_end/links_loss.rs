@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use headwater_tests::{flv, hosts::Network, players::Recorder, report, source::Source, turn};
+use headwater_tests::{flv, hosts::Network, players::Recorder, report, shared_turn, source::Source};
 
 use crate::hosts::node::{Keys, Node, plain};
 
@@ -24,7 +24,7 @@ fn a_viewer_of_an_edge_sees_every_picture_though_one_packet_of_tcp_in_twenty_is_
 
 /// What counts is that no picture is missing: when each comes is the affair of the machine as well.
 fn watch(transport: &str) -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let is_long = std::env::var_os("HEADWATER_TEST_LONG").is_some();
     let time = Duration::from_secs(if is_long { 60 } else { 12 });
     let network = Network::new()?;

@@ -29,12 +29,12 @@ fn publishing_across(milliseconds: u64, tolerance: i64) -> Result<()> {
     let file = Source::default().file(30)?;
     let sent = flv::pictures(&flv::tags(&std::fs::read(&file)?)?)?;
     let origin = Origin::start()?;
-    let publisher = publish_file(&file, &origin.rtmp("far"), milliseconds as f64 / 1_000.0 - 8.0)?;
+    let publisher = publish_file(&file, &origin.rtmp("far"), milliseconds as f64 / 1_000.0 - 7.0)?;
     origin.wait_published("far")?;
     let recorder = Recorder::rtmpdump(&origin.rtmp("far"))?;
     let mut browser = Browser::play(&origin.whep("far"))?;
     browser.wait_frames(30, PATIENCE)?;
-    recorder.wait_pictures(480, PATIENCE * 2)?;
+    recorder.wait_pictures(390, PATIENCE * 2)?;
     let got = flv::pictures(&recorder.finish()?)?;
     let first = got.first().context("nothing came")?;
     let at =

@@ -64,10 +64,10 @@ fn check(name: &str, source: &Source, latency: f64) -> Result<()> {
     let publisher = source.publish(&origin.rtmp("clock"))?;
     origin.wait_published("clock")?;
     let mut pages = Pages::of(&origin.page("/"))?;
-    let seen = play(&mut pages, 12)?;
+    let seen = play(&mut pages, 9)?;
     tell(name, &seen);
     ensure!(seen["width"] == 640 && seen["height"] == 360, "{seen}");
-    ensure!(number(&seen, "frames")? > 300.0, "{seen}");
+    ensure!(number(&seen, "frames")? > 225.0, "{seen}");
     ensure!(number(&seen, "backwards")? == 0.0, "{seen}");
     ensure!(number(&seen, "unreadable")? * 20.0 < number(&seen, "frames")?, "{seen}");
     ensure!(number(&seen, "p50")? < latency, "{seen}");

@@ -8,7 +8,7 @@ use headwater_tests::browser::Browser;
 use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::Source;
-use headwater_tests::{http, report, scratch, shared_turn, tools};
+use headwater_tests::{heavy_turn, http, report, scratch, shared_turn, tools};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -40,7 +40,7 @@ fn types(curl: &Program) -> Vec<String> {
 
 #[test]
 fn curl_and_a_browser_are_told_of_a_stream_from_its_beginning_to_its_end() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let origin = Origin::configured(&[("STREAMS__GRACE_MS", "0")])?;
     let told = curl(&origin, "", None)?;
     let mut node = Command::new(tools::on_path("node")?);
@@ -117,7 +117,7 @@ api.instance(core, core + "/").stat.poll().then((stat) => console.log(JSON.strin
 
 #[test]
 fn the_statistics_page_is_read_by_the_parser_of_the_wcs_web_sdk() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let _source = Source::default().publish(&origin.rtmp("cam"))?;
     origin.wait_published("cam")?;
@@ -155,7 +155,7 @@ print(len(list(text_string_to_metric_families(open(sys.argv[1]).read()))))
 
 #[test]
 fn figures_tell_how_long_viewers_waited_and_what_a_stream_is_made_of() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let origin = Origin::configured(&[("PROCESS__NAME", "node-7")])?;
     let _source = Source::default().publish(&origin.rtmp("cam"))?;
     origin.wait_published("cam")?;

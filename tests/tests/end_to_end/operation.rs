@@ -9,7 +9,7 @@ use headwater_tests::origin::Origin;
 use headwater_tests::players::Recorder;
 use headwater_tests::program::{Ended, Program};
 use headwater_tests::source::{Source, publish_file};
-use headwater_tests::{http, scratch, shared_turn, tools};
+use headwater_tests::{heavy_turn, http, scratch, shared_turn, tools};
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -83,7 +83,7 @@ fn health_readiness_and_metrics_are_served_on_every_http_port() -> Result<()> {
 
 #[test]
 fn the_rest_api_finds_a_stream_with_its_viewers_and_ends_it() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let empty = http::post_json(&origin.http(), "/rest-api/stream/find_all", "{}")?;
     ensure!(empty.status == 404, "{empty:?}");
@@ -114,7 +114,7 @@ fn the_rest_api_finds_a_stream_with_its_viewers_and_ends_it() -> Result<()> {
 
 #[test]
 fn audio_is_converted_only_while_somebody_needs_it() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let publisher = Source::default().publish(&origin.rtmp("lazy"))?;
     origin.wait_published("lazy")?;
@@ -139,7 +139,7 @@ fn audio_is_converted_only_while_somebody_needs_it() -> Result<()> {
 
 #[test]
 fn a_stop_ends_viewers_and_publishers_soon() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let publisher = Source::default().publish(&origin.rtmp("last"))?;
     origin.wait_published("last")?;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::browser::{Browser, Look, Report};
 use headwater_tests::origin::Origin;
 use headwater_tests::source::Source;
-use headwater_tests::{http, report, scratch, turn};
+use headwater_tests::{heavy_turn, http, report, scratch, turn};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -66,7 +66,7 @@ fn shows_the_true_delay(watched: &Report) -> Result<()> {
 
 #[test]
 fn the_first_page_lists_live_streams() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let publisher = Source::default().publish(&origin.rtmp("listed"))?;
     origin.wait_published("listed")?;
@@ -85,7 +85,7 @@ fn the_first_page_lists_live_streams() -> Result<()> {
 
 #[test]
 fn a_page_for_nothing_live_says_so_in_words() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let mut browser = Browser::open(&origin.page("/play/nobody"), &Look::default())?;
     browser.settle(Duration::from_secs(5));

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use headwater_tests::origin::Origin;
-use headwater_tests::{report, turn};
+use headwater_tests::{heavy_turn, report};
 use serde_json::Value;
 
 use crate::sdk::pages::Pages;
@@ -61,7 +61,7 @@ pub(crate) fn is_right(seen: &Value, codec: &str) -> Result<()> {
 
 #[test]
 fn what_is_published_by_any_way_is_played_by_every_way() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::configured(&[("STREAMS__GRACE_MS", "500")])?;
     let before = origin.held()?;
     let mut pages = Pages::of(&origin.page("/"))?;

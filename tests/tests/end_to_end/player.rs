@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::narrow::BlackHole;
 use headwater_tests::origin::Origin;
 use headwater_tests::source::Source;
-use headwater_tests::{report, scratch, turn};
+use headwater_tests::{heavy_turn, report, scratch, turn};
 use serde_json::Value;
 
 use crate::sdk::pages::{Pages, Window};
@@ -122,7 +122,7 @@ fn by_wsplayer_a_viewer_stays_while_its_publisher_comes_back_with_another_size()
 
 #[test]
 fn by_hls_a_viewer_winds_back_and_comes_back_to_the_live_edge() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let (origin, publisher) = published("wound")?;
     let mut pages = Pages::strict(&origin.page("/"), PHONE)?;
     pages.open("page", "/play/wound?by=hls")?;
@@ -181,7 +181,7 @@ fn falls_to_mse(origin: &Origin, media: SocketAddr) -> Result<f64> {
 
 #[test]
 fn a_viewer_whose_network_refuses_webrtc_sees_the_stream_all_the_same() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let (origin, publisher) = published("blocked")?;
     let after = falls_to_mse(&origin, "127.0.0.1:9".parse()?)?;
     report(&format!("MSE {after:.1} s after the page was opened, where WebRTC is refused"));
@@ -193,7 +193,7 @@ fn a_viewer_whose_network_refuses_webrtc_sees_the_stream_all_the_same() -> Resul
 /// A packet filter that drops gives no sign: only the time that passes tells.
 #[test]
 fn a_viewer_whose_network_swallows_webrtc_sees_the_stream_after_a_few_seconds() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let (origin, publisher) = published("blocked")?;
     let hole = BlackHole::open(origin.host().into())?;
     let after = falls_to_mse(&origin, hole.address())?;

@@ -8,7 +8,7 @@ use headwater_tests::browser::Browser;
 use headwater_tests::network::Relay;
 use headwater_tests::origin::Origin;
 use headwater_tests::publisher::{Kind, Publisher};
-use headwater_tests::{report, turn};
+use headwater_tests::{heavy_turn, report, turn};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const THREE_SIZES: Kind<'_> = Kind::Simulcast { codec: "video/VP8", rids: &["q", "h", "f"] };
@@ -65,7 +65,7 @@ fn a_viewer_on_a_narrow_network_gets_a_smaller_picture_until_it_is_wide_again() 
 
 #[test]
 fn a_viewer_gets_the_size_that_it_asks_for() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let publisher = publish(&origin, "chosen")?;
     let mut browser = Browser::play(&format!("{}?rendition=q", origin.whep("chosen")))?;

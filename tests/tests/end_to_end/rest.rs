@@ -7,12 +7,12 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::Program;
 use headwater_tests::source::Source;
-use headwater_tests::{http, scratch, shared_turn, tools};
+use headwater_tests::{heavy_turn, http, scratch, shared_turn, tools};
 use serde_json::Value;
 
 #[test]
 fn schemathesis_finds_no_server_error_and_no_answer_that_is_not_described() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let origin = Origin::with(&[("LIMITS__DIAL_MS", "300")], &["--demo"])?;
     origin.wait_published("demo")?;
     let fuzzer = tools::folder().join("venv/bin/schemathesis");

@@ -8,7 +8,7 @@ use headwater_tests::origin::Origin;
 use headwater_tests::program::Program;
 use headwater_tests::source::{quiet, words};
 use headwater_tests::wcs::Page;
-use headwater_tests::{report, tools, turn};
+use headwater_tests::{heavy_turn, report, tools};
 use serde_json::json;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,7 +25,7 @@ fn publish(origin: &Origin) -> Result<Program> {
 
 #[test]
 fn who_comes_after_a_publisher_that_has_vanished_gets_its_viewers_and_who_comes_before_is_refused() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::configured(&[GRACE])?;
     let first = publish(&origin)?;
     origin.wait_published("camera")?;
@@ -51,7 +51,7 @@ fn who_comes_after_a_publisher_that_has_vanished_gets_its_viewers_and_who_comes_
 
 #[test]
 fn viewers_stay_when_the_web_sdk_loses_its_connection_and_leave_when_it_closes_it() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::configured(&[GRACE])?;
     let address = format!("ws://{}", origin.http());
     let mut watching = Page::open(&origin.page("/healthz"))?;

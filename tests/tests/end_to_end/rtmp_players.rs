@@ -7,13 +7,13 @@ use headwater_tests::flv::{self, Picture, Tag};
 use headwater_tests::origin::Origin;
 use headwater_tests::players::{Recorder, decode, mpv, probe};
 use headwater_tests::source::{Profile, Source, publish_file};
-use headwater_tests::{scratch, tools, turn};
+use headwater_tests::{heavy_turn, scratch, shared_turn, tools};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
 fn every_player_receives_every_nal_unit_and_sound_unchanged() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let sources = [
         Source { profile: Profile::Baseline, sample_rate: 44_100, channels: 1, ..Source::default() },
         Source { profile: Profile::Main, sample_rate: 48_000, channels: 2, ..Source::default() },
@@ -84,7 +84,7 @@ fn times_run_forward(tags: &[Tag]) -> Result<()> {
 
 #[test]
 fn ffprobe_and_mpv_play_by_rtmp_and_http_flv() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let source = Source { profile: Profile::High, b_frames: 2, ..Source::default() };
     let origin = Origin::start()?;
     let publisher = source.publish(&origin.rtmp("seen"))?;
@@ -104,7 +104,7 @@ fn ffprobe_and_mpv_play_by_rtmp_and_http_flv() -> Result<()> {
 
 #[test]
 fn a_recording_of_a_late_joiner_decodes_without_a_complaint() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let source = Source { group_seconds: 2.0, profile: Profile::Main, ..Source::default() };
     let origin = Origin::start()?;
     let publisher = source.publish(&origin.rtmp("late"))?;
@@ -127,7 +127,7 @@ fn a_recording_of_a_late_joiner_decodes_without_a_complaint() -> Result<()> {
 
 #[test]
 fn a_stream_is_published_and_played_over_tls() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let origin = Origin::start()?;
     let file = Source::default().file(30)?;
     let sent = flv::tags(&std::fs::read(&file)?)?;
@@ -143,7 +143,7 @@ fn a_stream_is_published_and_played_over_tls() -> Result<()> {
 
 #[test]
 fn names_below_other_apps_and_with_query_tokens_are_found() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let origin = Origin::start()?;
     let host = origin.host();
     let file = Source::default().file(30)?;

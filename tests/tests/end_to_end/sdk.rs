@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
-use headwater_tests::{http, report, tools, turn};
+use headwater_tests::{heavy_turn, http, report, tools, turn};
 use serde_json::Value;
 
 use pages::Pages;
@@ -84,19 +84,19 @@ fn plays(sends: &str, receives: &str) -> Result<()> {
 
 #[test]
 fn a_page_plays_what_another_publishes_over_the_session_protocol() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     plays("session", "session")
 }
 
 #[test]
 fn a_page_plays_by_whep_what_another_publishes_by_whip() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     plays("whip", "whip")
 }
 
 #[test]
 fn the_transports_of_two_pages_need_not_be_the_same() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     plays("whip", "session")?;
     plays("session", "whip")
 }
@@ -149,7 +149,7 @@ fn the_codec_that_a_page_wants_arrives_and_so_do_three_sizes() -> Result<()> {
 
 #[test]
 fn the_camera_is_changed_while_viewers_watch() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let mut pages = Pages::of(&origin.page("/"))?;
     begin(&mut pages, "session", "session")?;
@@ -184,7 +184,7 @@ fn the_camera_is_changed_while_viewers_watch() -> Result<()> {
 
 #[test]
 fn both_pages_go_on_by_themselves_when_the_server_is_back() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     for transport in ["session", "whip"] {
         let origin = Origin::start()?;
         let host = origin.host();
@@ -217,7 +217,7 @@ fn both_pages_go_on_by_themselves_when_the_server_is_back() -> Result<()> {
 
 #[test]
 fn whatever_is_refused_is_told_in_words() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let mut pages = Pages::of(&origin.page("/"))?;
     begin(&mut pages, "session", "session")?;
@@ -252,7 +252,7 @@ fn says(error: &Value, code: &str, words: &str) -> Result<()> {
 
 #[test]
 fn a_page_that_is_closed_leaves_nothing_behind() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let before = origin.held()?;
     let mut pages = Pages::of(&origin.page("/"))?;
@@ -267,7 +267,7 @@ fn a_page_that_is_closed_leaves_nothing_behind() -> Result<()> {
 
 #[test]
 fn a_new_network_costs_a_new_path_and_no_new_session() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let mut pages = Pages::of(&origin.page("/"))?;
     begin(&mut pages, "whip", "whip")?;

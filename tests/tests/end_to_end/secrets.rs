@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::until;
 use headwater_tests::wcs::Page;
-use headwater_tests::{http, shared_turn};
+use headwater_tests::{heavy_turn, http};
 use serde_json::json;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -14,7 +14,7 @@ const CANARY: &str = "canary-9d3b";
 
 #[test]
 fn tokens_that_pages_send_over_the_websocket_are_told_to_nobody() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let origin = Origin::configured(&[("LOG__LEVEL", "trace,tungstenite=trace")])?;
     let mut page = Page::open(&origin.page("/healthz"))?;
     let server = format!("ws://{}", origin.http());

@@ -10,7 +10,7 @@ use headwater_tests::players::Recorder;
 use headwater_tests::program::until;
 use headwater_tests::source::Source;
 use headwater_tests::{flv, http};
-use headwater_tests::{report, shared_turn, sync};
+use headwater_tests::{heavy_turn, report, shared_turn, sync};
 use serde_json::{Value, json};
 
 use crate::sdk::pages::Pages;
@@ -124,7 +124,7 @@ fn those_who_watch_a_fetched_stream_see_it_again_when_its_server_is_back() -> Re
 
 #[test]
 fn what_a_page_publishes_on_one_server_is_played_by_pages_on_another() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let (here, there) = (Origin::configured(&[ALLOWED])?, Origin::start()?);
     let mut sender = Pages::of(&there.page("/"))?;
     open(&mut sender, "sender", "sender.js")?;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use headwater_tests::heavy_turn;
 use headwater_tests::origin::Origin;
 use headwater_tests::program::until;
-use headwater_tests::turn;
 use serde_json::Value;
 
 use crate::sdk::pages::Pages;
@@ -47,7 +47,7 @@ fn upright(width: u32, height: u32) -> String {
 
 #[test]
 fn a_picture_turned_in_mid_stream_arrives_upright_in_its_new_size() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let mut pages = Pages::of(&origin.page("/"))?;
     for page in ["anna", "ben"] {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::until;
 use headwater_tests::wcs::Page;
-use headwater_tests::{http, turn};
+use headwater_tests::{heavy_turn, http};
 use serde_json::{Value, json};
 
 fn server() -> Result<(Origin, Page)> {
@@ -29,7 +29,7 @@ fn told(log: &Value) -> (Vec<&str>, &str) {
 
 #[test]
 fn the_web_sdk_plays_a_stream_until_it_is_told_to_stop() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let (origin, mut page) = server()?;
     origin.wait_published("demo")?;
     let session = page.call("session", json!(["s", { "urlServer": url(&origin), "custom": { "user": "anna" } }]))?;
@@ -55,7 +55,7 @@ fn the_web_sdk_plays_a_stream_until_it_is_told_to_stop() -> Result<()> {
 
 #[test]
 fn a_camera_published_by_the_web_sdk_is_played_by_it_and_its_viewers_hear_what_its_publisher_tells() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let (origin, mut page) = server()?;
     let address = url(&origin);
     page.call("session", json!(["s", { "urlServer": address }]))?;
@@ -107,7 +107,7 @@ fn a_camera_published_by_the_web_sdk_is_played_by_it_and_its_viewers_hear_what_i
 
 #[test]
 fn what_cannot_be_done_is_told_in_the_texts_that_pages_know() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let (origin, mut page) = server()?;
     origin.wait_published("demo")?;
     page.call("session", json!(["s", { "urlServer": url(&origin) }]))?;
@@ -155,7 +155,7 @@ fn what_cannot_be_done_is_told_in_the_texts_that_pages_know() -> Result<()> {
 
 #[test]
 fn when_a_page_leaves_or_vanishes_nothing_of_it_stays() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let (origin, mut page) = server()?;
     origin.wait_published("demo")?;
     page.call("session", json!(["s", { "urlServer": url(&origin) }]))?;
@@ -197,7 +197,7 @@ fn only_demo(origin: &Origin) -> Result<()> {
 
 #[test]
 fn the_web_sdks_own_example_works_unmodified() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let mut page = Page::example(&origin.page("/"), "two_way_streaming/two_way_streaming.html")?;
     page.call("click", json!(["#connectBtn"]))?;
@@ -227,7 +227,7 @@ fn the_web_sdks_own_example_works_unmodified() -> Result<()> {
 
 #[test]
 fn a_canvas_and_a_changed_camera_go_over_https_as_well() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let mut page = Page::open(&format!("https://{}:8443/healthz", origin.host()))?;
     let address = format!("wss://{}:8443", origin.host());

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
 use headwater_tests::wcs::Page;
-use headwater_tests::{http, report, tools, turn};
+use headwater_tests::{heavy_turn, http, report, tools, turn};
 use serde_json::{Value, json};
 
 fn url(origin: &Origin) -> String {
@@ -72,7 +72,7 @@ fn a_publishers_encoder_keeps_to_the_bounds_that_its_page_sets() -> Result<()> {
 
 #[test]
 fn a_camera_goes_over_tcp_and_a_screen_is_shared_and_both_tell_their_numbers() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let mut page = Page::open(&origin.page("/healthz"))?;
     page.call("session", json!(["s", { "urlServer": url(&origin) }]))?;
@@ -101,7 +101,7 @@ fn a_camera_goes_over_tcp_and_a_screen_is_shared_and_both_tell_their_numbers() -
 /// As the Web SDK's examples do it: a page that is told of the break connects again until it succeeds.
 #[test]
 fn a_page_publishes_and_plays_again_when_the_server_is_back() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let (host, address) = (origin.host(), url(&origin));
     let mut page = Page::open(&origin.page("/healthz"))?;

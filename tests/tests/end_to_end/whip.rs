@@ -11,7 +11,7 @@ use headwater_tests::players::{Recorder, probe};
 use headwater_tests::program::Program;
 use headwater_tests::publisher::{Kind, Publisher};
 use headwater_tests::source::{quiet, words};
-use headwater_tests::{report, sync, tools, turn};
+use headwater_tests::{heavy_turn, report, sync, tools, turn};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -128,7 +128,7 @@ pub(crate) fn publish_by_ffmpeg(url: &str, seconds: u32) -> Result<Program> {
 
 #[test]
 fn ffmpeg_publishes_by_whip_to_browsers_and_players() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     // Longer than a server waits for a peer that it takes for gone.
     let publisher = publish_by_ffmpeg(&origin.whip("ff"), 25)?;
@@ -158,7 +158,7 @@ fn publish_by_aiortc(url: &str, codec: &str) -> Result<Program> {
 
 #[test]
 fn aiortc_publishes_by_whip() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     for codec in ["H264", "VP8"] {
         let name = codec.to_owned();
@@ -176,7 +176,7 @@ fn aiortc_publishes_by_whip() -> Result<()> {
 
 #[test]
 fn viewers_who_stay_see_a_browser_come_back() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     // A browser takes its time to start on a busy machine.
     let origin = Origin::configured(&[("STREAMS__GRACE_MS", "20000")])?;
     let kind = Kind::Clock { codec: "video/H264" };

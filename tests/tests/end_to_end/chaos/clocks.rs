@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
-use headwater_tests::{hosts::Network, report, scratch, tools, turn};
+use headwater_tests::{hosts::Network, report, scratch, shared_turn, tools};
 
 use super::{longest_gap, publish, until_back, watch};
 use crate::hosts::node::{Node, Surroundings, plain};
@@ -61,7 +61,7 @@ fn lives_by(server: &Node, hours: i32) -> Result<()> {
 
 #[test]
 fn a_clock_that_is_set_by_an_hour_stops_no_stream_and_keeps_nobody_out() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let network = Network::new()?;
     network.inside(|| {
         let (clock_of_origin, clock_of_edge) = (Clock::new()?, Clock::new()?);

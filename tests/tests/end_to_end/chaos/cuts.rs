@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::{
     hosts::{Host, Network},
     program::until,
-    report, turn,
+    report, shared_turn,
 };
 
 use super::{PATIENCE, Pair, longest_gap, publish, until_back, until_still, watch};
@@ -51,26 +51,26 @@ fn apart(pair: &Pair) -> Result<()> {
 
 #[test]
 fn an_edge_cut_off_for_two_seconds_goes_on() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     cut("edge and origin apart", Duration::from_secs(2), apart)
 }
 
 #[test]
 fn an_edge_cut_off_for_six_seconds_goes_on() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     cut("edge and origin apart", Duration::from_secs(6), apart)
 }
 
 #[test]
 fn an_edge_that_does_not_hear_its_origin_goes_on_once_it_does() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let deaf = |pair: &Pair| pair.edge.host.hear_nothing_of(&pair.origin.host);
     cut("an edge deaf to its origin", Duration::from_secs(5), deaf)
 }
 
 #[test]
 fn an_origin_that_does_not_hear_its_edge_is_played_once_it_does() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let network = Network::new()?;
     network.inside(|| {
         let pair = Pair::start(&network)?;
@@ -94,7 +94,7 @@ fn an_origin_that_does_not_hear_its_edge_is_played_once_it_does() -> Result<()> 
 
 #[test]
 fn a_network_that_loses_media_alone_is_outlived() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     cut("no UDP between edge and origin", Duration::from_secs(5), |pair| {
         pair.edge.host.hear_no_udp_of(&pair.origin.host)?;
         pair.origin.host.hear_no_udp_of(&pair.edge.host)
@@ -103,7 +103,7 @@ fn a_network_that_loses_media_alone_is_outlived() -> Result<()> {
 
 #[test]
 fn a_stream_moves_away_from_an_origin_whose_cable_is_pulled_and_stays_away() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let network = Network::new()?;
     network.inside(|| {
         let Pair { origin: first, edge, studio, home } = Pair::start(&network)?;
@@ -144,7 +144,7 @@ fn what_an_edge_fetched_is_over_on_both_sides_of_a_long_cut() -> Result<()> {
     if std::env::var_os("HEADWATER_TEST_LONG").is_none() {
         return Ok(());
     }
-    let _turn = turn();
+    let _turn = shared_turn();
     let network = Network::new()?;
     network.inside(|| {
         let pair = Pair::start(&network)?;
@@ -174,7 +174,7 @@ fn what_an_edge_fetched_is_over_on_both_sides_of_a_long_cut() -> Result<()> {
 
 #[test]
 fn of_two_publishers_of_a_name_on_both_sides_of_a_cut_one_stays_and_all_see_it() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let network = Network::new()?;
     network.inside(|| {
         let node = |name: &str, role: &str, region: &str, entry: &[&str]| {

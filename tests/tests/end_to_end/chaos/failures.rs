@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use headwater_tests::{hosts::Network, http, players::Recorder, program::until, report, turn};
+use headwater_tests::{hosts::Network, http, players::Recorder, program::until, report, shared_turn};
 
 use super::{PATIENCE, Pair, longest_gap, named, publish, until_back, watch};
 use crate::hosts::node::{Node, plain};
@@ -31,7 +31,7 @@ fn in_turn(balancer: &Node) -> Result<[Option<Ipv4Addr>; 4]> {
 
 #[test]
 fn an_origin_killed_and_started_anew_is_played_by_those_who_stayed() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let network = Network::new()?;
     network.inside(|| {
         let Pair { origin, edge, studio, home } = Pair::start(&network)?;
@@ -58,7 +58,7 @@ fn an_origin_killed_and_started_anew_is_played_by_those_who_stayed() -> Result<(
 
 #[test]
 fn nobody_is_sent_to_a_killed_edge_and_its_origin_forgets_it() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let network = Network::new()?;
     network.inside(|| {
         let (origin, [edge, other]) = balanced(&network)?;
@@ -98,7 +98,7 @@ fn nobody_is_sent_to_a_killed_edge_and_its_origin_forgets_it() -> Result<()> {
 
 #[test]
 fn without_its_entry_point_a_cluster_plays_and_takes_viewers() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let network = Network::new()?;
     network.inside(|| {
         let entry = Node::start(network.host("entry")?, "edge", &[], Vec::new())?;
@@ -136,7 +136,7 @@ fn without_its_entry_point_a_cluster_plays_and_takes_viewers() -> Result<()> {
 
 #[test]
 fn a_server_that_is_stopped_is_left_at_once_and_in_order() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let network = Network::new()?;
     network.inside(|| {
         let (origin, [edge, other]) = balanced(&network)?;
@@ -165,7 +165,7 @@ fn a_server_that_is_stopped_is_left_at_once_and_in_order() -> Result<()> {
 
 #[test]
 fn all_servers_started_at_once_serve_a_crowd_soon() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let network = Network::new()?;
     network.inside(|| {
         let home = network.host("home")?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use headwater_tests::{
     hosts::{Host, Network},
-    report, scratch, turn,
+    report, scratch, shared_turn,
 };
 
 use super::{longest_gap, publish, until_back, watch};
@@ -22,7 +22,7 @@ fn stands_for(names: &Path, host: Option<&Host>) -> Result<()> {
 
 #[test]
 fn an_origin_is_found_at_another_address_and_streams_outlive_its_name() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let network = Network::new()?;
     network.inside(|| {
         let names = scratch("names")?;

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use headwater_tests::{
+    heavy_turn,
     hosts::{Host, Network},
     http,
     program::{Program, until},
-    report, turn,
+    report,
 };
 
 use super::{PATIENCE, Pair, publish};
@@ -41,7 +42,7 @@ fn playlist(edge: &Node) -> Result<String> {
 
 #[test]
 fn pages_and_players_of_hls_on_an_edge_outlive_its_origin() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let network = Network::new()?;
     network.inside(|| {
         let Pair { origin, edge, studio, home } = Pair::start(&network)?;

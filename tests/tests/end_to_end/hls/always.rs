@@ -5,14 +5,14 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::until;
+use headwater_tests::shared_turn;
 use headwater_tests::source::Source;
-use headwater_tests::turn;
 
 use super::{PATIENCE, fetch, media_playlist};
 
 #[test]
 fn a_stream_is_packaged_from_its_beginning_where_that_is_configured() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let origin = Origin::configured(&[("HLS__ALWAYS", "true")])?;
     let publisher = Source::default().publish(&origin.rtmp("clock"))?;
     origin.wait_published("clock")?;

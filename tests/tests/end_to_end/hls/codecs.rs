@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::Program;
 use headwater_tests::source::{made_once, quiet, words};
-use headwater_tests::{http, report, tools, turn};
+use headwater_tests::{heavy_turn, http, report, tools};
 
 use super::{PATIENCE, fetch};
 use crate::sdk::pages::Pages;
@@ -60,7 +60,7 @@ fn decoded(ffmpeg: &Path, address: &str) -> Result<(usize, usize, String)> {
 
 #[test]
 fn ffmpeg_and_hls_js_play_h265_av1_and_vp9_and_transport_streams_say_what_they_do_not_carry() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let mut publishers = Vec::new();
     for (name, encoder, ..) in CODECS {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::until;
 use headwater_tests::source::Source;
-use headwater_tests::{http, turn};
+use headwater_tests::{http, shared_turn};
 
 use super::{PATIENCE, fetch, media_playlist};
 
@@ -30,7 +30,7 @@ fn origin(always: &str) -> Result<Origin> {
 
 #[test]
 fn segments_are_made_from_the_first_request_until_some_time_after_the_last_or_always() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     for always in ["false", "true"] {
         let origin = origin(always)?;
         let publisher = Source::default().publish(&origin.rtmp("clock"))?;
@@ -66,7 +66,7 @@ fn segments_are_made_from_the_first_request_until_some_time_after_the_last_or_al
 
 #[test]
 fn held_requests_are_bounded_for_a_viewer_and_let_go_when_players_hang_up() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let origin = origin("false")?;
     let publisher = Source::default().publish(&origin.rtmp("clock"))?;
     origin.wait_published("clock")?;
@@ -102,7 +102,7 @@ fn held_requests_are_bounded_for_a_viewer_and_let_go_when_players_hang_up() -> R
 
 #[test]
 fn a_stream_that_is_terminated_ends_its_playlists() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let origin = origin("false")?;
     let publisher = Source::default().publish(&origin.rtmp("clock"))?;
     origin.wait_published("clock")?;

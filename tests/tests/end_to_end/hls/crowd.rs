@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::source::Source;
-use headwater_tests::{http, turn};
+use headwater_tests::{http, shared_turn};
 
 use super::beside;
 
@@ -40,7 +40,7 @@ pub(super) fn view(address: String, first: &'static str, end: Instant) -> JoinHa
 /// As a class behind one router: what one viewer may have held is not for all of them together.
 #[test]
 fn many_viewers_behind_one_address_are_each_served() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let origin = Origin::start()?;
     let publisher = Source::default().publish(&origin.rtmp("clock"))?;
     origin.wait_published("clock")?;

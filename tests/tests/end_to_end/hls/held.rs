@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::until;
 use headwater_tests::source::Source;
-use headwater_tests::{http, report, turn};
+use headwater_tests::{heavy_turn, http, report};
 
 use super::{beside, fetch};
 
@@ -20,7 +20,7 @@ const OF_EACH: usize = 5;
 /// While the source rests, all wait; when it goes on, all get the same playlist, at once and whole.
 #[test]
 fn hundreds_of_held_requests_are_answered_together_with_one_playlist() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let publisher = Source::default().publish(&origin.rtmp("clock"))?;
     origin.wait_published("clock")?;

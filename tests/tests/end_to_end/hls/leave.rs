@@ -7,7 +7,7 @@ use headwater_tests::http::{self, Answer};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::{Source, quiet};
-use headwater_tests::{report, scratch, tools, turn};
+use headwater_tests::{heavy_turn, report, scratch, shared_turn, tools};
 
 use super::{PATIENCE, beside, fetch, media_playlist};
 use crate::hooks::BackEnd;
@@ -38,7 +38,7 @@ fn ask(origin: &Origin, path: &str) -> Result<Answer> {
 
 #[test]
 fn an_application_refuses_a_viewer_at_the_door_and_ends_another_while_it_watches() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let strict = BackEnd::start(&["--refuse", "secret", "--watch-ms", "6000"])?;
     let mild = BackEnd::start(&[])?;
     let applications = format!("defaultApp={}, mild={}", strict.url, mild.url);
@@ -103,7 +103,7 @@ fn an_application_refuses_a_viewer_at_the_door_and_ends_another_while_it_watches
 /// Who was let in by a key stays, as by every other protocol; nobody else gets in by it.
 #[test]
 fn a_key_that_is_taken_out_opens_no_playlist_any_more_while_those_who_are_in_play_on() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let keys = |names: &str| format!("[access]\nplay = \"authenticated\"\nstream_keys = [{names}]\n");
     let file = scratch("leave.toml")?;
     std::fs::write(&file, keys(r#""publish:**:encoder-4711", "play:**:early-4711", "play:**:late-4711""#))?;

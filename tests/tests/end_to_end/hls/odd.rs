@@ -10,7 +10,7 @@ use headwater_tests::odd_rtmp::Piece;
 use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::quiet;
-use headwater_tests::{report, tools, turn};
+use headwater_tests::{heavy_turn, report, tools};
 use serde_json::Value;
 
 use super::media_playlist;
@@ -81,7 +81,7 @@ pub(super) fn check(reader: Reader, discontinuities: u64, look: impl Fn(&Path) -
 
 #[test]
 fn hls_outlives_sound_that_stops_and_stamps_that_jump_by_an_hour() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let tags = usual((640, 360))?;
     let origin = Origin::start()?;
     let publisher = publish(&origin, "odd", piece(&tags, &BOTH))?;
@@ -105,7 +105,7 @@ fn hls_outlives_sound_that_stops_and_stamps_that_jump_by_an_hour() -> Result<()>
 
 #[test]
 fn hls_plays_sound_alone_and_picture_alone() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let tags = usual((640, 360))?;
     let origin = Origin::start()?;
     for (name, kind, width) in [("sound", Kind::Audio, None), ("picture", Kind::Video, Some(640))] {
@@ -122,7 +122,7 @@ fn hls_plays_sound_alone_and_picture_alone() -> Result<()> {
 
 #[test]
 fn hls_goes_on_in_another_size_and_another_codec() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let (large, small) = (usual((640, 360))?, usual((320, 180))?);
     let vp9 = enhanced("vp9", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 500k")?;
     let origin = Origin::start()?;
@@ -163,7 +163,7 @@ fn gstreamer(origin: &Origin, pictures: u32) -> Result<Program> {
 
 #[test]
 fn a_source_that_goes_over_to_h265_is_told_in_every_playlist_and_plays_on() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let h264 = usual((640, 360))?;
     let options = "-c:v libx265 -preset ultrafast -x265-params log-level=error:keyint=30:min-keyint=30:scenecut=0";
     let h265 = enhanced("h265", options)?;

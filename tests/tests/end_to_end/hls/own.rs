@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::Program;
 use headwater_tests::source::{Source, quiet};
-use headwater_tests::{report, tools, turn};
+use headwater_tests::{heavy_turn, report, tools};
 
 use super::codecs::av1;
 use crate::sdk::pages::Pages;
@@ -56,7 +56,7 @@ fn goes_on(pages: &mut Pages, kind: &str) -> Result<f64> {
 
 #[test]
 fn the_own_reader_goes_on_with_other_codecs_and_with_other_tracks() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let file = av1()?;
     // Encoders take seconds to begin on a busy machine.
     let origin = Origin::configured(&[("STREAMS__GRACE_MS", "20000")])?;
@@ -110,7 +110,7 @@ const WAITS: &str = "const { headwater } = window;
 
 #[test]
 fn where_a_browser_has_only_a_managed_source_mse_and_hls_play_by_it_and_feed_it_when_it_wants() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let publisher = Source::default().publish(&origin.rtmp("clock"))?;
     origin.wait_published("clock")?;

@@ -9,7 +9,7 @@ use headwater_tests::origin::Origin;
 use headwater_tests::players::{decode, mpv, probe};
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::{Profile, Source};
-use headwater_tests::{report, scratch, tools, turn};
+use headwater_tests::{heavy_turn, report, scratch, tools};
 use serde_json::Value;
 
 /// Each address of a stream: as MediaMTX and as WCS have it, in both containers.
@@ -24,7 +24,7 @@ fn addresses(origin: &Origin) -> [(&'static str, String); 3] {
 /// B-frames besides: their times must be right in both containers.
 #[test]
 fn ffprobe_ffmpeg_and_mpv_play_both_containers() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let source = Source { profile: Profile::High, b_frames: 2, sample_rate: 44_100, ..Source::default() };
     let publisher = source.publish(&origin.rtmp("clock"))?;
@@ -80,7 +80,7 @@ fn check_times(name: &str, file: &std::path::Path) -> Result<()> {
 /// last segment to the second, and would never go on if the first that it reads had one segment alone.
 #[test]
 fn gstreamer_plays_both_containers() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let publisher = Source::default().publish(&origin.rtmp("clock"))?;
     origin.wait_published("clock")?;
@@ -115,7 +115,7 @@ fn gstreamer_plays_both_containers() -> Result<()> {
 /// VLC, told and asked by its line interface.
 #[test]
 fn vlc_plays_both_containers() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let publisher = Source::default().publish(&origin.rtmp("clock"))?;
     origin.wait_published("clock")?;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::browser::percentile;
 use headwater_tests::origin::Origin;
 use headwater_tests::source::Source;
-use headwater_tests::{playing_time, report, turn};
+use headwater_tests::{heavy_turn, playing_time, report};
 
 use super::media_playlist;
 use super::reader::{Read, Reader};
@@ -18,7 +18,7 @@ const SYNC: f64 = 40.0;
 /// the place of the first one on the way.
 #[test]
 fn live_playlists_break_no_rule_and_leave_nothing_out_over_a_change_of_encoders() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let first = Source::default().publish(&origin.rtmp("clock"))?;
     origin.wait_published("clock")?;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::Program;
 use headwater_tests::source::{Source, made_once, publish_file, quiet, words};
-use headwater_tests::{flv, report, tools, turn};
+use headwater_tests::{flv, report, shared_turn, tools};
 use serde_json::Value;
 
 use super::media_playlist;
@@ -39,7 +39,7 @@ fn kind(unit: &[u8]) -> u8 {
 
 #[test]
 fn every_nal_unit_and_time_of_a_rich_source_arrives_unchanged_in_both_containers() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let file = rich_source()?;
     let sent = flv::pictures(&flv::tags(&std::fs::read(&file)?)?)?;
     let of =

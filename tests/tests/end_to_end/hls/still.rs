@@ -13,7 +13,7 @@ use headwater_tests::flv::{self, Kind, Tag};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::Program;
 use headwater_tests::source::{Profile, Source, quiet};
-use headwater_tests::{report, scratch, tools, turn};
+use headwater_tests::{report, scratch, shared_turn, tools, turn};
 use serde_json::Value;
 
 use super::media_playlist;
@@ -138,6 +138,7 @@ fn repeated(tags: &[Tag], count: u32) -> Result<Vec<u8>> {
 
 #[test]
 fn ffmpeg_sees_the_same_picture_where_the_server_repeats_one() -> Result<()> {
+    let _turn = shared_turn();
     for (profile, size) in [(Profile::Baseline, (640, 360)), (Profile::Main, (636, 358)), (Profile::High, (1280, 720))]
     {
         let source = Source { profile, size, ..Source::default() };

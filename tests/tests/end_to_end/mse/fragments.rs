@@ -10,7 +10,7 @@ use headwater_tests::origin::Origin;
 use headwater_tests::players::decode;
 use headwater_tests::program::Program;
 use headwater_tests::source::{Profile, Source, publish_file};
-use headwater_tests::{flv, report, scratch, tools, turn};
+use headwater_tests::{flv, report, scratch, shared_turn, tools};
 use serde_json::Value;
 use tokio_tungstenite::{client_async, tungstenite::Message};
 
@@ -131,7 +131,7 @@ fn sound_moved(sent: &[(String, f64)], begin: f64, got: &[(String, f64)], shown:
 
 #[test]
 fn every_nal_unit_and_time_of_a_source_with_b_frames_arrives_unchanged() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let source = Source { profile: Profile::High, b_frames: 2, sample_rate: 44_100, ..Source::default() };
     let file = source.file(20)?;
     let sent = flv::pictures(&flv::tags(&std::fs::read(&file)?)?)?;
@@ -188,7 +188,7 @@ fn every_nal_unit_and_time_of_a_source_with_b_frames_arrives_unchanged() -> Resu
 
 #[test]
 fn a_viewer_is_sent_the_codecs_that_it_takes_or_told_why_not() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let origin = Origin::start()?;
     let publisher = Source::default().publish(&origin.rtmp("codecs"))?;
     origin.wait_published("codecs")?;
@@ -209,7 +209,7 @@ fn a_viewer_is_sent_the_codecs_that_it_takes_or_told_why_not() -> Result<()> {
 
 #[test]
 fn a_stream_of_sound_alone_and_its_end_are_told() -> Result<()> {
-    let _turn = turn();
+    let _turn = shared_turn();
     let origin = Origin::configured(&[("STREAMS__GRACE_MS", "100")])?;
     let file = Source::default().file(5)?;
     let mut command = headwater_tests::source::quiet(&tools::on_path("ffmpeg")?);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::source::{Profile, Source};
-use headwater_tests::{report, turn};
+use headwater_tests::{heavy_turn, report, turn};
 use serde_json::Value;
 
 use crate::sdk::pages::Pages;
@@ -39,7 +39,7 @@ fn watch(pages: &mut Pages, seconds: u32) -> Result<Value> {
 
 #[test]
 fn a_page_plays_by_mse_what_a_browser_publishes() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let mut publisher = Pages::of(&origin.page("/"))?;
     publisher.empty("bob")?;
@@ -63,7 +63,7 @@ fn a_page_plays_by_mse_what_a_browser_publishes() -> Result<()> {
 
 #[test]
 fn a_page_goes_on_when_the_publisher_comes_back_with_another_size() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let first = Source::default().publish(&origin.rtmp("again"))?;
     origin.wait_published("again")?;

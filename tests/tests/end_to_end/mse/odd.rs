@@ -9,7 +9,7 @@ use headwater_tests::odd_rtmp::{OddPublisher, Piece};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::Program;
 use headwater_tests::source::{Source, made_once, quiet, words};
-use headwater_tests::{report, tools, turn};
+use headwater_tests::{heavy_turn, report, tools};
 use serde_json::Value;
 
 use crate::sdk::pages::Pages;
@@ -99,7 +99,7 @@ fn goes_on(pages: &mut Pages, what: &str, width: Option<u32>) -> Result<Value> {
 
 #[test]
 fn mse_and_wsplayer_outlive_silence_and_stamps_that_jump_by_an_hour() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let tags = usual((640, 360))?;
     let origin = Origin::start()?;
     let publisher = publish(&origin, "odd", piece(&tags, &BOTH))?;
@@ -123,7 +123,7 @@ fn mse_and_wsplayer_outlive_silence_and_stamps_that_jump_by_an_hour() -> Result<
 
 #[test]
 fn mse_and_wsplayer_play_sound_alone_and_picture_alone() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let tags = usual((640, 360))?;
     let origin = Origin::start()?;
     for (name, kind, width) in [("sound", Kind::Audio, None), ("picture", Kind::Video, Some(640))] {
@@ -138,7 +138,7 @@ fn mse_and_wsplayer_play_sound_alone_and_picture_alone() -> Result<()> {
 
 #[test]
 fn mse_and_wsplayer_go_on_in_another_size_and_another_codec() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let (large, small) = (usual((640, 360))?, usual((320, 180))?);
     let vp9 = enhanced("vp9", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 500k")?;
     let av1 = enhanced("av1", "-c:v libsvtav1 -preset 12 -b:v 500k")?;
@@ -159,7 +159,7 @@ fn mse_and_wsplayer_go_on_in_another_size_and_another_codec() -> Result<()> {
 
 #[test]
 fn a_codec_that_the_browser_does_not_decode_is_named_by_mse_and_wsplayer() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let options = "-c:v libx265 -preset ultrafast -x265-params log-level=error:keyint=30:min-keyint=30:scenecut=0";
     let h265 = enhanced("h265", options)?;
     let origin = Origin::start()?;

@@ -8,7 +8,7 @@ use headwater_tests::origin::Origin;
 use headwater_tests::players::decode;
 use headwater_tests::program::until;
 use headwater_tests::source::Source;
-use headwater_tests::{report, scratch, tools, turn};
+use headwater_tests::{heavy_turn, report, scratch, tools};
 use serde_json::Value;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
@@ -59,7 +59,7 @@ impl Heard {
 
 #[test]
 fn a_viewer_who_stops_reading_goes_on_at_the_newest_group_and_disturbs_nobody() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::start()?;
     let publisher = Source { kilobits: 16_000, ..Source::default() }.publish(&origin.rtmp("slow"))?;
     origin.wait_published("slow")?;

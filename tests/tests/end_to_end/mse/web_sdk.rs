@@ -7,7 +7,7 @@ use headwater_tests::origin::Origin;
 use headwater_tests::program::until;
 use headwater_tests::source::{Profile, Source};
 use headwater_tests::wcs::Page;
-use headwater_tests::{report, turn};
+use headwater_tests::{heavy_turn, report, turn};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -19,7 +19,7 @@ fn statuses(log: &Value) -> Vec<&str> {
 
 #[test]
 fn the_web_sdk_plays_by_its_mse_provider_until_it_is_told_to_stop() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let origin = Origin::configured(&[("STREAMS__GRACE_MS", "100")])?;
     let publisher = Source::default().publish(&origin.rtmp("clock"))?;
     origin.wait_published("clock")?;

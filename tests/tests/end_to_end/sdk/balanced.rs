@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::until;
-use headwater_tests::{http, report, turn};
+use headwater_tests::{heavy_turn, http, report};
 use serde_json::{Value, json};
 
 use super::pages::Pages;
@@ -47,7 +47,7 @@ fn connections(edge: &Origin) -> Result<usize> {
 
 #[test]
 fn a_page_asks_the_balancer_at_each_connection_and_says_when_it_has_no_server() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let mut edges = vec![Origin::configured(&DEMO)?, Origin::configured(&DEMO)?];
     edges.iter().try_for_each(|edge| edge.wait_published("demo"))?;
     let list = json!(edges.iter().map(|edge| format!("ws://{}", edge.http())).collect::<Vec<_>>()).to_string();

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use headwater_tests::origin::Origin;
-use headwater_tests::{tools, turn};
+use headwater_tests::{heavy_turn, tools};
 
 use super::pages::Pages;
 
@@ -11,7 +11,7 @@ const SERVER: &str = "https://media.example.org";
 
 #[test]
 fn the_examples_of_the_guide_work() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let guide = std::fs::read_to_string(tools::package().join("../docs/guide/web-sdk.md"))?;
     let examples: Vec<&str> = guide.split("```js\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     ensure!(examples.len() >= 6, "only {} examples", examples.len());

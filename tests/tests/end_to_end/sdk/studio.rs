@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use headwater_tests::origin::Origin;
-use headwater_tests::{report, scratch, turn};
+use headwater_tests::{heavy_turn, report, scratch};
 
 use super::pages::{Pages, Window};
 
@@ -38,7 +38,7 @@ fn state(id: &str, state: &str) -> String {
 
 #[test]
 fn a_visitor_publishes_and_plays_on_one_page() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     for window in [DESK, PHONE] {
         let origin = Origin::start()?;
         let mut pages = Pages::strict(&origin.page("/"), window)?;
@@ -71,7 +71,7 @@ fn a_visitor_publishes_and_plays_on_one_page() -> Result<()> {
 
 #[test]
 fn a_canvas_and_a_screen_are_published_from_their_pages() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     for window in [DESK, PHONE] {
         let origin = Origin::start()?;
         let mut pages = Pages::strict(&origin.page("/"), window)?;
@@ -99,7 +99,7 @@ fn a_canvas_and_a_screen_are_published_from_their_pages() -> Result<()> {
 
 #[test]
 fn the_example_player_plays_or_says_where_else_to() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     for window in [DESK, PHONE] {
         let origin = Origin::with(&[], &["--demo"])?;
         origin.wait_published("demo")?;

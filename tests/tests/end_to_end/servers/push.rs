@@ -64,7 +64,7 @@ fn a_stream_is_brought_to_another_server_by_both_ways_of_asking_and_plays_in_syn
 
 #[test]
 fn what_a_page_publishes_is_brought_to_another_server_and_played_by_pages_there() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = heavy_turn();
     let (here, there) = (Origin::configured(&[ALLOWED])?, Origin::start()?);
     let mut sender = Pages::of(&here.page("/"))?;
     open(&mut sender, "sender", "sender.js")?;
