@@ -12,13 +12,13 @@ use crate::{
     viewer::server,
 };
 
-const LABELS: [&str; 3] = ["q", "h", "f"];
-const SIZES: [usize; 3] = [60, 250, 900];
+pub(crate) const LABELS: [&str; 3] = ["q", "h", "f"];
+const SIZES: [usize; 3] = [60, 250, 1_150];
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A stream at its origin whose picture comes in renditions; each packet is a picture of its own, and holds the number
 /// of its rendition and its own at its end.
-struct Simulcast {
+pub(crate) struct Simulcast {
     publication: Publication,
     best: LaneWriter<Packet>,
     sound: LaneWriter<Packet>,
@@ -27,7 +27,7 @@ struct Simulcast {
 }
 
 impl Simulcast {
-    fn new(hub: &Hub, sends: &[usize]) -> Simulcast {
+    pub(crate) fn new(hub: &Hub, sends: &[usize]) -> Simulcast {
         let mut publication = hub.publish(name(), Peer::new("TEST", "publisher")).unwrap();
         let (best, sound) = (publication.add_packets(h264()).unwrap(), publication.add_packets(opus()).unwrap());
         let mut source = Simulcast { publication, best, sound, renditions: Vec::new(), frame: 0 };
@@ -49,6 +49,11 @@ impl Simulcast {
         let track = self.publication.stream().track(TrackKind::Video).unwrap();
         let lane = self.publication.add_rendition(&track, LABELS[number], h264()).unwrap();
         self.renditions.push((number, lane));
+    }
+
+    /// The number of the next picture.
+    pub(crate) fn frame(&self) -> i64 {
+        self.frame
     }
 
     fn write_frame(&mut self) {
@@ -81,7 +86,7 @@ impl Simulcast {
     }
 
     /// Writes 50 pictures a second until a condition holds.
-    async fn run_until(&mut self, what: &str, mut done: impl FnMut() -> bool) {
+    pub(crate) async fn run_until(&mut self, what: &str, mut done: impl FnMut() -> bool) {
         let (mut tick, limit) = (tokio::time::interval(Duration::from_millis(20)), Instant::now() + PATIENCE);
         while !done() {
             assert!(Instant::now() < limit, "not in time: {what}");
@@ -92,19 +97,19 @@ impl Simulcast {
 }
 
 /// One rendition at the edge, as its viewers read it.
-struct Lane {
+pub(crate) struct Lane {
     cursor: Cursor<Packet>,
-    seen: Vec<(usize, i64, i64)>,
+    pub(crate) seen: Vec<(usize, i64, i64)>,
 }
 
 impl Lane {
-    fn open(subscription: &Subscription, rendition: &std::sync::Arc<Rendition>) -> Lane {
+    pub(crate) fn open(subscription: &Subscription, rendition: &std::sync::Arc<Rendition>) -> Lane {
         let cursor = subscription.rendition_packets(rendition, &Bell::new(), Join::NewestGroup).unwrap();
         Lane { cursor, seen: Vec::new() }
     }
 
     /// Takes what is new: the number of the rendition, that of the picture, its time. Says how many there are.
-    fn read(&mut self) -> usize {
+    pub(crate) fn read(&mut self) -> usize {
         loop {
             match self.cursor.next() {
                 Next::Item(packet) => {
@@ -151,7 +156,7 @@ fn as_it_is(offer: &str) -> String {
 }
 
 /// Waits until the stream is at the edge with these renditions, and reads them.
-async fn lanes(source: &mut Simulcast, edge: &Hub, wanted: &[&str]) -> (Subscription, Vec<Lane>) {
+pub(crate) async fn lanes(source: &mut Simulcast, edge: &Hub, wanted: &[&str]) -> (Subscription, Vec<Lane>) {
     let here = || edge.find(&name()).is_some_and(|stream| labels(&stream).len() == wanted.len());
     source.run_until("the renditions are at the edge", here).await;
     let subscription = edge.subscribe(&name(), Peer::new("TEST", "reader")).await.unwrap();

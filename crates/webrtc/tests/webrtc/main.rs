@@ -4,6 +4,7 @@ mod attack;
 mod attack_by_publisher;
 mod call;
 mod call_over_tcp;
+mod call_narrow;
 mod call_renditions;
 mod call_silence;
 mod call_to_send;
