@@ -119,6 +119,17 @@ impl Accounts {
         self.0.lock().viewers.get(&key(viewer))?.rate
     }
 
+    /// Bytes that publishers have sent, and that viewers have been sent.
+    pub(crate) fn carried(&self) -> (u64, u64) {
+        let books = self.0.lock();
+        let sum = |wanted: &str| {
+            let totals =
+                books.totals.iter().filter(|((name, _, way), _)| *name == "media_bytes" && *way == Some(wanted));
+            totals.map(|(_, total)| *total).fold(0, u64::saturating_add)
+        };
+        (sum("in"), sum("out"))
+    }
+
     pub(crate) fn read(&self, record: &mut Record<'_>) {
         for ((name, protocol, direction), total) in &self.0.lock().totals {
             let labels = direction.map_or((*protocol).to_owned(), |direction| format!("{protocol},{direction}"));

@@ -48,6 +48,8 @@ pub(crate) const RULES: &[Rule] = &[
     looks("/rest-api/statistics"),
     looks("/rest-api/stream/find_all"),
     looks("/rest-api/stream/find"),
+    looks("/rest-api/stream/page"),
+    looks("/rest-api/node/figures"),
     operates("/rest-api/stream/terminate"),
     operates("/rest-api/stream/event/send"),
     looks("/rest-api/connection/find_all"),
@@ -124,6 +126,7 @@ pub(crate) async fn authorise(State(door): State<Door>, mut request: Request, ne
     };
     if let Some(caller) = &caller {
         request.extensions_mut().insert(Sight::of(caller));
+        request.extensions_mut().insert(caller.clone());
     }
     let response = next.run(request).await;
     note(rule, caller.as_ref(), remote, response.status());

@@ -1,5 +1,9 @@
 //! The servers that work together with this one.
 
+use std::net::SocketAddr;
+
+use axum::{body::Body, extract::Request, response::Response};
+use headwater_graph::BoxFuture;
 use headwater_media::StreamName;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -71,6 +75,12 @@ pub enum NotRemoved {
 
 /// The network of servers that this one is part of.
 pub trait Cdn: Send + Sync + 'static {
+    /// The name of this node, and its role as [`NodeObject`] has it.
+    fn own(&self) -> (String, String);
+
+    /// Has another node answer a call, for a client of this address; `None` of one that is not known or does not live.
+    fn ask(&self, node: &str, call: Request<Body>, client: SocketAddr) -> Option<BoxFuture<'static, Response>>;
+
     /// All nodes but this one.
     fn nodes(&self) -> Vec<NodeObject>;
 

@@ -32,7 +32,7 @@ mod stream_object;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{Router, middleware};
 use headwater_access::{Access, Refusals};
@@ -69,6 +69,8 @@ pub struct Control {
     cdn: Option<Arc<dyn Cdn>>,
     access_lists: Option<Arc<dyn AccessListing>>,
     drain: Option<Arc<dyn Drain>>,
+    node: Node,
+    started: Instant,
 }
 
 impl Control {
@@ -77,12 +79,13 @@ impl Control {
         let accounts = Arc::new(Accounts::default());
         let graph = metrics::GraphSource { hub: hub.clone(), accounts: accounts.clone() };
         let mut all: Vec<Arc<dyn Source>> = vec![
-            Arc::new(metrics::InfoSource(node)),
+            Arc::new(metrics::InfoSource(node.clone())),
             Arc::new(graph),
             Arc::new(metrics::LimitsSource),
             Arc::new(metrics::ProcessSource),
         ];
         all.extend(sources);
+        let started = hub.environment().now();
         Control {
             hub,
             accounts,
@@ -97,6 +100,8 @@ impl Control {
             cdn: None,
             access_lists: None,
             drain: None,
+            node,
+            started,
         }
     }
 
@@ -179,6 +184,8 @@ impl Control {
             cdn: self.cdn.clone(),
             access_lists: self.access_lists.clone(),
             drain: self.drain.clone(),
+            node: self.node.clone(),
+            started: self.started,
         };
         let guarded = rest::router(api).merge(metrics::router(self.metrics.clone()));
         let door = authorisation::Door { access: self.access.clone(), refusals: self.refusals.clone() };

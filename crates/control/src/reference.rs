@@ -47,6 +47,7 @@ They are on every port of the web server; WCS's clients look for them on 8081, a
 `/rest-api/openapi.json` describes them for programs, as OpenAPI 3.1.
 
 Where `[access]` names users, tokens or keys, each call takes a role, by `Authorization: Basic` or `Authorization: Bearer`; so does `/metrics`, which takes a viewer.
+On one of several servers the header `Headwater-Node: NAME`, with a name as `/rest-api/cdn/show_nodes` tells it, has that server answer: the call is passed on to it with the same credentials, which both of them ask for.
 Calls that change something stand in the log with who made them, from where, and their status.
 See [authorise with tokens](../guide/authorise-with-tokens.md).
 

@@ -3,6 +3,8 @@
 mod cdn;
 mod config;
 mod connection;
+mod console;
+mod elsewhere;
 pub(crate) mod input;
 pub(crate) mod missing;
 pub(crate) mod openapi;
@@ -10,7 +12,7 @@ mod pull;
 mod push;
 mod stream;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Json, Router,
@@ -33,7 +35,7 @@ use crate::{
     error::ApiError,
     events::{self, Journal},
     guard::check_origin,
-    metrics::Metrics,
+    metrics::{Metrics, Node},
     settings::Settings,
     statistics,
 };
@@ -51,6 +53,8 @@ pub(crate) struct Api {
     pub(crate) cdn: Option<Arc<dyn Cdn>>,
     pub(crate) access_lists: Option<Arc<dyn AccessListing>>,
     pub(crate) drain: Option<Arc<dyn Drain>>,
+    pub(crate) node: Node,
+    pub(crate) started: Instant,
 }
 
 impl Api {
@@ -66,6 +70,7 @@ pub(crate) fn router(api: Api) -> Router {
         .route("/rest-api/openapi.json", get(move || async move { Json(description) }))
         .method_not_allowed_fallback(wrong_method)
         .route("/rest-api/{*call}", any(unknown_call))
+        .layer(middleware::from_fn_with_state(api.clone(), elsewhere::pass))
         .layer(middleware::from_fn(require_json))
         .layer(middleware::from_fn(check_origin))
         .with_state(api)
@@ -76,6 +81,7 @@ pub(crate) fn calls() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::introduction())
         .routes(routes!(stream::find_all, stream::get_all))
         .routes(routes!(stream::find))
+        .routes(routes!(console::page::page))
         .routes(routes!(stream::terminate))
         .routes(routes!(stream::send_event))
         .routes(routes!(connection::find_all, connection::get_all))
@@ -112,6 +118,7 @@ pub(crate) fn calls() -> OpenApiRouter<Api> {
         .routes(routes!(cdn::drain::drain))
         .routes(routes!(events::events))
         .routes(routes!(statistics::statistics))
+        .routes(routes!(console::figures))
         .routes(routes!(config::find_all, config::get_all))
         .routes(routes!(config::reload))
         .routes(routes!(config::set))

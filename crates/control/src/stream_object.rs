@@ -131,7 +131,8 @@ pub(crate) fn describe(stream: &Arc<Stream>, accounts: &Accounts) -> Vec<(Stream
     std::iter::once((publication, Subject::Publication(stream.clone()))).chain(stays).collect()
 }
 
-fn describe_publication(stream: &Arc<Stream>, accounts: &Accounts) -> StreamObject {
+/// A stream without those who watch it.
+pub(crate) fn describe_publication(stream: &Arc<Stream>, accounts: &Accounts) -> StreamObject {
     let source = stream.source();
     let video = stream.track(TrackKind::Video);
     let audio = stream.track(TrackKind::Audio);

@@ -5,6 +5,7 @@ mod attacks;
 mod authorisation;
 mod clients;
 mod connections;
+mod console;
 mod description;
 mod events;
 mod metrics;

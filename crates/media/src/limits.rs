@@ -92,6 +92,7 @@ limits! {
     HTTP_WRITE_MS = 10_000, "milliseconds", "Time that an HTTP client may take none of what is sent to it before its connection is closed.";
     REST_JSON_DEPTH = 16, "levels", "Nesting of the body of a REST call.";
     REST_LIST = 1_000, "entries", "Ids in a list of a REST call.";
+    REST_PAGE = 200, "entries", "Publishers or viewers in one answer of `/rest-api/stream/page`.";
     ACCESS_FAILURES = 10, "failures", "Wrong passwords and keys from one address (IPv6: one /64) within a minute; beyond it one attempt a second is looked at.";
     ACCESS_ADDRESSES = 10_000, "addresses", "Addresses whose wrong passwords and keys are remembered; the oldest are forgotten beyond it.";
     ACCESS_PASSWORDS = 64, "passwords", "Passwords that wait to be checked at once; two are checked at a time.";

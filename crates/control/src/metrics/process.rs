@@ -66,6 +66,12 @@ fn clock_ticks() -> Option<f64> {
     pair.get(1).filter(|ticks| **ticks > 0).map(|ticks| *ticks as f64)
 }
 
+/// A figure of `/proc/self/status` that is told in kibibytes, in bytes.
+pub(crate) fn status_bytes(key: &str) -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    number_after(&status, key).map(|kibibytes| (kibibytes * 1_024.0) as u64)
+}
+
 pub(crate) fn number_after(text: &str, key: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(key))?;
     line.split_whitespace().next()?.parse().ok()

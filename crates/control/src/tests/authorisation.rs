@@ -142,7 +142,7 @@ async fn operators_change_what_viewers_and_publishers_only_look_at() {
     }
     // By its name, not by its row: what neither finds nor is read changes something.
     let is_read = |path: &str| {
-        let names = ["/find", "/find_all", "/metrics", "/openapi.json", "/events", "/statistics"];
+        let names = ["/find", "/find_all", "/page", "/figures", "/metrics", "/openapi.json", "/events", "/statistics"];
         let call = path.rsplit('/').next().unwrap_or_default();
         names.iter().any(|name| path.ends_with(name))
             || call.starts_with("show_")

@@ -161,7 +161,7 @@ impl Protocol for Clustered {
         context.gates.set_servers(Arc::new(pass::Known::new(cluster.clone(), &node)));
         let passing = Passing::new(cluster.clone(), &node, dialer.clone());
         context.add_source(Arc::new(pass::PassSource(passing.clone())));
-        context.offered.insert(passing);
+        context.offered.insert(passing.clone());
         context.roles.set(Duty { role, is_strict: self.0.role_strict });
         let fetches = role == Role::Edge || (role == Role::Origin && self.0.between_origins);
         let relays = context.offered.get::<Relays>().filter(|_| fetches);
@@ -174,7 +174,7 @@ impl Protocol for Clustered {
         }
         tell::start(context, &cluster, self.0.pass_on);
         let relays = context.offered.get::<Relays>().cloned();
-        let cdn: Arc<dyn Cdn> = Arc::new(nodes::ClusterCdn { cluster: cluster.clone(), node, role, relays });
+        let cdn: Arc<dyn Cdn> = Arc::new(nodes::ClusterCdn { cluster: cluster.clone(), node, role, relays, passing });
         context.offered.insert(cdn);
         context.add_source(Arc::new(nodes::ClusterSource(cluster.clone())));
         context.lists.set_cluster(cluster.clone());

@@ -1,12 +1,16 @@
 //! What the rest of the server asks of the cluster: who has a stream, who is a node, and the figures.
 
+use std::net::SocketAddr;
+
+use axum::{body::Body, http::Request, response::Response};
 use headwater_cluster::{Cluster, NodeFacts, NodeId, NodeState, RemoveError, Role, Statistics};
 use headwater_control::{Cdn, Hop, HopObject, Metric, NodeObject, NotRemoved, Record, Source};
+use headwater_graph::BoxFuture;
 use headwater_media::StreamName;
 use headwater_relay::{Relays, Route, Routes};
 use tokio::sync::watch;
 
-use super::way;
+use super::{pass::Passing, way};
 
 /// The other servers of the cluster.
 #[derive(Clone)]
@@ -48,9 +52,18 @@ pub(super) struct ClusterCdn {
     pub(super) node: NodeId,
     pub(super) role: Role,
     pub(super) relays: Option<Relays>,
+    pub(super) passing: Passing,
 }
 
 impl Cdn for ClusterCdn {
+    fn own(&self) -> (String, String) {
+        (self.node.to_string(), self.role.to_string().to_uppercase())
+    }
+
+    fn ask(&self, node: &str, call: Request<Body>, client: SocketAddr) -> Option<BoxFuture<'static, Response>> {
+        self.passing.call(&NodeId::new(node).ok()?, call, client)
+    }
+
     fn nodes(&self) -> Vec<NodeObject> {
         self.cluster.nodes().into_iter().map(node_object).collect()
     }

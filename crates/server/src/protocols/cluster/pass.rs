@@ -10,6 +10,9 @@
 //! The node of this mark answers as if the mark were not there. Any other looks for it among the nodes that live, and
 //! passes the request on with two fields: its proof to be a node, and the address of the client. It goes no further
 //! from there. The address alone lets nobody in: the rest of it is as hard to guess as without a mark.
+//!
+//! Calls of the REST API are passed on as well, by a node alone: clients name the node to the API of any, which looks
+//! at their credentials before it does so.
 
 mod link;
 mod onward;
@@ -30,7 +33,8 @@ use axum::{
 };
 use headwater_access::{SERVER_HEADER, Servers};
 use headwater_cluster::{Cluster, NodeId};
-use headwater_control::{Metric, Record, Source};
+use headwater_control::{Metric, Record, Source, is_call};
+use headwater_graph::BoxFuture;
 use headwater_media::limits;
 use headwater_net::{Dialer, Quota};
 
@@ -119,7 +123,7 @@ impl Passing {
     pub(crate) fn find<B>(&self, mut request: Request<B>, remote: SocketAddr) -> Way<B> {
         let client = self.client_of(request.headers_mut());
         let way = match split(request.uri().path()) {
-            Some((mark, rest)) if is_of_one_node(rest) => {
+            Some((mark, rest)) if is_of_one_node(rest) || (client.is_some() && is_call(rest)) => {
                 if mark == self.0.mark {
                     let length = PREFIX.len() + mark.len();
                     self.here(request, length, client.unwrap_or(remote))
@@ -157,6 +161,21 @@ impl Passing {
         let mark = split(request.uri().path()).map_or("", |(mark, _)| mark);
         let owner = self.0.owners.find(mark).ok_or((StatusCode::NOT_FOUND, GONE))?;
         Ok(Way::There(request, owner))
+    }
+
+    /// Has another node answer a call of the REST API; `None` of one that is not known or does not live.
+    pub(super) fn call(
+        &self,
+        node: &NodeId,
+        mut call: Request<Body>,
+        client: SocketAddr,
+    ) -> Option<BoxFuture<'static, Response>> {
+        let mark = self.0.cluster.mark(node);
+        let owner = self.0.owners.find(&mark)?;
+        let path = call.uri().path_and_query()?.as_str();
+        *call.uri_mut() = format!("{PREFIX}{mark}{path}").parse().ok()?;
+        let passing = self.clone();
+        Some(Box::pin(async move { passing.pass(call, owner, client).await }))
     }
 
     /// Answers a request by what its owner answers.

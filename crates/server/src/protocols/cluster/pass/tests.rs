@@ -80,6 +80,16 @@ async fn whom_a_request_is_passed_on_for_is_believed_of_nodes_alone() {
     assert_eq!(found(&passing, &own, &[(client, "192.0.2.9:7"), (server, &lie)]), of(REMOTE));
     assert_eq!(found(&passing, &own, &[(client, "192.0.2.9:7")]), of(REMOTE));
     assert_eq!(found(&passing, &own, &[(client, "nobody"), (server, &proof)]), of(REMOTE));
+    // Calls of the API come from nodes alone.
+    let call = format!("{home}/rest-api/stream/find_all");
+    assert_eq!(
+        found(&passing, &call, &[(client, "192.0.2.9:7"), (server, &proof)]),
+        Ok(("/rest-api/stream/find_all".into(), "192.0.2.9:7".into()))
+    );
+    for fields in [&[(client, "192.0.2.9:7"), (server, lie.as_str())][..], &[(server, proof.as_str())], &[]] {
+        assert_eq!(found(&passing, &call, fields), Err(404));
+    }
+    assert_eq!(found(&passing, &format!("{home}/metrics"), &[(client, "192.0.2.9:7"), (server, &proof)]), Err(404));
     // It goes no further than once.
     let other = format!("/~0123456789ab{path}");
     assert_eq!(found(&passing, &other, &[(client, "192.0.2.9:7"), (server, &proof)]), Err(421));
