@@ -50,6 +50,7 @@ pub const TARGETS: &[(&str, Harness)] = &[
     ("session_message", signalling::session_message),
     ("ice_tcp_framing", signalling::ice_tcp_framing),
     ("session_datagrams", signalling::session_datagrams),
+    ("receiver_datagrams", signalling::receiver_datagrams),
     ("session_reports", signalling::session_reports),
     ("session_arrivals", signalling::session_arrivals),
     ("websocket_request", websocket::websocket_request),

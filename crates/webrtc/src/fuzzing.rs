@@ -11,12 +11,14 @@ use crate::{
     egress::{self, Agreed, Carrier, Common, Egress, Estimator, Outgoing, Path, Remote},
     framing::Unframer,
     publisher::{self, Ingress, Notice, Section},
+    receive,
     sdp::{self, BitrateRange, Candidates, Decision, Fragment, IceCredentials, Kind, Local, Offer},
 };
 
 /// Reads an offer, decides on each section, and writes the answers to it as a viewer's and as a publisher's; reads the text as a fragment, too.
 pub fn session_description(text: &str) {
     let _ = Fragment::parse(text);
+    receive::answer(text);
     let Ok(offer) = Offer::parse(text) else { return };
     let source = h264();
     let decide = |section: &sdp::MediaSection| {
@@ -99,6 +101,12 @@ pub fn datagrams(data: &[u8]) {
         }
     }
     assert!(sent.len() <= data.len(), "nothing is amplified");
+}
+
+/// Gives a receiver that has connected what its peer can send: each datagram behind its length in two bytes, and behind
+/// a byte that says whether it is given as it is, sealed as media, sealed as reports, or in place of time that passes.
+pub fn receiver_datagrams(data: &[u8]) {
+    receive::datagrams(data);
 }
 
 /// Reads a compound packet of reports and feedback, as it is once its seal has been opened.

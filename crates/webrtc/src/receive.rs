@@ -19,6 +19,7 @@ mod inbound;
 mod key_frames;
 mod losses;
 mod outbox;
+mod pretend;
 mod reports;
 mod section;
 mod session;
@@ -37,6 +38,7 @@ use crate::{
     egress::{Common, EgressError},
 };
 
+pub(crate) use pretend::{answer, datagrams};
 pub use session::Receiver;
 
 /// What all receivers of a process have in common: a certificate, made once, and the settings of cryptography.

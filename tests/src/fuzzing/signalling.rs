@@ -35,6 +35,11 @@ pub fn session_message(data: &[u8]) {
     }
 }
 
+/// Media and reports of a peer for a session that only receives, once their seal has been opened, and before.
+pub fn receiver_datagrams(data: &[u8]) {
+    fuzzing::receiver_datagrams(data);
+}
+
 /// Reports and feedback of a viewer, once their seal has been opened.
 pub fn session_reports(data: &[u8]) {
     fuzzing::reports(data);

@@ -94,6 +94,12 @@ impl Full {
         self.round_trip
     }
 
+    /// As if the first candidate had been nominated. For fuzzers and tests.
+    pub(crate) fn pretend_found(&mut self) {
+        self.chosen = self.candidates.first().copied();
+        self.is_nominated = true;
+    }
+
     /// When to call [`Full::advance`].
     pub(crate) fn due(&self) -> Instant {
         self.due

@@ -63,11 +63,8 @@ impl Inbound {
         let opener = self.opener.as_ref()?;
         let header = Header::read(datagram, self.transport_extension)?;
         let payload_type = *self.payload_types.iter().find(|known| known.number == header.payload_type)?;
-        let known = self.sources.iter().position(|source| source.number == header.source);
-        let number = match known.and_then(|index| self.sources.get(index)) {
-            Some(source) => source.window.extend(header.sequence)?,
-            None => u64::from(header.sequence),
-        };
+        let known = self.known(header.source);
+        let number = self.number(known, header.sequence)?;
         let payload = opener.open(header.source, number, header.length, datagram)?;
         // From here on it is known to be the peer's.
         if let Some(number) = header.transport_number {
@@ -81,6 +78,21 @@ impl Inbound {
         match payload_type.role {
             Role::Media => self.take_media(index, packet, take),
             Role::Retransmissions => self.take_again(index, packet, take),
+        }
+    }
+
+    /// Where a source is kept.
+    #[inline]
+    pub(super) fn known(&self, source: u32) -> Option<usize> {
+        self.sources.iter().position(|known| known.number == source)
+    }
+
+    /// The number of a packet, extended; `None` where it cannot be one.
+    #[inline]
+    pub(super) fn number(&self, known: Option<usize>, sequence: u16) -> Option<u64> {
+        match known.and_then(|index| self.sources.get(index)) {
+            Some(source) => source.window.extend(sequence),
+            None => Some(u64::from(sequence)),
         }
     }
 

@@ -10,7 +10,7 @@ use headwater_media::limits;
 use crate::{
     Answer,
     call::random_text,
-    egress::{Carrier, EgressError, Full, Handshake, Path, Remote, Said, rtcp},
+    egress::{Carrier, EgressError, Full, Handshake, Keys, Path, Remote, Said, rtcp},
     sdp::IceCredentials,
     srtp::MediaOpener,
 };
@@ -172,18 +172,22 @@ impl Receiver {
 
     /// Sends what DTLS has to send, if there is somewhere to send it to, and takes what it has to say.
     fn handshake(&mut self, now: Instant) -> Result<(), EgressError> {
-        let Receiver { link: Some(link), outbox, inbound, state, .. } = self else { return Ok(()) };
+        let Receiver { link: Some(link), outbox, .. } = self else { return Ok(()) };
         let Some(path) = link.ice.path() else { return Ok(()) };
         match link.handshake.poll(|datagram| outbox.push(path.remote.address, datagram))? {
-            Some(Said::Connected(keys)) if link.reports.is_none() => {
-                link.reports = Some(Reports::new(&keys, now)?);
-                inbound.opener = Some(MediaOpener::new(keys.profile, &keys.peer).ok_or(EgressError::Keys)?);
-                *state = ReceiverState::Connected;
-            }
+            Some(Said::Connected(keys)) if link.reports.is_none() => self.take_keys(&keys, now)?,
             Some(Said::Closed) => self.end(ReceiverEnd::Peer),
             _ if link.handshake.is_connected() && link.reports.is_none() => return Err(EgressError::NoProfile),
             _ => {}
         }
+        Ok(())
+    }
+
+    fn take_keys(&mut self, keys: &Keys, now: Instant) -> Result<(), EgressError> {
+        let Some(link) = &mut self.link else { return Ok(()) };
+        link.reports = Some(Reports::new(keys, now)?);
+        self.inbound.opener = Some(MediaOpener::new(keys.profile, &keys.peer).ok_or(EgressError::Keys)?);
+        self.state = ReceiverState::Connected;
         Ok(())
     }
 
@@ -271,9 +275,17 @@ impl Receiver {
         self.inbound.sections.iter().map(|section| &section.media)
     }
 
-    #[cfg(test)]
-    pub(super) fn inbound_mut(&mut self) -> &mut Inbound {
-        &mut self.inbound
+    /// As if the peer had connected under these keys. For fuzzers and tests.
+    pub(super) fn pretend_connected(&mut self, keys: &Keys, now: Instant) -> Result<(), EgressError> {
+        if let Some(link) = &mut self.link {
+            link.ice.pretend_found();
+        }
+        self.take_keys(keys, now)
+    }
+
+    /// The number that a packet with this much of it in its header is opened with. For fuzzers and tests.
+    pub(super) fn number(&self, source: u32, sequence: u16) -> Option<u64> {
+        self.inbound.number(self.inbound.known(source), sequence)
     }
 
     /// Ends the session, and says farewell (RTCP BYE and DTLS close) with the next [`Receiver::transmit`].

@@ -3,7 +3,7 @@
 use headwater_media::limits;
 
 use super::*;
-use crate::srtp::{Master, Profile, Sealer};
+use crate::receive::pretend::Pretended;
 
 /// What is on its way to a receiver that has connected: a packet of the picture.
 fn sealed(scene: &mut Scene, sequence: u64) -> Vec<u8> {
@@ -54,42 +54,31 @@ fn attack_nothing_of_strangers_ends_or_changes_a_session() {
     assert_eq!(scene.give(server_address(), &good), 1);
 }
 
-/// A peer with keys of its own, that can seal anything.
-fn with_keys(scene: &mut Scene) -> Sealer {
-    let (own, _) = Master::split(Profile::Aes128Gcm, &[7; 56]).unwrap();
-    scene.receiver.inbound_mut().opener = crate::srtp::MediaOpener::new(Profile::Aes128Gcm, &own);
-    Sealer::new(Profile::Aes128Gcm, &own).unwrap()
-}
-
-fn seal(sealer: &Sealer, head: &[u8], source: u32, sequence: u16, payload: &[u8]) -> Vec<u8> {
-    let mut out = head.to_vec();
-    out[2..4].copy_from_slice(&sequence.to_be_bytes());
-    out[8..12].copy_from_slice(&source.to_be_bytes());
-    out.resize(head.len() + payload.len() + sealer.media_overhead(), 0);
-    assert!(sealer.seal_media(source, u64::from(sequence), payload, &mut out));
-    out
-}
-
-fn head(payload_type: u8, is_padded: bool) -> Vec<u8> {
-    let mut head = vec![0; 12];
-    head[0] = 0x80 | u8::from(is_padded) << 5;
-    head[1] = payload_type;
-    head
+/// A packet before it is sealed.
+fn plain(payload_type: u8, is_padded: bool, source: u32, sequence: u16, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0; 12];
+    packet[0] = 0x80 | u8::from(is_padded) << 5;
+    packet[1] = payload_type;
+    packet[2..4].copy_from_slice(&sequence.to_be_bytes());
+    packet[8..12].copy_from_slice(&source.to_be_bytes());
+    packet.extend_from_slice(payload);
+    packet
 }
 
 #[test]
 fn attack_a_peer_that_seals_nonsense_is_bounded() {
     let mut scene = Scene::connected(3);
-    let sealer = with_keys(&mut scene);
+    let peer = Pretended::connect(&mut scene.receiver, scene.now).unwrap();
     let (media, again) = (scene.formats[PICTURE].payload_type, scene.formats[PICTURE].retransmission.unwrap());
     let now = scene.now;
     let mut taken = 0;
-    let mut give = |scene: &mut Scene, mut datagram: Vec<u8>| {
+    let mut give = |scene: &mut Scene, packet: Vec<u8>| {
+        let Some(mut datagram) = peer.media(&scene.receiver, &packet) else { return };
         scene.receiver.receive(server_address(), &mut datagram, now, &mut |_| taken += 1);
     };
     // More sources than there may be.
     for source in 0..1_000 {
-        give(&mut scene, seal(&sealer, &head(media, false), 1_000 + source, 1, &[0x41; 20]));
+        give(&mut scene, plain(media, false, 1_000 + source, 1, &[0x41; 20]));
     }
     assert_eq!(scene.media(TrackKind::Video).packets, limits::WEBRTC_SOURCES.get());
     // Retransmissions of anything, short ones, and on the source of the picture; padding without sense; types that
@@ -97,7 +86,7 @@ fn attack_a_peer_that_seals_nonsense_is_bounded() {
     for (round, payload_type) in [media, again, 5, 127].into_iter().cycle().take(4_000).enumerate() {
         let jump = (round * 7_919) as u16;
         let payload: Vec<u8> = (0..round % 30).map(|place| (place * round) as u8).collect();
-        give(&mut scene, seal(&sealer, &head(payload_type, round % 3 == 0), 1_000 + round as u32 % 5, jump, &payload));
+        give(&mut scene, plain(payload_type, round % 3 == 0, 1_000 + round as u32 % 5, jump, &payload));
         if scene.receiver.next() <= now {
             scene.receiver.advance(now);
         }
@@ -114,21 +103,22 @@ fn attack_a_peer_that_seals_nonsense_is_bounded() {
 #[test]
 fn attack_retransmissions_of_what_was_not_missed_are_not_handed_on() {
     let mut scene = Scene::connected(4);
-    let sealer = with_keys(&mut scene);
+    let peer = Pretended::connect(&mut scene.receiver, scene.now).unwrap();
     let (media, again) = (scene.formats[PICTURE].payload_type, scene.formats[PICTURE].retransmission.unwrap());
     let now = scene.now;
     let mut taken = Vec::new();
-    let mut give = |scene: &mut Scene, mut datagram: Vec<u8>| {
+    let mut give = |scene: &mut Scene, packet: Vec<u8>| {
+        let Some(mut datagram) = peer.media(&scene.receiver, &packet) else { return };
         let mut take = |arrived: &Arrived<'_>| taken.push((arrived.sequence, arrived.is_retransmission));
         scene.receiver.receive(server_address(), &mut datagram, now, &mut take);
     };
     let resent = |sequence: u16, of: u16| {
         let [high, low] = of.to_be_bytes();
-        seal(&sealer, &head(again, false), 8, sequence, &[high, low, 0x41, 9])
+        plain(again, false, 8, sequence, &[high, low, 0x41, 9])
     };
     give(&mut scene, resent(1, 10));
     for sequence in [10, 13] {
-        give(&mut scene, seal(&sealer, &head(media, false), 7, sequence, &[0x41, 9]));
+        give(&mut scene, plain(media, false, 7, sequence, &[0x41, 9]));
     }
     for (sequence, of) in [(2, 10), (3, 11), (4, 11), (3, 11), (5, 14), (6, 40_000), (7, 12)] {
         give(&mut scene, resent(sequence, of));
