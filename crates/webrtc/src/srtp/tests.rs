@@ -69,6 +69,7 @@ fn gcm_seals_media_as_the_specification_does() {
         out[..12].copy_from_slice(header);
         assert!(cipher.seal_media(0x5501_a0b2, 0xf17b, payload, &mut out));
         assert_eq!(out, bytes(expected));
+        assert_eq!(cipher.open_media(0x5501_a0b2, 0xf17b, 12, &mut out).map(|opened| &*opened), Some(payload));
     }
 }
 
@@ -125,6 +126,33 @@ fn reports_are_opened_once_and_only_as_they_were_sealed() {
         }
         let mut stranger = ReportOpener::new(profile, &master(profile, 2)).unwrap();
         assert!(stranger.open(&sealed_reports(&mut sealer, &[1, 2, 3, 4]), &mut into).is_none());
+    }
+}
+
+#[test]
+fn media_is_opened_only_as_it_was_sealed() {
+    let (source, sequence) = (7, 0x1_fffe);
+    for profile in PROFILES {
+        let sealer = Sealer::new(profile, &master(profile, 1)).unwrap();
+        let opener = MediaOpener::new(profile, &master(profile, 1)).unwrap();
+        for (header, payload) in [(12, vec![]), (12, vec![3; 1]), (20, vec![3; 1_000])] {
+            let mut sealed = vec![0x80; header + payload.len() + sealer.media_overhead()];
+            assert!(sealer.seal_media(source, sequence, &payload, &mut sealed));
+            let open = |mut datagram: Vec<u8>, source, sequence, header| {
+                opener.open(source, sequence, header, &mut datagram).map(|opened| opened.to_vec())
+            };
+            assert_eq!(open(sealed.clone(), source, sequence, header), Some(payload));
+            for position in 0..sealed.len() {
+                let mut forged = sealed.clone();
+                forged[position] ^= 1 << (position % 8);
+                assert_eq!(open(forged, source, sequence, header), None, "{profile:?} byte {position}");
+            }
+            for short in 0..sealed.len() {
+                assert_eq!(open(sealed[..short].to_vec(), source, sequence, header), None, "{profile:?} {short}");
+            }
+            assert_eq!(open(sealed.clone(), source, sequence + 0x1_0000, header), None, "in another cycle");
+            assert_eq!(open(sealed.clone(), source, sequence, sealed.len() + 1), None, "{profile:?}");
+        }
     }
 }
 
