@@ -5,6 +5,7 @@
 //! | `/` | the live streams, and how to send one |
 //! | `/play/NAME` | the player of one stream |
 //! | `/two-way`, `/player`, `/screen`, `/canvas` | examples of the Web SDK, to use and to copy |
+//! | `/console` | the Console, which runs servers by the REST API |
 //! | `/rest-api/` | the calls of the REST API, to read and to try |
 //! | `/assets/sdk/headwater.js` | the Web SDK, for pages of any site |
 //! | `/assets/FILE` | what the pages load: ES modules, style sheets, pictures |
@@ -27,9 +28,14 @@ use axum::{
 };
 use headwater_media::StreamName;
 
-/// The examples of the Web SDK: address and page.
-const EXAMPLES: [(&str, &str); 4] =
-    [("/two-way", "two-way.html"), ("/player", "watch.html"), ("/screen", "screen.html"), ("/canvas", "canvas.html")];
+/// The Console, and the examples of the Web SDK: address and page.
+const SINGLE: [(&str, &str); 5] = [
+    ("/console", "console.html"),
+    ("/two-way", "two-way.html"),
+    ("/player", "watch.html"),
+    ("/screen", "screen.html"),
+    ("/canvas", "canvas.html"),
+];
 
 /// The routes of the pages and of what they load.
 ///
@@ -43,7 +49,7 @@ pub fn router() -> Router {
         .route("/play/", get(to_streams))
         .route("/play/{*name}", get(player))
         .route("/assets/{*file}", get(asset));
-    EXAMPLES.into_iter().fold(router, |router, (address, file)| {
+    SINGLE.into_iter().fold(router, |router, (address, file)| {
         router.route(address, get(move |headers: HeaderMap| async move { page::serve(file, &headers) }))
     })
 }

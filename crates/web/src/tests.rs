@@ -7,7 +7,8 @@ use tower::ServiceExt;
 
 use crate::router;
 
-const PAGES: [&str; 8] = ["/", "/play/demo", "/play/-bad", "/two-way", "/player", "/screen", "/canvas", "/rest-api/"];
+const PAGES: [&str; 9] =
+    ["/", "/play/demo", "/play/-bad", "/two-way", "/player", "/screen", "/canvas", "/rest-api/", "/console"];
 
 async fn get(path: &str) -> Response<Body> {
     request(Request::get(path)).await
@@ -96,7 +97,16 @@ fn imported(from: &str, import: &str) -> String {
 
 #[tokio::test]
 async fn modules_import_only_modules_that_are_there() {
-    let scripts = ["streams.js", "player.js", "two-way.js", "watch.js", "screen.js", "canvas.js", "api-page.js"];
+    let scripts = [
+        "streams.js",
+        "player.js",
+        "two-way.js",
+        "watch.js",
+        "screen.js",
+        "canvas.js",
+        "api-page.js",
+        "console/main.js",
+    ];
     let mut waiting: Vec<_> = scripts.iter().map(|file| format!("/assets/{file}")).collect();
     let mut seen = waiting.clone();
     while let Some(file) = waiting.pop() {

@@ -8,6 +8,7 @@ fn es_modules_do_what_they_say() {
     for file in [
         "clock.mjs",
         "words.mjs",
+        "console.mjs",
         "link.mjs",
         "stream.mjs",
         "meter.mjs",

@@ -36,11 +36,11 @@ export class HttpSignalling {
   /** DTLS tells it, not HTTP. @type {((error: HeadwaterError) => void)|null} */
   onend = null;
 
-  /** @param {string|URL} address of the endpoint; relative to the page @param {{publishes?: boolean, token?: string}} [options] */
-  constructor(address, { publishes = false, token } = {}) {
+  /** @param {string|URL} address of the endpoint; relative to the page @param {{publishes?: boolean, token?: string, authorization?: string}} [options] */
+  constructor(address, { publishes = false, token, authorization = token && `Bearer ${token}` } = {}) {
     this.#address = new URL(address, document.baseURI);
     this.#publishes = publishes;
-    this.#headers = token ? { authorization: `Bearer ${token}` } : {};
+    this.#headers = authorization ? { authorization } : {};
   }
 
   /** @param {string} sdp */

@@ -26,7 +26,7 @@ export class WhepClient extends EventTarget {
 
   /**
    * @param {string|URL} address  of the WHEP endpoint; relative to the page
-   * @param {{token?: string, iceServers?: RTCIceServer[]}} [options]
+   * @param {{token?: string, authorization?: string, iceServers?: RTCIceServer[]}} [options]  `authorization` is the whole field, where it is no token
    */
   constructor(address, options = {}) {
     super();
@@ -49,8 +49,8 @@ export class WhepClient extends EventTarget {
    * @returns {Promise<MediaStream>}
    */
   async start() {
-    const { token, iceServers } = this.#options;
-    this.#signalling = new HttpSignalling(this.#address, { token });
+    const { token, authorization, iceServers } = this.#options;
+    this.#signalling = new HttpSignalling(this.#address, { token, authorization });
     const link = new Link(this.#signalling, { iceServers, shape: askForStereo });
     this.#link = link;
     link.peer.addTransceiver('video', { direction: 'recvonly' });
