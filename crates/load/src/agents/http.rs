@@ -1,0 +1,105 @@
+//! Requests of HTTP: an offer goes out, an answer comes back, and the session is deleted at the end.
+//!
+//! Redirections are not followed: they could lead elsewhere than the plan says.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use headwater_media::limits;
+use headwater_net::answer_over;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
+use url::Url;
+
+use crate::{Failure, failure::Reason, plan::Target, worker::Worker};
+
+const SDP: &str = "application/sdp";
+
+/// What a server has answered to an offer.
+pub(super) struct Answered {
+    /// The answer.
+    pub(super) sdp: String,
+    /// Where the session is deleted, if that is at the same server.
+    pub(super) place: Option<Url>,
+    /// Who answered.
+    pub(super) peer: IpAddr,
+}
+
+/// Posts an offer.
+///
+/// # Errors
+/// There is no answer, or it refuses.
+pub(super) async fn offer(worker: &Worker, target: &Target, sdp: &str) -> Result<Answered, Failure> {
+    let (body, location, peer) = ask(worker, target, &target.url, Method::POST, sdp).await?;
+    let place = location.and_then(|location| target.url.join(&location).ok());
+    let place = place.filter(|place| place.origin() == target.url.origin());
+    Ok(Answered { sdp: body, place, peer })
+}
+
+/// Deletes a session. Whether that works is not asked: the server may be gone.
+pub(super) async fn delete(worker: &Worker, target: &Target, place: &Url) {
+    if let Err(error) = ask(worker, target, place, Method::DELETE, "").await {
+        tracing::debug!(%error, "a session could not be deleted");
+    }
+}
+
+type Reply = (String, Option<String>, IpAddr);
+
+async fn ask(worker: &Worker, target: &Target, url: &Url, method: Method, body: &str) -> Result<Reply, Failure> {
+    let time = limits::LOAD_SETUP_MS.get_duration();
+    timeout(time, exchange(worker, target, url, method, body)).await.unwrap_or_else(|_| {
+        Err(Failure::new(Reason::NoAnswer, format!("the server has not answered a request within {time:?}")))
+    })
+}
+
+async fn exchange(worker: &Worker, target: &Target, url: &Url, method: Method, body: &str) -> Result<Reply, Failure> {
+    let (host, port) = target.place();
+    let io = worker.dialer.dial(host, port, target.is_secure()).await?;
+    let peer = headwater_net::peer_of(&io).map_err(|error| Failure::new(Reason::Lost, error))?.ip();
+    let wrong =
+        |error: hyper::Error| Failure::new(Reason::Protocol, format!("the server does not speak HTTP: {error}"));
+    let (mut sender, connection) = http1::handshake(TokioIo::new(io)).await.map_err(wrong)?;
+    let request = request(target, url, method, body)?;
+    let exchange = async {
+        let (head, body) = sender.send_request(request).await.map_err(wrong)?.into_parts();
+        let body = Limited::new(body, limits::SDP_BYTES.get_usize()).collect().await;
+        let body = body.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned());
+        if !head.status.is_success() {
+            return Err(refusal(head.status, &body.unwrap_or_default(), target));
+        }
+        let location = head.headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
+        let body = body.map_err(|error| Failure::new(Reason::Protocol, format!("the answer breaks off: {error}")))?;
+        Ok((body, location.map(str::to_owned), peer))
+    };
+    answer_over(connection, exchange).await
+}
+
+fn refusal(status: StatusCode, words: &str, target: &Target) -> Failure {
+    let reason = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Reason::Denied,
+        StatusCode::NOT_FOUND => Reason::NoStream,
+        _ => Reason::Refused,
+    };
+    Failure::new(reason, target.hide(&format!("{status}: {words}")))
+}
+
+fn request(target: &Target, url: &Url, method: Method, body: &str) -> Result<Request<Full<Bytes>>, Failure> {
+    let (host, port) = target.place();
+    let path = match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    };
+    let mut request = Request::builder().method(method).uri(path);
+    request = request.header(header::HOST, format!("{host}:{port}"));
+    request = request.header(header::USER_AGENT, "Headwater load agent").header(header::ACCEPT, SDP);
+    if !body.is_empty() {
+        request = request.header(header::CONTENT_TYPE, SDP);
+    }
+    if let Some(token) = target.token() {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).map_err(Failure::generator)
+}
