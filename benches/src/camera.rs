@@ -6,6 +6,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use clap::Args;
 use headwater_media::{ClockRate, TrackKind};
 
 use crate::source::{self, MARK_BYTES};
@@ -54,6 +55,33 @@ impl Pacing {
     }
 }
 
+/// What a publisher of a bench sends.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// Kilobits in a second of the video.
+    #[arg(long, default_value_t = KILOBITS)]
+    pub(crate) kilobits: usize,
+    /// Milliseconds over which the publisher spreads the packets of a picture; 0 is all at once. Without it, packets
+    /// come as from Chromium.
+    #[arg(long)]
+    pub(crate) spread_ms: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { kilobits: KILOBITS, spread_ms: None }
+    }
+}
+
+impl Options {
+    /// A camera that begins at once.
+    pub(crate) fn camera(&self) -> Camera {
+        Camera::new(self.kilobits * 1_000, Duration::ZERO, Pacing::of(self.spread_ms))
+    }
+}
+
+/// Of [`Options`].
+const KILOBITS: usize = 2_000;
 /// Of [`Pacing::Browser`].
 const BURST: Duration = Duration::from_millis(40);
 const BURST_FACTOR: f64 = 2.5;

@@ -57,6 +57,11 @@ pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
     Ok(kibibytes * 1024)
 }
 
+/// CPU time of the threads that a process has now, to the nanosecond where `/proc/PID/stat` counts in hundredths.
+pub(crate) fn fine_process_time(pid: u32) -> Result<Duration> {
+    Ok(time_by_thread(pid)?.into_iter().map(|(_, time)| time).sum())
+}
+
 /// CPU time by thread name, for seeing where it goes.
 pub(crate) fn time_by_thread(pid: u32) -> Result<Vec<(String, Duration)>> {
     let mut threads: Vec<(String, Duration)> = Vec::new();

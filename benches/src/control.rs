@@ -18,11 +18,10 @@ use clap::Args;
 
 use crate::{
     camera::{Camera, Pacing},
-    clock::{process_time, time_by_thread},
     publisher::STREAM,
-    report::{Progress, Report, percentile},
-    rtmp::busiest,
+    report::{Extent, Progress, Report, percentile},
     server::{self, Server},
+    usage::Watch,
     webrtc::{Crowd, Sight},
     whip::Studio,
 };
@@ -58,9 +57,9 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// What `all` runs.
-    pub(crate) fn lasting(seconds: u64) -> Options {
-        Options { viewers: 50, seconds: seconds.div_ceil(3).max(1), turns: 6, calls: 1_000, hooks: 1_000 }
+    /// What groups of benches run.
+    pub(crate) fn of(extent: Extent) -> Options {
+        Options { viewers: 50, seconds: extent.seconds().div_ceil(3).max(1), turns: 6, calls: 1_000, hooks: 1_000 }
     }
 
     /// Some more than hooks wait, as one whose answer is on its way does not wait.
@@ -140,13 +139,12 @@ impl Turns {
     fn watch(&mut self, options: &Options, server: &Server, crowd: &mut Crowd, desk: &Desk) -> Result<()> {
         crowd.begin();
         desk.count();
-        let (begin, before) = (Instant::now(), process_time(server.pid())?);
-        let threads = time_by_thread(server.pid())?;
+        let watch = Watch::begin(server.pid())?;
         crowd.run(Duration::from_secs(options.seconds))?;
-        self.time += process_time(server.pid())?.saturating_sub(before);
-        let elapsed = begin.elapsed().as_secs_f64();
-        self.elapsed += elapsed;
-        self.threads = busiest(&threads, &time_by_thread(server.pid())?, elapsed);
+        let usage = watch.end()?;
+        self.time += usage.time;
+        self.elapsed += usage.elapsed;
+        self.threads = usage.threads;
         self.done.add(desk.count());
         let ages: Vec<f64> = crowd.timings().iter().map(|timing| timing.age.as_secs_f64() * 1e3).collect();
         ensure!(!ages.is_empty(), "the viewers receive nothing: {}", server.log());
@@ -165,37 +163,31 @@ impl Turns {
 
 fn tell(options: &Options, report: &mut Report, mut alone: Turns, mut with: Turns) {
     let label = format!("{} viewers", options.viewers);
-    let figure = |report: &mut Report, what: String, value, unit| {
-        report.figure(PART, format!("{label}: {what}"), value, unit);
-    };
+    let mut section = report.section(PART, label);
     for (which, turns) in [("alone", &mut alone), ("with calls and hooks", &mut with)] {
-        figure(report, format!("{which}, p50"), turns.all(0.5), "ms");
-        figure(report, format!("{which}, p99"), turns.all(0.99), "ms");
+        section.figure(&format!("{which}, p50"), turns.all(0.5), "ms");
+        section.figure(&format!("{which}, p99"), turns.all(0.99), "ms");
         let mut each = turns.each(0.99);
-        figure(report, format!("{which}, p99, best turn"), percentile(&mut each, 0.0), "ms");
-        figure(report, format!("{which}, p99, worst turn"), percentile(&mut each, 1.0), "ms");
-        figure(report, format!("{which}, share of a core"), turns.time.as_secs_f64() / turns.elapsed * 100.0, "%");
-        for (thread, share) in std::mem::take(&mut turns.threads) {
-            figure(report, format!("{which}, thread {thread}"), share * 100.0, "%");
+        section.figure(&format!("{which}, p99, best turn"), percentile(&mut each, 0.0), "ms");
+        section.figure(&format!("{which}, p99, worst turn"), percentile(&mut each, 1.0), "ms");
+        section.figure(&format!("{which}, share of a core"), turns.time.as_secs_f64() / turns.elapsed * 100.0, "%");
+        for (thread, share) in turns.threads.iter().filter(|(_, share)| *share > 0.01) {
+            section.figure(&format!("{which}, thread {thread}"), share * 100.0, "%");
         }
     }
     let mut ratios: Vec<f64> =
         with.each(0.99).into_iter().zip(alone.each(0.99)).map(|(with, alone)| with / alone.max(1e-6)).collect();
-    figure(report, "p50 with, for p50 without".into(), with.all(0.5) / alone.all(0.5).max(1e-6), "times");
+    section.figure("p50 with, for p50 without", with.all(0.5) / alone.all(0.5).max(1e-6), "times");
     let ratio = with.all(0.99) / alone.all(0.99).max(1e-6);
-    report.barred(PART, format!("{label}: p99 with, for p99 without"), ratio, "times", BAR);
-    figure(report, "the same, median of pairs of turns".into(), percentile(&mut ratios, 0.5), "times");
+    section.barred("p99 with, for p99 without", ratio, "times", BAR);
+    section.figure("the same, median of pairs of turns", percentile(&mut ratios, 0.5), "times");
     let Done { mut calls, refused, failed, waiting, hooks } = with.done;
-    figure(report, "REST calls answered".into(), calls.len() as f64 / with.elapsed, "calls/s");
-    figure(report, "REST calls that failed".into(), refused as f64, "calls");
-    figure(report, "REST call, p50".into(), percentile(&mut calls, 0.5), "ms");
-    figure(report, "REST call, p99".into(), percentile(&mut calls, 0.99), "ms");
-    figure(
-        report,
-        "hooks under way, on average".into(),
-        waiting.iter().sum::<f64>() / waiting.len().max(1) as f64,
-        "hooks",
-    );
-    figure(report, "hooks answered".into(), hooks as f64 / with.elapsed, "hooks/s");
-    figure(report, "wishes that ended otherwise".into(), failed as f64, "wishes");
+    section.figure("REST calls answered", calls.len() as f64 / with.elapsed, "calls/s");
+    section.figure("REST calls that failed", refused as f64, "calls");
+    section.figure("REST call, p50", percentile(&mut calls, 0.5), "ms");
+    section.figure("REST call, p99", percentile(&mut calls, 0.99), "ms");
+    let waiting = waiting.iter().sum::<f64>() / waiting.len().max(1) as f64;
+    section.figure("hooks under way, on average", waiting, "hooks");
+    section.figure("hooks answered", hooks as f64 / with.elapsed, "hooks/s");
+    section.figure("wishes that ended otherwise", failed as f64, "wishes");
 }

@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::{
     clock::timed,
-    report::{Progress, Report},
+    report::{Extent, Progress, Report},
     sinks::{TcpSinks, UdpSinks},
 };
 
@@ -39,9 +39,10 @@ pub(crate) struct Options {
     runs: usize,
 }
 
-impl Default for Options {
-    fn default() -> Options {
-        Options { datagram_sinks: 200, stream_sinks: 500, runs: 5 }
+impl Options {
+    /// What groups of benches run.
+    pub(crate) fn of(extent: Extent) -> Options {
+        Options { datagram_sinks: 200, stream_sinks: extent.people(500), runs: if extent.is_quick() { 2 } else { 5 } }
     }
 }
 

@@ -18,7 +18,8 @@ use headwater_media::{ClockRate, Codec, Format, Packet, TrackParameters, VideoFo
 
 use crate::{
     clock::{thread_time, timed},
-    report::{Progress, Report},
+    micro::counted,
+    report::{Extent, Progress, Report},
 };
 
 const PART: &str = "graph";
@@ -42,9 +43,10 @@ pub(crate) struct Options {
     runs: usize,
 }
 
-impl Default for Options {
-    fn default() -> Options {
-        Options { viewers: 1_000, bursts: 600, runs: 5 }
+impl Options {
+    /// What groups of benches run.
+    pub(crate) fn of(extent: Extent) -> Options {
+        Options { viewers: 1_000, bursts: 600, runs: if extent.is_quick() { 2 } else { 5 } }
     }
 }
 
@@ -148,6 +150,23 @@ fn measure(options: &Options, streams: usize) -> (f64, f64) {
     }
     let written = options.bursts * BURST * streams.len() as u64;
     (writing.as_nanos() as f64 / written as f64, reading.as_nanos() as f64 / read.max(1) as f64)
+}
+
+/// Hands so many bursts to 200 cursors, for what counts that. Says how many packets it was.
+pub(crate) fn count(bursts: u64) -> u64 {
+    const CURSORS: usize = 200;
+    let mut stream = Stream::new();
+    let bell = Bell::new();
+    let mut cursors: Vec<Cursor<Packet>> = (0..CURSORS).map(|_| stream.lane.cursor(&bell, Join::NewestGroup)).collect();
+    // The first turn finds the places of the cursors.
+    stream.write(burst());
+    read_all(&mut cursors);
+    let mut read = 0;
+    for _ in 0..bursts {
+        stream.write(burst());
+        counted(&mut || read += read_all(&mut cursors));
+    }
+    read
 }
 
 /// What a shard does when its bell rings: viewer by viewer, everything that is new. Says how many packets it was.

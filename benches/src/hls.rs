@@ -15,12 +15,12 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    clock::{process_time, resident_bytes, time_by_thread},
+    clock::{process_time, resident_bytes},
     publisher::{Publisher, STREAM},
-    report::{Progress, Report, percentile},
-    rtmp::busiest,
+    report::{Extent, Progress, Report, percentile},
     server::{self, Server},
     source::Source,
+    usage::{Usage, Watch},
     writing,
 };
 
@@ -73,9 +73,9 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// What `all` runs.
-    pub(crate) fn lasting(seconds: u64) -> Options {
-        Options { viewers: 200, held: 1_500, seconds, tokens: false, only: None }
+    /// What groups of benches run.
+    pub(crate) fn of(extent: Extent) -> Options {
+        Options { viewers: 200, held: 1_500, seconds: extent.seconds(), tokens: false, only: None }
     }
 
     fn length(&self) -> Duration {
@@ -150,56 +150,44 @@ fn measure_bytes(options: &Options, server: &server::Options, progress: &Progres
     report.figure(PART, "writev of 64 KiB after", after, "ns/B");
     for (name, seen) in seen {
         let label = format!("{} clients, {name} of {} kB", options.viewers, seen.body / 1_000);
-        let figure = |report: &mut Report, what: &str, value, unit| {
-            report.figure(PART, format!("{label}: {what}"), value, unit);
-        };
-        figure(report, "server", seen.nanoseconds_per_byte, "ns/B");
-        let what = format!("{label}: server in terms of bare writing");
-        report.barred(PART, what, seen.nanoseconds_per_byte / floor, "times", BAR_BYTE);
-        figure(report, "server for an answer", seen.nanoseconds_per_answer / 1e3, "µs");
-        figure(report, "delivered", seen.bits_per_second / 1e6, "Mbit/s");
-        figure(report, "server's share of a core", seen.share * 100.0, "%");
-        figure(report, "clients' share of a core", seen.client_share * 100.0, "%");
-        for (thread, share) in seen.threads {
-            figure(report, &format!("thread {thread}"), share * 100.0, "%");
-        }
+        let mut section = report.section(PART, label);
+        let cost = seen.usage.nanoseconds_for(seen.bytes);
+        section.figure("server", cost, "ns/B").floor(floor);
+        section.barred("server in terms of bare writing", cost / floor, "times", BAR_BYTE);
+        section.figure("server for an answer", seen.usage.nanoseconds_for(seen.answers) / 1e3, "µs");
+        section.figure("delivered", seen.bytes * 8.0 / seen.usage.elapsed / 1e6, "Mbit/s");
+        section.figure("clients' share of a core", seen.client_share * 100.0, "%");
+        section.usage(&seen.usage);
     }
     Ok(())
 }
 
 struct Pulling {
-    nanoseconds_per_byte: f64,
-    nanoseconds_per_answer: f64,
-    bits_per_second: f64,
-    share: f64,
+    usage: Usage,
+    bytes: f64,
+    answers: f64,
     client_share: f64,
     /// Bytes of one answer without its head.
     body: usize,
-    threads: Vec<(String, f64)>,
 }
 
 fn measure_pulling(options: &Options, live: &Live, path: &str) -> Result<Pulling> {
-    let pid = live.server.pid();
     let (answer, body) = live.size(path)?;
     let mut clients = Pull::new(live.server.http, options.viewers, path)?;
     clients.run(answer, Duration::from_millis(200))?;
     let sent = live.server.metric("headwater_hls_bytes_sent_total")?;
-    let (time, threads) = (process_time(pid)?, time_by_thread(pid)?);
+    let watch = Watch::begin(live.server.pid())?;
     let pulled = clients.run(answer, options.length())?;
-    let time = process_time(pid)?.saturating_sub(time);
-    let elapsed = pulled.elapsed.as_secs_f64();
-    let threads = busiest(&threads, &time_by_thread(pid)?, elapsed);
+    let usage = watch.end()?;
     // What was thrown away was the media, and not some other answer.
     let sent = live.server.metric("headwater_hls_bytes_sent_total")? - sent;
     ensure!(sent == pulled.answers as f64 * body as f64, "{} answers were not {body} B of media", pulled.answers);
     Ok(Pulling {
-        nanoseconds_per_byte: time.as_nanos() as f64 / pulled.bytes as f64,
-        nanoseconds_per_answer: time.as_nanos() as f64 / pulled.answers as f64,
-        bits_per_second: pulled.bytes as f64 * 8.0 / elapsed,
-        share: time.as_secs_f64() / elapsed,
-        client_share: pulled.time.as_secs_f64() / elapsed,
+        usage,
+        bytes: pulled.bytes as f64,
+        answers: pulled.answers as f64,
+        client_share: pulled.time.as_secs_f64() / pulled.elapsed.as_secs_f64(),
         body,
-        threads,
     })
 }
 
@@ -244,22 +232,20 @@ fn measure_held(options: &Options, server: &server::Options, report: &mut Report
     let mut bare = bare.context("bare writing")?;
     let with = if options.tokens { " with tokens" } else { "" };
     let label = format!("{} held requests{with}", options.held);
-    let figure = |report: &mut Report, what: &str, value, unit| {
-        report.figure(PART, format!("{label}: {what}"), value, unit);
-    };
-    figure(report, "held at once, by the server's count, at least", held.at_once, "");
-    figure(report, "parts waited for", rounds, "");
-    figure(report, "parts not counted, as they came before all had asked", held.missed.into(), "");
-    figure(report, "bytes of an answer", mean, "B");
-    figure(report, "from the picture that completes a part to the answer, p50", held.percentile(0.5), "ms");
-    report.barred(PART, format!("{label}: the same, p99"), held.percentile(0.99), "ms", BAR_RELEASE);
-    figure(report, "the same, first answer, p50", percentile(&mut held.first, 0.5), "ms");
-    figure(report, "one thread that writes as much to as many, p50", percentile(&mut bare, 0.5), "ms");
-    figure(report, "the same, p99", percentile(&mut bare, 0.99), "ms");
-    figure(report, "server for an answer, its request included", held.server.as_secs_f64() * 1e6 / answers, "µs");
-    figure(report, "the players themselves for it", held.players.as_secs_f64() * 1e6 / answers, "µs");
+    let mut section = report.section(PART, label);
+    section.figure("held at once, by the server's count, at least", held.at_once, "");
+    section.figure("parts waited for", rounds, "");
+    section.figure("parts not counted, as they came before all had asked", held.missed.into(), "");
+    section.figure("bytes of an answer", mean, "B");
+    section.figure("from the picture that completes a part to the answer, p50", held.percentile(0.5), "ms");
+    section.barred("the same, p99", held.percentile(0.99), "ms", BAR_RELEASE);
+    section.figure("the same, first answer, p50", percentile(&mut held.first, 0.5), "ms");
+    section.figure("one thread that writes as much to as many, p50", percentile(&mut bare, 0.5), "ms");
+    section.figure("the same, p99", percentile(&mut bare, 0.99), "ms");
+    section.figure("server for an answer, its request included", held.server.as_secs_f64() * 1e6 / answers, "µs");
+    section.figure("the players themselves for it", held.players.as_secs_f64() * 1e6 / answers, "µs");
     let grown = resident_bytes(pid)?.saturating_sub(resident) as f64;
-    figure(report, "memory of the server for each", grown / KIBIBYTE / options.held as f64, "KiB");
+    section.figure("memory of the server for each", grown / KIBIBYTE / options.held as f64, "KiB");
     Ok(())
 }
 

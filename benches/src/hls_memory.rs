@@ -11,7 +11,7 @@ use clap::Args;
 use crate::{
     clock::resident_bytes,
     publisher::Publisher,
-    report::{Progress, Report},
+    report::{Extent, Progress, Report},
     server::{self, Server},
     source::Source,
 };
@@ -38,9 +38,9 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// What `all` runs.
-    pub(crate) fn lasting(seconds: u64) -> Options {
-        Options { seconds: seconds.max(50) }
+    /// What groups of benches run.
+    pub(crate) fn of(extent: Extent) -> Options {
+        Options { seconds: extent.seconds().max(50) }
     }
 }
 
@@ -70,6 +70,7 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     report.figure(PART, "memory, the most", largest(&mut memory.iter().map(|seen| seen.1)), "MiB");
     report.barred(PART, "memory, growth", slope(&memory), "MiB/min", BAR_SLOPE);
     report.barred(PART, "segments in memory, the most", largest(&mut window.iter().copied()), "MiB", allowed);
+    report.series(PART, "memory of the server", "minutes", "MiB", memory);
     progress.step();
     Ok(())
 }

@@ -13,10 +13,10 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::{
-    camera::{Camera, Pacing},
+    camera::{self, Camera, Pacing},
     latency::floor,
     publisher::STREAM,
-    report::{Progress, Report, percentile},
+    report::{Extent, Progress, Report, percentile},
     server,
     webrtc::Crowd,
     whip::Studio,
@@ -55,23 +55,15 @@ pub(crate) struct Options {
     /// How often a stream is asked for that the edge has, and how many that it does not have.
     #[arg(long, default_value_t = 40)]
     joins: usize,
-    /// Kilobits in a second of the video.
-    #[arg(long, default_value_t = 2_000)]
-    kilobits: usize,
-    /// Milliseconds over which the publisher spreads the packets of a picture; 0 is all at once. Without it, packets
-    /// come as from Chromium.
-    #[arg(long)]
-    spread_ms: Option<u64>,
+    #[command(flatten)]
+    camera: camera::Options,
 }
 
 impl Options {
-    /// What `all` runs.
-    pub(crate) fn lasting(seconds: u64) -> Options {
-        Options { viewers: 200, seconds: seconds.div_ceil(2), turns: 3, joins: 40, kilobits: 2_000, spread_ms: None }
-    }
-
-    fn camera(&self) -> Camera {
-        Camera::new(self.kilobits * 1_000, Duration::ZERO, Pacing::of(self.spread_ms))
+    /// What groups of benches run.
+    pub(crate) fn of(extent: Extent) -> Options {
+        let seconds = extent.seconds().div_ceil(2);
+        Options { viewers: 200, seconds, turns: 3, joins: 40, camera: camera::Options::default() }
     }
 }
 
@@ -98,7 +90,7 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     nodes.wait("relay_pulls", 0.0)?;
     progress.step();
 
-    let mut studio = Studio::start(nodes.origin.http, vec![(STREAM.to_owned(), options.camera())])?;
+    let mut studio = Studio::start(nodes.origin.http, vec![(STREAM.to_owned(), options.camera.camera())])?;
     nodes.wait("cluster_streams", 1.0)?;
     let mut crowd = turns::residents(&nodes).with_context(|| nodes.log())?;
     progress.say("viewers come and go");
@@ -125,7 +117,7 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     let pulls = nodes.connected_at_origin()? - before - own as f64;
     ensure!(pulls > 0.0, "the edge has fetched nothing: {}", nodes.log());
     drop((crowd, studio, nodes));
-    let floor = floor::turns(options.camera(), options.viewers, false)?;
+    let floor = floor::turns(options.camera.camera(), options.viewers, false)?;
 
     tell_latency(options, report, &mut at_origin, &mut at_edge, floor);
     tell_cost(options, report, &mut at_origin, &mut at_edge);
@@ -214,20 +206,22 @@ fn tell_latency(
 }
 
 fn tell_cost(options: &Options, report: &mut Report, at_origin: &mut Turns, at_edge: &mut Turns) {
-    let mut figure = |what: String, value, unit| report.figure(PART, what, value, unit);
+    let figure = |report: &mut Report, what: String, value, unit| {
+        report.figure(PART, what, value, unit);
+    };
     let mut ratios: Vec<f64> = at_edge.costs.iter().zip(&at_origin.costs).map(|(edge, origin)| edge / origin).collect();
     for (which, turns) in [("origin", &*at_origin), ("edge", &*at_edge)] {
         let label = format!("{} viewers of the {which}", options.viewers);
-        figure(format!("{label}: share of a core"), turns.time.as_secs_f64() / turns.elapsed * 100.0, "%");
-        figure(format!("{label}: CPU for each packet sent"), turns.cost(), "ns");
-        figure(format!("{label}: packets sent"), turns.sent / turns.elapsed, "packets/s");
+        figure(report, format!("{label}: share of a core"), turns.time.as_secs_f64() / turns.elapsed * 100.0, "%");
+        figure(report, format!("{label}: CPU for each packet sent"), turns.cost(), "ns");
+        figure(report, format!("{label}: packets sent"), turns.sent / turns.elapsed, "packets/s");
         let strangers = turns.strangers.as_secs_f64() / turns.elapsed * 100.0;
-        figure(format!("{label}: other programs meanwhile, share of a core"), strangers, "%");
+        figure(report, format!("{label}: other programs meanwhile, share of a core"), strangers, "%");
     }
     for (which, turns) in [("edge, with one viewer", &*at_origin), ("origin, with one viewer and the edge", &*at_edge)]
     {
         let beside = turns.beside.as_secs_f64() / turns.elapsed * 100.0;
-        figure(format!("the {which}: share of a core"), beside, "%");
+        figure(report, format!("the {which}: share of a core"), beside, "%");
     }
     let what = "CPU for a viewer of the edge, for that of one server";
     report.barred(PART, what, at_edge.cost() / at_origin.cost(), "times", CPU_BAR);
@@ -243,7 +237,7 @@ fn tell_joins(report: &mut Report, mut joins: Joins, mut first_packets: Vec<f64>
             match bar.filter(|_| name == "p95") {
                 Some(bar) => report.barred(PART, what, time, "ms", bar),
                 None => report.figure(PART, what, time, "ms"),
-            }
+            };
         }
     };
     tell("POST to first picture, at the origin", &mut joins.origin, None);

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::{
     clock::{process_time, resident_bytes},
     publisher::Publisher,
-    report::{Progress, Report},
+    report::{Extent, Progress, Report},
     server::{self, Server},
     source::Source,
 };
@@ -27,9 +27,9 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// What `all` runs.
-    pub(crate) fn lasting(seconds: u64) -> Options {
-        Options { seconds }
+    /// What groups of benches run.
+    pub(crate) fn of(extent: Extent) -> Options {
+        Options { seconds: extent.seconds() }
     }
 }
 

@@ -13,10 +13,10 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::{
-    camera::{Camera, Pacing, Position},
+    camera::{self, Position},
     clock::process_time,
     publisher::STREAM,
-    report::{Progress, Report, percentile},
+    report::{Extent, Progress, Report, percentile},
     server::{self, Server},
     webrtc::{Crowd, Sight, Timing},
     whip::Studio,
@@ -40,26 +40,17 @@ pub(crate) struct Options {
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 15)]
     seconds: u64,
-    /// Kilobits in a second of the video.
-    #[arg(long, default_value_t = 2_000)]
-    kilobits: usize,
-    /// Milliseconds over which the publisher spreads the packets of a picture; 0 is all at once. Without it, packets
-    /// come as from Chromium.
-    #[arg(long)]
-    spread_ms: Option<u64>,
+    #[command(flatten)]
+    camera: camera::Options,
     /// Have the kernel cut bursts up for the viewers, inside the server's calls, as loopback does.
     #[arg(long)]
     cut: bool,
 }
 
 impl Options {
-    /// What `all` runs.
-    pub(crate) fn lasting(seconds: u64) -> Options {
-        Options { viewers: 200, seconds, kilobits: 2_000, spread_ms: None, cut: false }
-    }
-
-    fn camera(&self) -> Camera {
-        Camera::new(self.kilobits * 1_000, Duration::ZERO, Pacing::of(self.spread_ms))
+    /// What groups of benches run.
+    pub(crate) fn of(extent: Extent) -> Options {
+        Options { viewers: 200, seconds: extent.seconds(), camera: camera::Options::default(), cut: false }
     }
 
     fn length(&self) -> Duration {
@@ -71,7 +62,7 @@ impl Options {
 pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Report) -> Result<()> {
     let progress = Progress::new(PART, 4);
     let server = Server::start(server, 0)?;
-    let mut studio = Studio::start(server.http, vec![(STREAM.to_owned(), options.camera())])?;
+    let mut studio = Studio::start(server.http, vec![(STREAM.to_owned(), options.camera.camera())])?;
     let mut crowd = Crowd::new(server.http)?;
     thread::sleep(Duration::from_millis(500));
     progress.say(format!("{} viewers join", options.viewers));
@@ -96,8 +87,8 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     for (is_busy, seen) in [false, true].into_iter().zip(seen) {
         let _busy = is_busy.then(Busy::start).transpose()?;
         let floor = Floor {
-            hops: floor::measure(options.camera())?,
-            turns: floor::turns(options.camera(), options.viewers, options.cut)?,
+            hops: floor::measure(options.camera.camera())?,
+            turns: floor::turns(options.camera.camera(), options.viewers, options.cut)?,
         };
         progress.step();
         tell(options, report, is_busy, &seen, floor);
@@ -133,21 +124,19 @@ fn watch(options: &Options, server: &Server, crowd: &mut Crowd, studio: &mut Stu
 
 fn tell(options: &Options, report: &mut Report, busy: bool, seen: &Watched, mut floor: Floor) {
     let load = if busy { ", all cores busy" } else { "" };
-    let spread = match options.spread_ms {
+    let spread = match options.camera.spread_ms {
         None => String::new(),
         Some(0) => ", pictures at once".to_owned(),
         Some(milliseconds) => format!(", pictures spread over {milliseconds} ms"),
     };
     let label = format!("{} viewers{spread}{load}", options.viewers);
     let hop = percentile(&mut floor.hops, 0.5);
-    let figure = |report: &mut Report, what: &str, value, unit| {
-        report.figure(PART, format!("{label}: {what}"), value, unit);
-    };
-    figure(report, "floor, two hops without a server, p50", 2.0 * hop, "ms");
-    figure(report, "floor, two hops without a server, p99", 2.0 * percentile(&mut floor.hops, 0.99), "ms");
+    let mut section = report.section(PART, label);
+    section.figure("floor, two hops without a server, p50", 2.0 * hop, "ms");
+    section.figure("floor, two hops without a server, p99", 2.0 * percentile(&mut floor.hops, 0.99), "ms");
     for (name, share) in [("p50", 0.5), ("p99", 0.99)] {
         let age = percentile(&mut floor.turns, share);
-        figure(report, &format!("floor, one thread that only seals and sends, {name}"), age, "ms");
+        section.figure(&format!("floor, one thread that only seals and sends, {name}"), age, "ms");
     }
     for (what, wanted) in [
         ("first packet of a picture", Some(Position::First)),
@@ -158,7 +147,7 @@ fn tell(options: &Options, report: &mut Report, busy: bool, seen: &Watched, mut 
         let chosen = seen.timings.iter().filter(|timing| wanted.is_none_or(|wanted| timing.position == wanted));
         let mut ages: Vec<f64> = chosen.map(|timing| timing.age.as_secs_f64() * 1e3).collect();
         for (name, share) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("longest", 1.0)] {
-            figure(report, &format!("{what}, {name}"), percentile(&mut ages, share), "ms");
+            section.figure(&format!("{what}, {name}"), percentile(&mut ages, share), "ms");
         }
         if wanted.is_some() {
             continue;
@@ -166,18 +155,14 @@ fn tell(options: &Options, report: &mut Report, busy: bool, seen: &Watched, mut 
         for (name, share, bar) in [("p50", 0.5, BAR_P50_MS), ("p99", 0.99, BAR_P99_MS)] {
             let (what, added) = (format!("added by the server, {name}"), percentile(&mut ages, share) - 2.0 * hop);
             match busy {
-                false => report.barred(PART, format!("{label}: {what}"), added, "ms", bar),
-                true => figure(report, &what, added, "ms"),
+                false => section.barred(&what, added, "ms", bar),
+                true => section.figure(&what, added, "ms"),
             }
-            let floor = percentile(&mut floor.turns, share);
-            figure(
-                report,
-                &format!("the same in turns of one thread that only seals and sends, {name}"),
-                added / floor,
-                "times",
-            );
+            .floor(percentile(&mut floor.turns, share));
+            let what = format!("the same in turns of one thread that only seals and sends, {name}");
+            section.figure(&what, added / percentile(&mut floor.turns, share), "times");
         }
     }
     let each = seen.time.as_nanos() as f64 / seen.delivered;
-    figure(report, "server, for each packet delivered", each, "ns");
+    section.figure("server, for each packet delivered", each, "ns");
 }

@@ -14,26 +14,35 @@ mod hop;
 mod http;
 mod idle;
 mod latency;
+mod micro;
 mod mse;
+mod peer;
 mod publisher;
+mod recovery;
 mod report;
 mod rtmp;
+mod scale;
 mod server;
+mod shards;
 mod sinks;
 mod source;
 mod timed;
+mod usage;
 mod webrtc;
 mod webrtc_in;
 mod whip;
 mod writing;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
-use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use report::Report;
+use report::{Extent, Progress, Report, Verdict};
 
 /// Measures Headwater beside what the machine itself can do.
 #[derive(Parser)]
@@ -43,13 +52,24 @@ struct Arguments {
     bench: Bench,
     #[command(flatten)]
     server: server::Options,
-    /// Also writes the figures to this file, as JSON.
-    #[arg(long, global = true, value_name = "FILE")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    outputs: report::Outputs,
+    /// Measures so many times; the median of each figure counts, and its spread is told.
+    #[arg(long, global = true, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=100))]
+    repeat: u16,
 }
 
 #[derive(Subcommand)]
 enum Bench {
+    /// Instructions and allocations for a packet, counted by callgrind: the same on a busy machine.
+    Micro(micro::Options),
+    /// The real server under load: all benches below but `graph` and `floor`.
+    Load(Group),
+    /// All of them.
+    All(Group),
+    /// Does a piece of work, which something else counts; says for how many packets, frames or parts.
+    #[command(hide = true)]
+    Count { work: micro::Work, rounds: u64 },
     /// What it costs to hand a packet to a viewer within the process.
     Graph(graph::Options),
     /// What this machine can do: copying, sealing, sending.
@@ -72,19 +92,37 @@ enum Bench {
     HlsMemory(hls_memory::Options),
     /// MSE and WSPlayer: the server's work for each message of many viewers, beside bare writing.
     Mse(mse::Options),
+    /// Many WebRTC viewers: memory for each, joins that a core carries, and viewers that are sent nothing.
+    Scale(scale::Options),
+    /// One shard and two: whether twice the threads carry twice the viewers.
+    Shards(shards::Options),
+    /// Lines that lose packets: how soon what is lost comes again.
+    Recovery(recovery::Options),
     /// What the server takes when there is little to do.
     Idle(idle::Options),
-    /// All of them.
-    All {
-        /// Seconds of each measurement of the server.
-        #[arg(long, default_value_t = 15)]
-        seconds: u64,
-    },
+}
+
+/// Several benches, one after the other.
+#[derive(Args, Clone, Copy, Debug)]
+struct Group {
+    /// Seconds of each measurement of the server.
+    #[arg(long, default_value_t = 15)]
+    seconds: u64,
+    /// Takes a minute for all: few viewers and seconds, and only what is told in floors.
+    #[arg(long, conflicts_with = "seconds")]
+    quick: bool,
+}
+
+impl Group {
+    fn extent(self) -> Extent {
+        if self.quick { Extent::Quick } else { Extent::Seconds(self.seconds) }
+    }
 }
 
 fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Verdict::Well) => ExitCode::SUCCESS,
+        Ok(Verdict::Worse(_)) => ExitCode::FAILURE,
         Err(error) => {
             report::complain(&error);
             ExitCode::FAILURE
@@ -92,20 +130,29 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<()> {
+fn run() -> Result<Verdict> {
     let arguments = Arguments::parse();
     raise_descriptor_limit();
-    let mut report = Report::new();
-    let result = measure(&arguments.bench, &arguments.server, &mut report);
-    report.print()?;
-    if let Some(file) = &arguments.json {
-        report.write_json(file).with_context(|| format!("cannot write {}", file.display()))?;
+    if let Bench::Count { work, rounds } = arguments.bench {
+        let done = work.run(rounds)?;
+        writeln!(io::stdout(), "{done}")?;
+        return Ok(Verdict::Well);
     }
-    result
+    let other = arguments.outputs.other()?;
+    let (mut report, mut result) = (Report::new(), Ok(()));
+    for run in 0..arguments.repeat {
+        let mut figures = Report::new();
+        result = result.and(measure(&arguments.bench, &arguments.server, &mut figures));
+        if run == 0 { report = figures } else { report.merge(figures) }
+    }
+    report.print()?;
+    let verdict = arguments.outputs.write(&report, other.as_ref())?;
+    result.and(Ok(verdict))
 }
 
 fn measure(bench: &Bench, server: &server::Options, report: &mut Report) -> Result<()> {
     match bench {
+        Bench::Micro(options) => micro::run(options, report),
         Bench::Graph(options) => graph::run(options, report),
         Bench::Floor(options) => floor::run(options, report),
         Bench::Rtmp(options) => rtmp::run(options, server, report),
@@ -117,28 +164,78 @@ fn measure(bench: &Bench, server: &server::Options, report: &mut Report) -> Resu
         Bench::Hls(options) => hls::run(options, server, report),
         Bench::HlsMemory(options) => hls_memory::run(options, server, report),
         Bench::Mse(options) => mse::run(options, server, report),
+        Bench::Scale(options) => scale::run(options, server, report),
+        Bench::Shards(options) => shards::run(options, server, report),
+        Bench::Recovery(options) => recovery::run(options, server, report),
         Bench::Idle(options) => idle::run(options, server, report),
-        Bench::All { seconds } => measure_all(*seconds, server, report),
+        Bench::Load(group) => in_turn(&LOAD, group.extent(), server, report),
+        Bench::All(group) => {
+            let all: Vec<Member> = WITHIN.iter().chain(&LOAD).copied().collect();
+            in_turn(&all, group.extent(), server, report)
+        }
+        Bench::Count { .. } => Ok(()),
     }
 }
 
+/// A bench as a member of a group: whether it is part of a quick run, and how it is run.
+#[derive(Clone, Copy)]
+struct Member {
+    name: &'static str,
+    is_quick: bool,
+    run: fn(Extent, &server::Options, &mut Report) -> Result<()>,
+}
+
+impl Member {
+    const fn new(
+        name: &'static str,
+        is_quick: bool,
+        run: fn(Extent, &server::Options, &mut Report) -> Result<()>,
+    ) -> Member {
+        Member { name, is_quick, run }
+    }
+}
+
+/// What runs in a process of its own, without a server.
+const WITHIN: [Member; 3] = [
+    Member::new("micro", true, |extent, _, report| micro::run(&micro::Options::of(extent), report)),
+    Member::new("graph", true, |extent, _, report| graph::run(&graph::Options::of(extent), report)),
+    Member::new("floor", true, |extent, _, report| floor::run(&floor::Options::of(extent), report)),
+];
+
+/// What loads the real server.
+const LOAD: [Member; 13] = [
+    Member::new("idle", true, |extent, server, report| idle::run(&idle::Options::of(extent), server, report)),
+    Member::new("rtmp", true, |extent, server, report| rtmp::run(&rtmp::Options::of(extent), server, report)),
+    Member::new("webrtc", true, |extent, server, report| webrtc::run(&webrtc::Options::of(extent), server, report)),
+    Member::new("webrtc-in", false, |extent, server, report| {
+        webrtc_in::run(&webrtc_in::Options::of(extent), server, report)
+    }),
+    Member::new("latency", false, |extent, server, report| latency::run(&latency::Options::of(extent), server, report)),
+    Member::new("hop", false, |extent, server, report| hop::run(&hop::Options::of(extent), server, report)),
+    Member::new("control", false, |extent, server, report| control::run(&control::Options::of(extent), server, report)),
+    Member::new("hls", false, |extent, server, report| hls::run(&hls::Options::of(extent), server, report)),
+    Member::new("mse", false, |extent, server, report| mse::run(&mse::Options::of(extent), server, report)),
+    Member::new("scale", false, |extent, server, report| scale::run(&scale::Options::of(extent), server, report)),
+    Member::new("shards", false, |extent, server, report| shards::run(&shards::Options::of(extent), server, report)),
+    Member::new("recovery", false, |extent, server, report| {
+        recovery::run(&recovery::Options::of(extent), server, report)
+    }),
+    Member::new("hls-memory", false, |extent, server, report| {
+        hls_memory::run(&hls_memory::Options::of(extent), server, report)
+    }),
+];
+
 /// One after the other; what fails does not keep the rest from being measured.
-fn measure_all(seconds: u64, server: &server::Options, report: &mut Report) -> Result<()> {
-    let results = [
-        graph::run(&graph::Options::default(), report),
-        floor::run(&floor::Options::default(), report),
-        idle::run(&idle::Options::lasting(seconds), server, report),
-        rtmp::run(&rtmp::Options::lasting(seconds), server, report),
-        webrtc::run(&webrtc::Options::lasting(seconds), server, report),
-        webrtc_in::run(&webrtc_in::Options::lasting(seconds), server, report),
-        latency::run(&latency::Options::lasting(seconds), server, report),
-        hop::run(&hop::Options::lasting(seconds), server, report),
-        control::run(&control::Options::lasting(seconds), server, report),
-        hls::run(&hls::Options::lasting(seconds), server, report),
-        mse::run(&mse::Options::lasting(seconds), server, report),
-        hls_memory::run(&hls_memory::Options::lasting(seconds), server, report),
-    ];
-    results.into_iter().collect()
+fn in_turn(members: &[Member], extent: Extent, server: &server::Options, report: &mut Report) -> Result<()> {
+    let chosen: Vec<&Member> = members.iter().filter(|member| member.is_quick || !extent.is_quick()).collect();
+    let progress = Progress::new("benches", chosen.len());
+    let mut result = Ok(());
+    for member in chosen {
+        progress.say(member.name);
+        result = result.and((member.run)(extent, server, report).map_err(|error| error.context(member.name)));
+        progress.step();
+    }
+    result
 }
 
 /// A thousand viewers need more descriptors than a shell allows by itself.

@@ -3,19 +3,19 @@
 
 mod watcher;
 
-use std::{thread, time::Duration, time::Instant};
+use std::{thread, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    clock::{process_time, resident_bytes, time_by_thread},
+    clock::resident_bytes,
     publisher::{Publisher, STREAM},
-    report::{Progress, Report, percentile},
-    rtmp::busiest,
+    report::{Extent, Progress, Report, percentile},
     server::{self, Server},
     sinks::Drain,
     source::Source,
+    usage::{Usage, Watch},
     writing,
 };
 
@@ -70,9 +70,9 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// What `all` runs.
-    pub(crate) fn lasting(seconds: u64) -> Options {
-        Options { viewers: 500, seconds, way: None }
+    /// What groups of benches run.
+    pub(crate) fn of(extent: Extent) -> Options {
+        Options { viewers: 500, seconds: extent.seconds(), way: None }
     }
 }
 
@@ -107,36 +107,30 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
 
 fn tell(options: &Options, way: Way, mut seen: Measured, (byte, message): (f64, f64), bulk: f64, report: &mut Report) {
     let label = format!("{} viewers by {}", options.viewers, way.name());
-    let figure = |report: &mut Report, what: &str, value, unit| {
-        report.figure(PART, format!("{label}: {what}"), value, unit);
-    };
-    figure(report, "server", seen.nanoseconds_per_byte, "ns/B");
-    let what = format!("{label}: server in terms of one writev for each message, by bytes");
-    report.barred(PART, what, seen.nanoseconds_per_byte / byte, "times", BAR);
-    figure(report, "the same by messages", seen.nanoseconds_per_message / message, "times");
-    figure(report, "server in terms of writev of 64 KiB", seen.nanoseconds_per_byte / bulk, "times");
-    figure(report, "server for a message and viewer", seen.nanoseconds_per_message / 1e3, "µs");
-    figure(report, "bytes of a message", seen.message_bytes, "B");
-    figure(report, "age of a picture on arrival, p50", percentile(&mut seen.ages, 0.5), "ms");
-    figure(report, "age of a picture on arrival, p99", percentile(&mut seen.ages, 0.99), "ms");
-    figure(report, "delivered", seen.bits_per_second / 1e6, "Mbit/s");
-    figure(report, "server's share of a core", seen.share * 100.0, "%");
-    figure(report, "memory of the server for each viewer", seen.memory / 1_024.0, "KiB");
-    for (thread, share) in seen.threads {
-        figure(report, &format!("thread {thread}"), share * 100.0, "%");
-    }
+    let mut section = report.section(PART, label);
+    let cost = seen.usage.nanoseconds_for(seen.bytes);
+    let each = cost * seen.message_bytes;
+    section.figure("server", cost, "ns/B").floor(byte);
+    section.barred("server in terms of one writev for each message, by bytes", cost / byte, "times", BAR);
+    section.figure("the same by messages", each / message, "times");
+    section.figure("server in terms of writev of 64 KiB", cost / bulk, "times");
+    section.figure("server for a message and viewer", each / 1e3, "µs").floor(message / 1e3);
+    section.figure("bytes of a message", seen.message_bytes, "B");
+    section.figure("age of a picture on arrival, p50", percentile(&mut seen.ages, 0.5), "ms");
+    section.figure("age of a picture on arrival, p99", percentile(&mut seen.ages, 0.99), "ms");
+    section.figure("delivered", seen.bytes * 8.0 / seen.usage.elapsed / 1e6, "Mbit/s");
+    section.figure("memory of the server for each viewer", seen.memory / 1_024.0, "KiB");
+    section.usage(&seen.usage);
 }
 
 struct Measured {
-    nanoseconds_per_byte: f64,
-    nanoseconds_per_message: f64,
+    usage: Usage,
+    /// Sent to all viewers.
+    bytes: f64,
     message_bytes: f64,
-    bits_per_second: f64,
-    share: f64,
     /// Bytes for each viewer.
     memory: f64,
     ages: Vec<f64>,
-    threads: Vec<(String, f64)>,
 }
 
 fn measure(options: &Options, server: &server::Options, way: Way) -> Result<Measured> {
@@ -148,27 +142,20 @@ fn measure(options: &Options, server: &server::Options, way: Way) -> Result<Meas
     // What was kept for late joiners has to be out of the way.
     thread::sleep(Duration::from_secs(3));
     take_all(&mut watchers)?;
-    let (time, bytes, begin) = (process_time(server.pid())?, drain.bytes(), Instant::now());
-    let threads = time_by_thread(server.pid())?;
+    let (watch, bytes) = (Watch::begin(server.pid())?, drain.bytes());
     thread::sleep(Duration::from_secs(options.seconds));
-    let time = process_time(server.pid())?.saturating_sub(time);
+    let usage = watch.end()?;
     let read = take_all(&mut watchers)?;
     let bytes = drain.bytes() - bytes + read.bytes;
-    let elapsed = begin.elapsed().as_secs_f64();
     publisher.check()?;
     ensure!(drain.closed() == 0, "{} viewers were cut off: {}", drain.closed(), server.log());
     ensure!(read.messages > 0, "viewers receive nothing: {}", server.log());
-    let message_bytes = read.bytes as f64 / read.messages as f64;
-    let nanoseconds_per_byte = time.as_nanos() as f64 / bytes as f64;
     Ok(Measured {
-        nanoseconds_per_byte,
-        nanoseconds_per_message: nanoseconds_per_byte * message_bytes,
-        message_bytes,
-        bits_per_second: bytes as f64 * 8.0 / elapsed,
-        share: time.as_secs_f64() / elapsed,
-        memory: resident_bytes(server.pid())?.saturating_sub(resident) as f64 / options.viewers as f64,
+        bytes: bytes as f64,
+        message_bytes: read.bytes as f64 / read.messages as f64,
+        memory: usage.resident.saturating_sub(resident) as f64 / options.viewers as f64,
         ages: read.ages,
-        threads: busiest(&threads, &time_by_thread(server.pid())?, elapsed),
+        usage,
     })
 }
 

@@ -29,9 +29,16 @@ const CHUNK_SIZE: u32 = 65_536;
 
 /// A publisher on its own thread; dropping it ends the publication.
 pub(crate) struct Publisher {
-    stop: Arc<AtomicBool>,
+    orders: Arc<Orders>,
     beat: Beat,
     thread: Option<JoinHandle<Result<()>>>,
+}
+
+/// What its thread is told.
+#[derive(Default)]
+struct Orders {
+    stop: AtomicBool,
+    pause: AtomicBool,
 }
 
 /// How many of each so many pictures were handed to the socket, and when the newest.
@@ -47,18 +54,23 @@ impl Publisher {
     pub(crate) fn with_beat(server: SocketAddr, source: Source, every: u64) -> Result<Publisher> {
         let client =
             Client::connect(server, Intent::Publish, STREAM, CHUNK_SIZE).context("the server takes no publisher")?;
-        let stop = Arc::new(AtomicBool::new(false));
+        let orders = Arc::new(Orders::default());
         let beat = Beat::default();
         let thread = thread::Builder::new().name("publisher".into()).spawn({
-            let (stop, beat) = (stop.clone(), beat.clone());
-            move || publish(client, source, &stop, &beat, every)
+            let (orders, beat) = (orders.clone(), beat.clone());
+            move || publish(client, source, &orders, &beat, every)
         })?;
-        Ok(Publisher { stop, beat, thread: Some(thread) })
+        Ok(Publisher { orders, beat, thread: Some(thread) })
     }
 
     /// How many pictures it remembers before the newest one, and when it began to send that.
     pub(crate) fn beat(&self) -> Option<(u64, Instant)> {
         *self.beat.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends nothing from here on and stays connected.
+    pub(crate) fn pause(&self) {
+        self.orders.pause.store(true, Ordering::Release);
     }
 
     /// Whether it still publishes.
@@ -78,14 +90,14 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
+        self.orders.stop.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn publish(client: Client, mut source: Source, stop: &AtomicBool, beat: &Beat, every: u64) -> Result<()> {
+fn publish(client: Client, mut source: Source, orders: &Orders, beat: &Beat, every: u64) -> Result<()> {
     let mut wire = Wire::new(client)?;
     wire.send(MessageKind::Data0, Duration::ZERO, source.metadata())?;
     for message in source.configuration() {
@@ -93,7 +105,12 @@ fn publish(client: Client, mut source: Source, stop: &AtomicBool, beat: &Beat, e
     }
     let start = Instant::now();
     let mut pictures = 0_u64;
-    while !stop.load(Ordering::Acquire) {
+    while !orders.stop.load(Ordering::Acquire) {
+        if orders.pause.load(Ordering::Acquire) {
+            thread::sleep(Duration::from_millis(10));
+            wire.listen()?;
+            continue;
+        }
         thread::sleep((start + source.next_due()).saturating_duration_since(Instant::now()));
         let message = source.next();
         if message.kind == TrackKind::Video {

@@ -3,22 +3,19 @@
 pub(crate) mod client;
 mod floor;
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use headwater_rtmp::wire::client::Intent;
 
 use crate::{
-    clock::{process_time, resident_bytes, time_by_thread},
     publisher::{Publisher, STREAM},
-    report::{Progress, Report},
+    report::{Extent, Progress, Report},
     server::{self, Server},
     sinks::Drain,
     source::Source,
+    usage::{Usage, Watch},
 };
 
 use client::Client;
@@ -28,8 +25,8 @@ const PART: &str = "rtmp";
 /// CPU per byte, in floors: frame by frame, and with a merge window.
 const BAR_AT_ONCE: f64 = 1.3;
 const BAR_MERGED: f64 = 1.5;
-/// Seconds that the floor is measured for, before and again after the server.
-const FLOOR_SECONDS: u64 = 5;
+/// Seconds that the floor is measured for at most, before and again after the server.
+const FLOOR_SECONDS_MAX: u64 = 5;
 
 /// How long the server gathers media before it writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -70,9 +67,10 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// What `all` runs.
-    pub(crate) fn lasting(seconds: u64) -> Options {
-        Options { viewers: 500, seconds, merge: None }
+    /// What groups of benches run.
+    pub(crate) fn of(extent: Extent) -> Options {
+        let merge = extent.is_quick().then_some(Merge::Not);
+        Options { viewers: extent.people(500), seconds: extent.seconds(), merge }
     }
 }
 
@@ -99,49 +97,37 @@ fn measure(
     progress.say(format!("{label}: bare writing"));
     let mut floor = Floor::new(options.viewers)?;
     let merged = Duration::from_millis(window);
-    let before = floor.measure(merged, Duration::from_secs(FLOOR_SECONDS), true)?;
+    let floor_length = Duration::from_secs(options.seconds.min(FLOOR_SECONDS_MAX));
+    let before = floor.measure(merged, floor_length, true)?;
     progress.step();
     progress.say(format!("{label}: the server"));
     let seen = measure_server(options, server, window)?;
     progress.step();
     progress.say(format!("{label}: bare writing again"));
-    let after = floor.measure(merged, Duration::from_secs(FLOOR_SECONDS), true)?;
-    let dense = floor.measure(merged, Duration::from_secs(FLOOR_SECONDS), false)?;
+    let after = floor.measure(merged, floor_length, true)?;
+    let dense = floor.measure(merged, floor_length, false)?;
     progress.step();
 
     let floor = (before + after) / 2.0;
     let bar = if merge == Merge::Not { BAR_AT_ONCE } else { BAR_MERGED };
-    let figure = |report: &mut Report, what: &str, value, unit| {
-        report.figure(PART, format!("{label}: {what}"), value, unit);
-    };
-    figure(report, "bare writing before", before, "ns/B");
-    figure(report, "bare writing after", after, "ns/B");
-    figure(report, "bare writing without pause", dense, "ns/B");
-    figure(report, "server", seen.nanoseconds_per_byte, "ns/B");
-    figure(report, "server", seen.nanoseconds_per_byte / 8.0, "s/Gbit");
-    report.barred(
-        PART,
-        format!("{label}: server in terms of bare writing"),
-        seen.nanoseconds_per_byte / floor,
-        "times",
-        bar,
-    );
-    figure(report, "server in terms of bare writing without pause", seen.nanoseconds_per_byte / dense, "times");
-    figure(report, "delivered", seen.bits_per_second / 1e6, "Mbit/s");
-    figure(report, "server's share of a core", seen.share * 100.0, "%");
-    figure(report, "memory of the server", seen.resident as f64 / 1_048_576.0, "MiB");
-    for (thread, share) in seen.threads {
-        figure(report, &format!("thread {thread}"), share * 100.0, "%");
-    }
+    let mut section = report.section(PART, label);
+    let cost = seen.nanoseconds_per_byte;
+    section.figure("bare writing before", before, "ns/B");
+    section.figure("bare writing after", after, "ns/B");
+    section.figure("bare writing without pause", dense, "ns/B");
+    section.figure("server", cost, "ns/B").floor(floor);
+    section.figure("server", cost / 8.0, "s/Gbit").floor(floor / 8.0);
+    section.barred("server in terms of bare writing", cost / floor, "times", bar);
+    section.figure("server in terms of bare writing without pause", cost / dense, "times");
+    section.figure("delivered", seen.bits_per_second / 1e6, "Mbit/s");
+    section.usage(&seen.usage);
     Ok(())
 }
 
 struct Seen {
     nanoseconds_per_byte: f64,
     bits_per_second: f64,
-    share: f64,
-    resident: u64,
-    threads: Vec<(String, f64)>,
+    usage: Usage,
 }
 
 fn measure_server(options: &Options, server: &server::Options, window: u64) -> Result<Seen> {
@@ -156,35 +142,12 @@ fn measure_server(options: &Options, server: &server::Options, window: u64) -> R
     }
     // What was kept for late joiners has to be out of the way.
     thread::sleep(Duration::from_secs(3));
-    let (time, bytes, begin) = (process_time(server.pid())?, drain.bytes(), Instant::now());
-    let threads = time_by_thread(server.pid())?;
+    let (watch, bytes) = (Watch::begin(server.pid())?, drain.bytes());
     thread::sleep(Duration::from_secs(options.seconds));
-    let time = process_time(server.pid())?.saturating_sub(time);
-    let bytes = drain.bytes() - bytes;
-    let elapsed = begin.elapsed().as_secs_f64();
+    let usage = watch.end()?;
+    let bytes = (drain.bytes() - bytes) as f64;
     publisher.check()?;
     ensure!(drain.closed() == 0, "{} players were cut off: {}", drain.closed(), server.log());
-    ensure!(bytes > 0, "the players receive nothing: {}", server.log());
-    Ok(Seen {
-        nanoseconds_per_byte: time.as_nanos() as f64 / bytes as f64,
-        bits_per_second: bytes as f64 * 8.0 / elapsed,
-        share: time.as_secs_f64() / elapsed,
-        resident: resident_bytes(server.pid())?,
-        threads: busiest(&threads, &time_by_thread(server.pid())?, elapsed),
-    })
-}
-
-/// The threads that used more than a hundredth of a core, and their shares of one.
-pub(crate) fn busiest(before: &[(String, Duration)], after: &[(String, Duration)], elapsed: f64) -> Vec<(String, f64)> {
-    let mut shares: Vec<(String, f64)> = after
-        .iter()
-        .map(|(name, time)| {
-            let earlier = before.iter().find(|(known, _)| known == name);
-            let earlier = earlier.map_or(Duration::ZERO, |(_, time)| *time);
-            (name.clone(), time.saturating_sub(earlier).as_secs_f64() / elapsed)
-        })
-        .filter(|(_, share)| *share > 0.01)
-        .collect();
-    shares.sort_by(|one, other| other.1.total_cmp(&one.1));
-    shares
+    ensure!(bytes > 0.0, "the players receive nothing: {}", server.log());
+    Ok(Seen { nanoseconds_per_byte: usage.nanoseconds_for(bytes), bits_per_second: bytes * 8.0 / usage.elapsed, usage })
 }

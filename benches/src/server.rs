@@ -40,10 +40,20 @@ impl Server {
 
     /// The same with further sections of the configuration.
     pub(crate) fn configured(options: &Options, merge_window_ms: u64, sections: &str) -> Result<Server> {
+        Server::start_with(options, merge_window_ms, sections, None)
+    }
+
+    /// One with so many shards.
+    pub(crate) fn with_shards(options: &Options, shards: usize) -> Result<Server> {
+        Server::start_with(options, 0, "", Some(shards))
+    }
+
+    fn start_with(options: &Options, merge_window_ms: u64, sections: &str, shards: Option<usize>) -> Result<Server> {
         let program = program(options)?;
         let folder = TempDir::new()?;
         let (http, rtmp, media) = (free_tcp_port()?, free_tcp_port()?, free_media_port()?);
         let config = folder.path().join("origin.toml");
+        let shards = shards.map(|shards| format!("shards = {shards}\n")).unwrap_or_default();
         fs::write(
             &config,
             format!(
@@ -51,7 +61,7 @@ impl Server {
                  [rtmp]\nport = {rtmp}\nmerge_window_ms = {merge_window_ms}\n\
                  [https]\nenabled = false\n\
                  [rtmps]\nenabled = false\n\
-                 [webrtc]\nport = {media}\n\
+                 [webrtc]\nport = {media}\n{shards}\
                  [log]\nlevel = \"warn\"\n{sections}"
             ),
         )?;

@@ -6,29 +6,30 @@
 
 mod crowd;
 mod floor;
+mod line;
+mod seen;
 mod viewer;
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::{
-    clock::{process_time, resident_bytes, time_by_thread},
+    clock::{process_time, resident_bytes},
     publisher::Publisher,
-    report::{Progress, Report, percentile},
-    rtmp::busiest,
+    report::{Extent, Progress, Report, percentile},
     server::{self, Server},
     source::Source,
+    usage::{Usage, Watch},
 };
 
 use floor::Floors;
 
 pub(crate) use crowd::Crowd;
-pub(crate) use viewer::{Sight, Timing};
+pub(crate) use line::Quality;
+pub(crate) use seen::Timing;
+pub(crate) use viewer::Sight;
 
 const PART: &str = "webrtc";
 /// CPU per packet, in floors.
@@ -55,9 +56,9 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// What `all` runs.
-    pub(crate) fn lasting(seconds: u64) -> Options {
-        Options { viewers: 200, seconds, silent: false }
+    /// What groups of benches run.
+    pub(crate) fn of(extent: Extent) -> Options {
+        Options { viewers: extent.people(200), seconds: extent.seconds(), silent: false }
     }
 }
 
@@ -115,41 +116,32 @@ fn tell(options: &Options, report: &mut Report, outcome: Outcome) {
     let sound = if options.silent { " without sound" } else { "" };
     let label = format!("{} viewers{sound}", options.viewers);
     let further = (options.viewers - 1).max(1) as f64;
-    let figure = |report: &mut Report, what: &str, value, unit| {
-        report.figure(PART, format!("{label}: {what}"), value, unit);
-    };
-    let barred = |report: &mut Report, what: &str, value, unit, bar| {
-        report.barred(PART, format!("{label}: {what}"), value, unit, bar);
-    };
-    let nanoseconds = seen.time.as_nanos() as f64 / seen.packets;
-    figure(report, "server", nanoseconds, "ns/packet");
-    figure(report, "floor, at the same pace", floors.paced, "ns/packet");
-    figure(report, "floor, without pause", floors.dense, "ns/packet");
-    figure(report, "floor with GSO, at the same pace", floors.offload, "ns/packet");
-    barred(report, "server in floors at the same pace", nanoseconds / floors.paced, "times", BAR);
-    barred(report, "server in floors without pause", nanoseconds / floors.dense, "times", BAR);
-    let rest = seen.time.saturating_sub(first.time.mul_f64(seen.elapsed));
-    let each = rest.as_nanos() as f64 / (seen.packets * further / options.viewers as f64).max(1.0);
-    figure(report, "server, for each packet of further viewers", each, "ns/packet");
-    figure(report, "the same in floors at the same pace", each / floors.paced, "times");
-    figure(report, "with one viewer only, share of a core", first.time.as_secs_f64() * 100.0, "%");
-    figure(report, "delivered", seen.packets / seen.elapsed, "packets/s");
-    figure(report, "lost", seen.lost * 100.0, "%");
-    figure(report, "share of a core", seen.time.as_secs_f64() / seen.elapsed * 100.0, "%");
-    for (thread, share) in seen.threads {
-        figure(report, &format!("thread {thread}"), share * 100.0, "%");
-    }
-    let slope = seen.resident.saturating_sub(first.resident) as f64 / 1_024.0 / further;
-    figure(report, "memory of the server", seen.resident as f64 / 1_048_576.0, "MiB");
-    figure(report, "memory for each further viewer", slope, "KiB");
+    let mut section = report.section(PART, label);
+    let Watched { usage, packets, lost } = seen;
+    let nanoseconds = usage.nanoseconds_for(packets);
+    section.figure("server", nanoseconds, "ns/packet").floor(floors.paced);
+    section.figure("floor, without pause", floors.dense, "ns/packet");
+    section.figure("floor with GSO, at the same pace", floors.offload, "ns/packet");
+    section.barred("server in floors at the same pace", nanoseconds / floors.paced, "times", BAR);
+    section.barred("server in floors without pause", nanoseconds / floors.dense, "times", BAR);
+    let rest = usage.time.saturating_sub(first.time.mul_f64(usage.elapsed));
+    let each = rest.as_nanos() as f64 / (packets * further / options.viewers as f64).max(1.0);
+    section.figure("server, for each packet of further viewers", each, "ns/packet").floor(floors.paced);
+    section.figure("the same in floors at the same pace", each / floors.paced, "times");
+    section.figure("with one viewer only, share of a core", first.time.as_secs_f64() * 100.0, "%");
+    section.figure("delivered", packets / usage.elapsed, "packets/s");
+    section.figure("lost", lost * 100.0, "%");
+    section.usage(&usage);
+    let slope = usage.resident.saturating_sub(first.resident) as f64 / 1_024.0 / further;
+    section.figure("memory for each further viewer", slope, "KiB");
     // What those who have joined already are sent meanwhile is in it.
     let join = joining.as_secs_f64() * 1e3 / further;
-    barred(report, "server, for each join", join, "ms", JOIN_BAR_MS);
-    figure(report, "POST to first packet, p50", percentile(&mut joins, 0.5), "ms");
-    barred(report, "POST to first packet, p95", percentile(&mut joins, 0.95), "ms", START_BAR_MS);
+    section.barred("server, for each join", join, "ms", JOIN_BAR_MS);
+    section.figure("POST to first packet, p50", percentile(&mut joins, 0.5), "ms");
+    section.barred("POST to first packet, p95", percentile(&mut joins, 0.95), "ms", START_BAR_MS);
     for (name, share) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
         let age = percentile(&mut ages, share);
-        figure(report, &format!("frame from publisher to viewer, {name}"), age, "ms");
+        section.figure(&format!("frame from publisher to viewer, {name}"), age, "ms");
     }
 }
 
@@ -171,32 +163,19 @@ fn join_first(server: &Server, crowd: &mut Crowd) -> Result<First> {
 }
 
 struct Watched {
-    time: Duration,
-    elapsed: f64,
+    usage: Usage,
     packets: f64,
     lost: f64,
-    resident: u64,
-    threads: Vec<(String, f64)>,
 }
 
 fn watch(options: &Options, server: &Server, crowd: &mut Crowd) -> Result<Watched> {
     crowd.begin();
-    let begin = Instant::now();
-    let before = process_time(server.pid())?;
-    let threads = time_by_thread(server.pid())?;
+    let watch = Watch::begin(server.pid())?;
     crowd.run(Duration::from_secs(options.seconds))?;
-    let time = process_time(server.pid())?.saturating_sub(before);
-    let elapsed = begin.elapsed().as_secs_f64();
+    let usage = watch.end()?;
     let connected = crowd.connected();
     ensure!(connected == options.viewers, "only {connected} viewers are still connected: {}", server.log());
     let (received, expected) = crowd.counts();
     let packets = received as f64 / crowd.seeing() as f64 * options.viewers as f64;
-    Ok(Watched {
-        time,
-        elapsed,
-        packets,
-        lost: 1.0 - received as f64 / expected.max(1) as f64,
-        resident: resident_bytes(server.pid())?,
-        threads: busiest(&threads, &time_by_thread(server.pid())?, elapsed),
-    })
+    Ok(Watched { usage, packets, lost: 1.0 - received as f64 / expected.max(1) as f64 })
 }

@@ -4,20 +4,17 @@
 
 mod floor;
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::{
     camera::{Camera, Pacing},
-    clock::{process_time, resident_bytes, time_by_thread},
-    report::{Progress, Report},
-    rtmp::busiest,
+    clock::{process_time, resident_bytes},
+    report::{Extent, Progress, Report},
     server::{self, Server},
+    usage::{Usage, Watch},
     whip::Studio,
 };
 
@@ -44,9 +41,9 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// What `all` runs.
-    pub(crate) fn lasting(seconds: u64) -> Options {
-        Options { publishers: PUBLISHERS, kilobits: 1_000, seconds }
+    /// What groups of benches run.
+    pub(crate) fn of(extent: Extent) -> Options {
+        Options { publishers: PUBLISHERS, kilobits: 1_000, seconds: extent.seconds() }
     }
 
     fn cameras(&self, count: usize) -> Vec<(String, Camera)> {
@@ -98,27 +95,21 @@ fn tell(options: &Options, report: &mut Report, outcome: &Outcome) {
     let Outcome { alone, joining, seen, floor } = outcome;
     let count = options.publishers as f64;
     let label = format!("{} publishers of {} kbit/s with sound", options.publishers, options.kilobits);
-    let mut figure = |what: &str, value, unit| report.figure(PART, format!("{label}: {what}"), value, unit);
-    let nanoseconds = seen.time.as_nanos() as f64 / seen.packets;
-    figure("server", nanoseconds, "ns/packet");
-    figure("floor: receive, open, copy, at the same pace", floor.paced, "ns/packet");
-    figure("server in floors", nanoseconds / floor.paced, "times");
-    figure("datagrams of one system call of the floor", floor.batch, "");
-    figure("received", seen.packets / seen.elapsed, "packets/s");
-    figure("lost", seen.lost * 100.0, "%");
-    let share = seen.time.as_secs_f64() / seen.elapsed;
-    figure("publishers that one core would carry", count / share, "");
-    for (thread, share) in &seen.threads {
-        figure(&format!("thread {thread}"), share * 100.0, "%");
-    }
-    figure("memory of the server", seen.resident as f64 / 1_048_576.0, "MiB");
-    let slope = seen.resident.saturating_sub(*alone) as f64 / 1_024.0 / (count - 1.0).max(1.0);
-    figure("memory for each further publisher", slope, "KiB");
-    figure("server, to take a publisher in", joining.as_secs_f64() * 1e3 / count, "ms");
-    let what = format!("{label}: share of a core");
-    match options.publishers == PUBLISHERS && options.kilobits == 1_000 {
-        true => report.barred(PART, what, share * 100.0, "%", BAR),
-        false => report.figure(PART, what, share * 100.0, "%"),
+    let mut section = report.section(PART, label);
+    let nanoseconds = seen.usage.nanoseconds_for(seen.packets);
+    section.figure("server", nanoseconds, "ns/packet").floor(floor.paced);
+    section.figure("server in floors", nanoseconds / floor.paced, "times");
+    section.figure("datagrams of one system call of the floor", floor.batch, "");
+    section.figure("received", seen.packets / seen.usage.elapsed, "packets/s");
+    section.figure("lost", seen.lost * 100.0, "%");
+    section.usage(&seen.usage);
+    let share = seen.usage.share();
+    section.figure("publishers that one core would carry", count / share, "");
+    let slope = seen.usage.resident.saturating_sub(*alone) as f64 / 1_024.0 / (count - 1.0).max(1.0);
+    section.figure("memory for each further publisher", slope, "KiB");
+    section.figure("server, to take a publisher in", joining.as_secs_f64() * 1e3 / count, "ms");
+    if options.publishers == PUBLISHERS && options.kilobits == 1_000 {
+        section.barred("percent of a core that so many take", share * 100.0, "%", BAR);
     }
 }
 
@@ -131,33 +122,20 @@ fn resident_of_one(options: &Options, server: &Server) -> Result<u64> {
 }
 
 struct Watched {
-    time: Duration,
-    elapsed: f64,
+    usage: Usage,
     packets: f64,
     lost: f64,
-    resident: u64,
-    threads: Vec<(String, f64)>,
 }
 
 fn watch(options: &Options, server: &Server, studio: &mut Studio) -> Result<Watched> {
-    let begin = Instant::now();
-    let before = process_time(server.pid())?;
-    let threads = time_by_thread(server.pid())?;
+    let watch = Watch::begin(server.pid())?;
     let (sent, received) = (studio.packets(), server.metric(RECEIVED)?);
     thread::sleep(Duration::from_secs(options.seconds));
-    let (sent, received) = (studio.packets() - sent, server.metric(RECEIVED)? - received);
-    let time = process_time(server.pid())?.saturating_sub(before);
-    let elapsed = begin.elapsed().as_secs_f64();
+    let (sent, packets) = (studio.packets() - sent, server.metric(RECEIVED)? - received);
+    let usage = watch.end()?;
     studio.check()?;
-    ensure!(received > 0.0, "the server receives nothing: {}", server.log());
-    Ok(Watched {
-        time,
-        elapsed,
-        packets: received,
-        lost: (1.0 - received / (sent as f64).max(1.0)).max(0.0),
-        resident: resident_bytes(server.pid())?,
-        threads: busiest(&threads, &time_by_thread(server.pid())?, elapsed),
-    })
+    ensure!(packets > 0.0, "the server receives nothing: {}", server.log());
+    Ok(Watched { usage, packets, lost: (1.0 - packets / (sent as f64).max(1.0)).max(0.0) })
 }
 
 const RECEIVED: &str = "headwater_webrtc_packets_received_total";

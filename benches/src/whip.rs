@@ -16,9 +16,9 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::{buffer::spare_capacity, event::epoll, time::Timespec};
 
-use crate::camera::Camera;
+use crate::{camera::Camera, peer::Common};
 
-use browser::{Browser, Common};
+use browser::Browser;
 
 /// The longest sleep: timers of the browsers are looked at this often.
 const SLEEP_MAX: Duration = Duration::from_millis(5);

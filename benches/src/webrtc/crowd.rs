@@ -10,8 +10,12 @@ use std::{
 use anyhow::{Result, bail, ensure};
 use rustix::{buffer::spare_capacity, event::epoll, time::Timespec};
 
-use super::viewer::{Arrival, Common, Sight, Timing, Viewer};
-use crate::publisher::STREAM;
+use super::{
+    line::Mended,
+    seen::{Arrival, Timing},
+    viewer::{Sight, Viewer},
+};
+use crate::{peer::Common, publisher::STREAM};
 
 /// Time from the request to the first packet before a viewer counts as failed.
 const JOIN_MAX: Duration = Duration::from_secs(10);
@@ -145,13 +149,13 @@ impl Crowd {
         self.viewers
             .iter()
             .filter(|viewer| viewer.is_seeing())
-            .map(Viewer::counts)
+            .map(|viewer| viewer.seen.counts())
             .fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1))
     }
 
     /// What the first viewer received since [`Crowd::begin`].
     pub(crate) fn recorded(&self) -> Vec<Arrival> {
-        self.viewers.first().map(|viewer| viewer.arrivals().to_vec()).unwrap_or_default()
+        self.viewers.first().map(|viewer| viewer.seen.arrivals.clone()).unwrap_or_default()
     }
 
     /// Milliseconds from request to first packet, of all.
@@ -162,18 +166,29 @@ impl Crowd {
 
     /// Milliseconds from publisher to viewer, of all frames seen.
     pub(crate) fn ages(&self) -> Vec<f64> {
-        let ages = self.viewers.iter().flat_map(Viewer::ages);
+        let ages = self.viewers.iter().flat_map(|viewer| &viewer.seen.ages);
         ages.map(|age| age.as_secs_f64() * 1e3).collect()
     }
 
     /// When packets arrived, of all viewers that tell.
     pub(crate) fn timings(&self) -> Vec<Timing> {
-        self.viewers.iter().flat_map(Viewer::timings).copied().collect()
+        self.viewers.iter().flat_map(|viewer| &viewer.seen.timings).copied().collect()
     }
 
     /// The same of the viewer that joined after so many others that are here.
     pub(crate) fn timings_of(&self, index: usize) -> &[Timing] {
-        self.viewers.get(index).map(Viewer::timings).unwrap_or_default()
+        self.viewers.get(index).map(|viewer| &viewer.seen.timings[..]).unwrap_or_default()
+    }
+
+    /// What became of what the lines of all have lost.
+    pub(crate) fn mended(&self) -> Mended {
+        let mut all = Mended::default();
+        for mended in self.viewers.iter().filter_map(Viewer::mended) {
+            all.lost += mended.lost;
+            all.times.extend(&mended.times);
+            all.answers.extend(&mended.answers);
+        }
+        all
     }
 
     /// How many are here.

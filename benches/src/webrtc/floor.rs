@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Result, ensure};
 use aws_lc_rs::aead::AES_128_GCM;
 
-use super::viewer::Arrival;
+use super::seen::Arrival;
 use crate::{
     clock::timed,
     floor::{FanOut, Sending},

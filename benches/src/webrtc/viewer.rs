@@ -1,59 +1,34 @@
 //! One viewer: a browser as far as the server can tell, joined by WHEP.
 
 use std::{
-    collections::HashMap,
     io,
-    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    net::{SocketAddr, UdpSocket},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail};
 use socket2::SockRef;
 use str0m::{
-    Candidate, Event, Input, Output, Rtc,
-    change::SdpAnswer,
-    config::{CryptoProvider, DtlsCert},
-    media::{Direction, MediaKind},
+    Event, Input, Output, Rtc,
+    media::Direction,
     net::{Protocol, Receive},
     rtp::RtpPacket,
 };
 
+use super::{
+    line::{Line, Mended, Quality},
+    seen::Seen,
+};
 use crate::{
     camera::{self, Position},
-    http,
+    peer::{self, BUFFER_BYTES, Common},
     sinks::{drop_rtp, take_bursts_whole},
-    source,
     timed::TimedReceiver,
 };
 
-const RECEIVE_BYTES: usize = 4 << 20;
-
-/// What all viewers have in common, so that a hundred of them do not make a hundred certificates.
-pub(super) struct Common {
-    crypto: Arc<CryptoProvider>,
-    certificate: DtlsCert,
-}
-
-impl Common {
-    pub(super) fn new() -> Result<Common> {
-        let crypto = Arc::new(str0m::crypto::from_feature_flags());
-        let certificate = crypto.dtls_provider.generate_certificate().context("no certificate")?;
-        Ok(Common { crypto, certificate })
-    }
-}
-
-/// A packet that arrived: when, in which frame, and how much of it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival {
-    pub(super) after: Duration,
-    pub(super) payload_type: u8,
-    pub(super) timestamp: u32,
-    pub(super) bytes: usize,
-}
-
 /// What a viewer sees of its media.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Sight {
     /// Its socket drops media.
     Blind,
@@ -63,29 +38,14 @@ pub(crate) enum Sight {
     Counting,
     /// It counts packets and has the kernel say when they arrived.
     Timed,
+    /// It counts packets at the end of a bad line.
+    Through(Quality),
 }
 
 impl Sight {
     pub(super) fn of(counting: bool) -> Sight {
         if counting { Sight::Counting } else { Sight::Blind }
     }
-}
-
-/// How old a packet of a camera was when the kernel had it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Timing {
-    pub(crate) position: Position,
-    /// When it was sent, which tells packets of one publisher apart.
-    pub(crate) sent: Duration,
-    pub(crate) age: Duration,
-}
-
-/// The sequence numbers of one source.
-#[derive(Default)]
-struct Count {
-    first: Option<u64>,
-    last: u64,
-    received: u64,
 }
 
 /// One viewer.
@@ -104,45 +64,19 @@ pub(super) struct Viewer {
     /// Whether its first key frame has begun, and the time from the request to the end of that.
     has_key_frame: bool,
     picture_time: Option<Duration>,
-    begun: Option<Instant>,
-    counts: HashMap<u32, Count>,
-    arrivals: Vec<Arrival>,
-    ages: Vec<Duration>,
-    timings: Vec<Timing>,
+    pub(super) seen: Seen,
+    line: Option<Line>,
 }
 
 impl Viewer {
     /// Asks for a stream.
     pub(super) fn join(common: &Common, server: SocketAddr, stream: &str, sight: Sight) -> Result<Viewer> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
-            .context("no socket for a viewer: raise the limit of open files (ulimit -n)")?;
-        socket.set_nonblocking(true)?;
+        let (mut rtc, socket) = common.session(None)?;
         // Less than asked for is what the machine allows.
-        let _ = SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BYTES);
-        let timed = (sight == Sight::Timed).then(|| TimedReceiver::new(&socket)).transpose()?;
+        let _ = SockRef::from(&socket).set_recv_buffer_size(BUFFER_BYTES);
+        let timed = matches!(sight, Sight::Timed).then(|| TimedReceiver::new(&socket)).transpose()?;
         let local = socket.local_addr()?;
-        let mut rtc = Rtc::builder()
-            .set_crypto_provider(common.crypto.clone())
-            .set_dtls_cert(common.certificate.clone())
-            .set_rtp_mode(true)
-            .set_stats_interval(None)
-            .clear_codecs()
-            .enable_opus(true, false)
-            .enable_h264(true)
-            .build(Instant::now());
-        rtc.add_local_candidate(Candidate::host(local, "udp")?);
-        let mut changes = rtc.sdp_api();
-        changes.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
-        changes.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
-        let (offer, pending) = changes.apply().context("no offer")?;
-        let asked = Instant::now();
-        let path = format!("/{stream}/whep");
-        let sdp = offer.to_sdp_string();
-        let answer = http::request(server, "POST", &path, "application/sdp", &sdp)?;
-        let said = answer.body.lines().next().unwrap_or_default();
-        ensure!(answer.status == 201, "POST {path} answers {}: {said}", answer.status);
-        let answer = SdpAnswer::from_sdp_string(&answer.body)?;
-        rtc.sdp_api().accept_answer(pending, answer)?;
+        let asked = peer::agree(&mut rtc, server, &format!("/{stream}/whep"), Direction::RecvOnly)?.asked;
         let mut viewer = Viewer {
             rtc,
             socket: Arc::new(socket),
@@ -156,11 +90,11 @@ impl Viewer {
             join_time: None,
             has_key_frame: false,
             picture_time: None,
-            begun: None,
-            counts: HashMap::new(),
-            arrivals: Vec::new(),
-            ages: Vec::new(),
-            timings: Vec::new(),
+            seen: Seen::default(),
+            line: match sight {
+                Sight::Through(quality) => Some(Line::new(quality, local.port().into())),
+                _ => None,
+            },
         };
         viewer.advance(Instant::now())?;
         Ok(viewer)
@@ -172,7 +106,8 @@ impl Viewer {
 
     /// When it wants to run again.
     pub(super) fn next(&self) -> Instant {
-        self.next
+        let through = self.line.as_ref().and_then(Line::next);
+        through.map_or(self.next, |through| through.min(self.next))
     }
 
     /// Takes all datagrams that have come.
@@ -193,7 +128,10 @@ impl Viewer {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error.into()),
             };
-            self.accept(from, &buffer[..length])?;
+            match &mut self.line {
+                Some(line) => line.receive(from, &buffer[..length], Instant::now()),
+                None => self.accept(from, &buffer[..length])?,
+            }
         }
     }
 
@@ -207,8 +145,15 @@ impl Viewer {
 
     /// Lets time pass.
     pub(super) fn advance(&mut self, now: Instant) -> Result<()> {
+        while let Some((from, bytes)) = self.line.as_mut().and_then(|line| line.arriving(now)) {
+            self.accept(from, &bytes)?;
+        }
         self.rtc.handle_input(Input::Timeout(now))?;
-        self.poll()
+        self.poll()?;
+        while let Some((to, bytes)) = self.line.as_mut().and_then(|line| line.leaving(now)) {
+            let _ = self.socket.send_to(&bytes, to);
+        }
+        Ok(())
     }
 
     fn poll(&mut self) -> Result<()> {
@@ -218,10 +163,11 @@ impl Viewer {
                     self.next = at;
                     return Ok(());
                 }
-                Output::Transmit(datagram) => {
+                Output::Transmit(datagram) => match &mut self.line {
+                    Some(line) => line.send(datagram.destination, datagram.contents.to_vec(), Instant::now()),
                     // A datagram that the kernel refuses is a lost one.
-                    let _ = self.socket.send_to(&datagram.contents, datagram.destination);
-                }
+                    None => drop(self.socket.send_to(&datagram.contents, datagram.destination)),
+                },
                 Output::Event(Event::Connected) => self.connected = true,
                 Output::Event(Event::Closed) => bail!("the server has closed a session"),
                 Output::Event(Event::RtpPacket(packet)) => self.take(&packet)?,
@@ -233,10 +179,10 @@ impl Viewer {
     fn take(&mut self, packet: &RtpPacket) -> Result<()> {
         if self.join_time.is_none() {
             self.join_time = Some(self.asked.elapsed());
-            if self.sight == Sight::Blind {
+            if matches!(self.sight, Sight::Blind) {
                 drop_rtp(&self.socket)?;
             }
-            if self.sight == Sight::BlindToBursts {
+            if matches!(self.sight, Sight::BlindToBursts) {
                 drop_rtp(&self.socket)?;
                 take_bursts_whole(&self.socket)?;
             }
@@ -248,60 +194,22 @@ impl Viewer {
                 self.picture_time = Some(self.asked.elapsed());
             }
         }
-        let Some(begun) = self.begun else {
-            return Ok(());
-        };
-        let sequence = *packet.seq_no;
-        let count = self.counts.entry(*packet.header.ssrc).or_default();
-        let first = *count.first.get_or_insert(sequence);
-        if sequence >= first {
-            count.received += 1;
-            count.last = count.last.max(sequence);
+        if let Some(line) = &mut self.line {
+            line.take(*packet.header.ssrc, *packet.seq_no, Instant::now());
         }
-        self.arrivals.push(Arrival {
-            after: begun.elapsed(),
-            payload_type: *packet.header.payload_type,
-            timestamp: packet.header.timestamp,
-            bytes: packet.payload.len(),
-        });
-        let (sent, age) = (source::sent(&packet.payload), source::age(&packet.payload));
-        self.ages.extend(age);
-        if self.sight == Sight::Timed {
-            let position = camera::position(&packet.payload, packet.header.marker);
-            let age = age.and_then(|age| age.checked_sub(self.waited));
-            self.timings.extend(sent.zip(age).map(|(sent, age)| Timing { position, sent, age }));
-        }
+        self.seen.take(packet, matches!(self.sight, Sight::Timed).then_some(self.waited));
         Ok(())
     }
 
     /// Counts anew from here on.
     pub(super) fn begin(&mut self) {
-        self.begun = Some(Instant::now());
-        self.counts.clear();
-        self.arrivals.clear();
-        self.ages.clear();
-        self.timings.clear();
+        self.seen.begin();
+        self.line.iter_mut().for_each(Line::begin);
     }
 
-    /// Packets received, and those that should have been.
-    pub(super) fn counts(&self) -> (u64, u64) {
-        self.counts.values().fold((0, 0), |sum, count| {
-            let expected = count.last + 1 - count.first.unwrap_or(0);
-            (sum.0 + count.received, sum.1 + expected)
-        })
-    }
-
-    pub(super) fn arrivals(&self) -> &[Arrival] {
-        &self.arrivals
-    }
-
-    pub(super) fn ages(&self) -> impl Iterator<Item = Duration> {
-        self.ages.iter().copied()
-    }
-
-    /// When packets arrived, if it was to tell.
-    pub(super) fn timings(&self) -> &[Timing] {
-        &self.timings
+    /// What became of what its line has lost.
+    pub(super) fn mended(&self) -> Option<Mended> {
+        self.line.as_ref().map(|line| line.mended(Instant::now()))
     }
 
     /// Time from the request to the first packet.
@@ -316,21 +224,12 @@ impl Viewer {
 
     /// Says farewell to the server.
     pub(super) fn leave(&mut self) -> Result<()> {
-        self.rtc.close()?;
-        loop {
-            match self.rtc.poll_output()? {
-                Output::Timeout(_) => return Ok(()),
-                Output::Transmit(datagram) => {
-                    let _ = self.socket.send_to(&datagram.contents, datagram.destination);
-                }
-                Output::Event(_) => {}
-            }
-        }
+        peer::leave(&mut self.rtc, &self.socket)
     }
 
     /// Whether its socket lets media through.
     pub(super) fn is_seeing(&self) -> bool {
-        self.sight != Sight::Blind
+        !matches!(self.sight, Sight::Blind)
     }
 
     pub(super) fn is_connected(&self) -> bool {

@@ -2,44 +2,26 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr, UdpSocket},
-    sync::Arc,
+    net::{SocketAddr, UdpSocket},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use headwater_media::TrackKind;
 use socket2::SockRef;
 use str0m::{
-    Candidate, Event, Input, Output, Rtc,
-    change::SdpAnswer,
-    config::{CryptoProvider, DtlsCert},
-    media::{Direction, MediaKind, Mid},
+    Event, Input, Output, Rtc,
+    media::{Direction, Mid},
     net::{Protocol, Receive},
     rtp::RtpWrite,
 };
 
 use crate::{
     camera::{Camera, Packet},
-    http,
+    peer::{self, Agreed, BUFFER_BYTES, Common},
 };
 
-const BUFFER_BYTES: usize = 4 << 20;
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-
-/// What all browsers have in common, so that a hundred of them do not make a hundred certificates.
-pub(super) struct Common {
-    crypto: Arc<CryptoProvider>,
-    certificate: DtlsCert,
-}
-
-impl Common {
-    pub(super) fn new() -> Result<Common> {
-        let crypto = Arc::new(str0m::crypto::from_feature_flags());
-        let certificate = crypto.dtls_provider.generate_certificate().context("no certificate")?;
-        Ok(Common { crypto, certificate })
-    }
-}
 
 /// One browser.
 pub(super) struct Browser {
@@ -66,33 +48,12 @@ struct Track {
 impl Browser {
     /// Asks to publish a stream.
     pub(super) fn publish(common: &Common, server: SocketAddr, stream: &str, camera: Camera) -> Result<Browser> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
-            .context("no socket for a publisher: raise the limit of open files (ulimit -n)")?;
-        socket.set_nonblocking(true)?;
+        let (mut rtc, socket) = common.session(Some(REPORT_INTERVAL))?;
         // Less than asked for is what the machine allows.
         let _ = SockRef::from(&socket).set_send_buffer_size(BUFFER_BYTES);
         let local = socket.local_addr()?;
-        let mut rtc = Rtc::builder()
-            .set_crypto_provider(common.crypto.clone())
-            .set_dtls_cert(common.certificate.clone())
-            .set_rtp_mode(true)
-            .set_stats_interval(None)
-            .set_rtcp_report_interval_audio(REPORT_INTERVAL)
-            .set_rtcp_report_interval_video(REPORT_INTERVAL)
-            .clear_codecs()
-            .enable_opus(true, false)
-            .enable_h264(true)
-            .build(Instant::now());
-        rtc.add_local_candidate(Candidate::host(local, "udp")?);
-        let mut changes = rtc.sdp_api();
-        let audio = changes.add_media(MediaKind::Audio, Direction::SendOnly, None, None, None);
-        let video = changes.add_media(MediaKind::Video, Direction::SendOnly, None, None, None);
-        let (offer, pending) = changes.apply().context("no offer")?;
-        let path = format!("/{stream}/whip");
-        let answer = http::request(server, "POST", &path, "application/sdp", &offer.to_sdp_string())?;
-        let said = answer.body.lines().next().unwrap_or_default();
-        ensure!(answer.status == 201, "POST {path} answers {}: {said}", answer.status);
-        rtc.sdp_api().accept_answer(pending, SdpAnswer::from_sdp_string(&answer.body)?)?;
+        let Agreed { audio, video, .. } =
+            peer::agree(&mut rtc, server, &format!("/{stream}/whip"), Direction::SendOnly)?;
         let now = Instant::now();
         let track = |mid| Track { mid, sequence: 1_000 };
         let (audio, video) = (track(audio), track(video));
@@ -196,20 +157,6 @@ impl Browser {
 
     /// Says farewell.
     pub(super) fn leave(&mut self) -> Result<()> {
-        self.rtc.close()?;
-        self.poll_farewell()
-    }
-
-    fn poll_farewell(&mut self) -> Result<()> {
-        for _ in 0..16 {
-            match self.rtc.poll_output()? {
-                Output::Timeout(_) => break,
-                Output::Transmit(datagram) => {
-                    let _ = self.socket.send_to(&datagram.contents, datagram.destination);
-                }
-                Output::Event(_) => {}
-            }
-        }
-        Ok(())
+        peer::leave(&mut self.rtc, &self.socket)
     }
 }
