@@ -208,7 +208,9 @@ impl Installing {
         let output = self.0.join().ok().context("the installation of tools panicked")?;
         let output = output.context("the installation of tools could not be started")?;
         let said = [output.stdout, output.stderr].concat();
-        println!("{}", String::from_utf8_lossy(&said).trim_end());
+        if !said.is_empty() {
+            println!("{}", String::from_utf8_lossy(&said).trim_end());
+        }
         if !output.status.success() {
             bail!("what the end-to-end tests need could not be installed ({})", output.status);
         }
