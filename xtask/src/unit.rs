@@ -12,8 +12,8 @@ use anyhow::{Context, Result, bail};
 use crate::programs::{self, Program};
 use crate::shell;
 
-/// Crates whose tests run against clocks that run as the machine's does: nothing else may load it meanwhile.
-const ALONE: &[&str] = &["headwater-webrtc"];
+/// Crates whose tests measure times, or run against clocks that go as the machine's does: nothing else loads it meanwhile.
+const ALONE: &[&str] = &["headwater-agent", "headwater-hooks", "headwater-webrtc"];
 /// Of so many programs it is told how long they took.
 const SLOWEST: usize = 8;
 
