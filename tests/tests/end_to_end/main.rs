@@ -38,6 +38,7 @@ mod renditions_page;
 mod rest;
 mod returning;
 mod routes_edges;
+mod routes_renditions;
 mod rtmp_players;
 mod sdk;
 mod secrets;
