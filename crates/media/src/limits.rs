@@ -197,6 +197,7 @@ limits! {
     WCS_CONNECT_MS = 10_000, "milliseconds", "Time from a WebSocket handshake to the message `connection`.";
     WCS_PING_MS = 5_000, "milliseconds", "Time between two pings to a client of the session protocol.";
     WCS_SILENCE_MS = 30_000, "milliseconds", "Silence of a client of the session protocol before its connection is closed.";
+    WCS_SERVER_SILENCE_MS = 5_000, "milliseconds", "The same of one that is a server of this cluster, whose media nobody else takes: it is asked four times as often.";
     WCS_STREAMS = 64, "streams", "Streams that one connection of the session protocol publishes and plays at once.";
     WCS_CUSTOM_BYTES = 16 << 10, "bytes", "The custom fields of one connection or stream of the session protocol.";
     WCS_JSON_DEPTH = 16, "levels", "Nesting of a message of the session protocol.";
@@ -210,6 +211,8 @@ limits! {
     MSE_QUEUE_BYTES = 256 << 10, "bytes", "Media that waits for one MSE viewer's socket; beyond it the viewer's fragments stay in their lane, and it skips when they are too many.";
     MSE_MESSAGE_BYTES = 4 << 10, "bytes", "One message of an MSE viewer, which has nothing to say.";
     MSE_MESSAGES_PER_SECOND = 50, "messages", "Messages that one MSE viewer may send in a second, pings included.";
+    LOAD_RUNS = 4, "runs", "Runs of load agents at once, of those that the REST API starts.";
+    LOAD_RUNS_KEPT = 16, "runs", "Runs of load agents that are over and whose results the REST API still tells.";
     LOAD_AGENTS = 5_000, "agents", "Load agents at once.";
     LOAD_AGENTS_PER_SECOND = 200, "agents", "Load agents of one task that come or leave in a second.";
     LOAD_TASKS = 16, "tasks", "Tasks of one run of load agents.";
@@ -238,10 +241,12 @@ limits! {
     CLUSTER_MESSAGES_PER_SECOND = 2_000, "messages", "Messages that one node of a cluster may send another in a second.";
     CLUSTER_LINKS = 600, "links", "Connections from other nodes of a cluster, those that have not proved the secret included.";
     CLUSTER_LINKS_PER_ADDRESS = 64, "links", "The same from one address; loopback is exempt.";
+    CLUSTER_DIAL_MS = 2_000, "milliseconds", "Time for a connection to another node of a cluster, its TLS included, before it is tried anew.";
     CLUSTER_HANDSHAKE_MS = 5_000, "milliseconds", "Time for two nodes of a cluster to prove the secret to each other.";
-    CLUSTER_SILENCE_MS = 10_000, "milliseconds", "Silence of another node of a cluster before its connection is closed.";
+    CLUSTER_SILENCE_MS = 4_000, "milliseconds", "Silence of another node of a cluster before its connection is closed.";
     CLUSTER_QUEUE = 64, "messages", "Messages that wait for one node of a cluster, and those of all that wait to be read.";
-    CLUSTER_WAIT_MS = 10_000, "milliseconds", "The longest wait between two attempts to reach another node of a cluster.";
+    CLUSTER_RETRY_MS = 1_000, "milliseconds", "The longest wait between two attempts to reach another node of a cluster that has not answered for less than ten minutes.";
+    CLUSTER_WAIT_MS = 10_000, "milliseconds", "The same once it has not answered for longer.";
     CLUSTER_CONFLICTS = 1_024, "conflicts", "Names published on two nodes of a cluster that wait to be ended on one of them; what is left out is told again.";
     CLUSTER_PASSES = 8_000, "requests", "Requests of clients that are being passed on to the node of a cluster that has their session.";
     CLUSTER_PASSES_PER_ADDRESS = 2_000, "requests", "The same of clients of one address; loopback is exempt.";

@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
-use headwater_media::limits;
+use headwater_media::limits::{self, Limit};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -17,6 +17,7 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
         Error, Message,
+        error::ProtocolError,
         protocol::{CloseFrame, frame::coding::CloseCode},
     },
 };
@@ -79,6 +80,13 @@ pub(super) async fn converse(wcs: Wcs, mut socket: Socket, client: Arc<Client>) 
         drop(waiting);
         return session.end(stop).await;
     }
+    // Who says nothing is sent nothing more; the words to it are for the case that it hears.
+    let session = if matches!(end, End::Silent) {
+        session.end(stop).await;
+        None
+    } else {
+        Some(session)
+    };
     // What was said to the client before this must still reach it.
     let farewell = async {
         while let Ok(reply) = waiting.try_recv() {
@@ -88,12 +96,35 @@ pub(super) async fn converse(wcs: Wcs, mut socket: Socket, client: Arc<Client>) 
     };
     let _ = timeout(CLOSE_TIME, farewell).await;
     drop(waiting);
-    session.end(stop).await;
+    if let Some(session) = session {
+        session.end(stop).await;
+    }
+}
+
+/// How often a peer is asked whether it is there, and how long it may say nothing.
+struct Patience {
+    ping: Duration,
+    silence: &'static Limit,
+}
+
+impl Patience {
+    /// What is sent to a browser it may come back to; another server fetches anew from elsewhere within two seconds.
+    fn with(client: &Client) -> Patience {
+        let ping = limits::WCS_PING_MS.get_duration();
+        let (ping, silence) = match client.server {
+            None => (ping, &limits::WCS_SILENCE_MS),
+            Some(_) => {
+                let silence = &limits::WCS_SERVER_SILENCE_MS;
+                (ping.min(silence.get_duration() / 4), silence)
+            }
+        };
+        Patience { ping: ping.max(Duration::from_millis(10)), silence }
+    }
 }
 
 async fn talk(wcs: &Wcs, session: &mut Session, socket: &mut Socket, waiting: &mut mpsc::Receiver<Reply>) -> End {
-    let interval = limits::WCS_PING_MS.get_duration().max(Duration::from_millis(10));
-    let mut ping = interval_at(Instant::now() + interval, interval);
+    let patience = Patience::with(session.client());
+    let mut ping = interval_at(Instant::now() + patience.ping, patience.ping);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut pace = Pace::new(Instant::now());
     let mut deadline = Instant::now() + limits::WCS_CONNECT_MS.get_duration();
@@ -102,14 +133,14 @@ async fn talk(wcs: &Wcs, session: &mut Session, socket: &mut Socket, waiting: &m
         tokio::select! {
             () = line.dismissed.cancelled() => return End::Dismissed,
             () = wcs.0.stopping.cancelled() => return End::Stopping,
-            () = sleep_until(deadline) => return overdue(session),
+            () = sleep_until(deadline) => return overdue(session, &patience),
             message = socket.next(), if session.listens() => {
                 let now = Instant::now();
                 if let Err(end) = hear(wcs, session, message, &mut pace, now) {
                     return end;
                 }
                 if session.is_established() || session.is_deciding() {
-                    deadline = now + limits::WCS_SILENCE_MS.get_duration();
+                    deadline = now + patience.silence.get_duration();
                 }
             }
             reply = waiting.recv() => {
@@ -150,9 +181,9 @@ fn note(line: &Line, client: &Client, direction: &str, text: &str) {
     }
 }
 
-fn overdue(session: &Session) -> End {
+fn overdue(session: &Session, patience: &Patience) -> End {
     if session.is_established() {
-        limits::WCS_SILENCE_MS.hit();
+        patience.silence.hit();
         return End::Silent;
     }
     limits::WCS_CONNECT_MS.hit();
@@ -172,10 +203,11 @@ fn hear(
             limits::WCS_MESSAGE_BYTES.hit();
             return Err(End::Broke(CloseCode::Size, "the message is too large"));
         }
+        Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) | None => return Err(End::Gone),
         Some(Err(Error::Protocol(_) | Error::Utf8(_))) => {
             return Err(End::Broke(CloseCode::Protocol, "that is not WebSocket"));
         }
-        Some(Err(_)) | None => return Err(End::Gone),
+        Some(Err(_)) => return Err(End::Gone),
     };
     if !pace.take(now) {
         limits::WCS_MESSAGES_PER_SECOND.hit();

@@ -1,9 +1,11 @@
 //! Clients that say too much, too fast, too slowly or nonsense.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::SinkExt;
+use headwater_access::{Gates, SERVER_HEADER, Servers};
 use headwater_media::limits;
+use headwater_signalling::Entrance;
 use serde_json::json;
 use tokio::{io::AsyncWriteExt, time::timeout};
 use tokio_tungstenite::tungstenite::Message;
@@ -89,6 +91,46 @@ async fn a_client_that_answers_pings_stays_and_one_that_does_not_is_closed() {
     alive.hear_of("DataStatusEvent").await;
     limits::WCS_PING_MS.set(limits::WCS_PING_MS.default);
     limits::WCS_SILENCE_MS.set(limits::WCS_SILENCE_MS.default);
+}
+
+struct Trusting;
+
+impl Servers for Trusting {
+    fn recognise(&self, shown: &str) -> Option<String> {
+        (shown == "proof").then(|| "edge1".to_owned())
+    }
+}
+
+/// A browser may be in a tunnel; what another server fetches is sent nowhere else meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_says_nothing_is_sent_nothing_more_long_before_a_browser_is() {
+    let gates = Gates::default();
+    gates.set_servers(Arc::new(Trusting));
+    let server = Server::gated(Entrance::new(gates)).await;
+    limits::WCS_SERVER_SILENCE_MS.set(400);
+    let hits = limits::WCS_SERVER_SILENCE_MS.hits();
+    let (mut alive, mut gone, mut page) = (
+        server.open(&[(SERVER_HEADER, "proof")]).await.unwrap(),
+        server.open(&[(SERVER_HEADER, "proof")]).await.unwrap(),
+        server.connect().await,
+    );
+    for client in [&mut alive, &mut gone] {
+        client.say("connection", json!({ "appKey": "defaultApp" })).await;
+        client.hear_of("getUserData").await;
+    }
+    gone.begin("playStream", "v", "live/cam.1").await;
+    let stream = server.scene.publication.stream().clone();
+    assert_eq!(stream.viewer_count(), 1);
+    // Hearing answers pings.
+    let (closed, heard) = tokio::join!(gone.hear_close(), timeout(Duration::from_secs(1), alive.hear()));
+    assert_eq!((closed, stream.viewer_count()), (Some(1008), 0));
+    assert!(heard.is_err(), "{heard:?}");
+    assert_eq!(limits::WCS_SERVER_SILENCE_MS.hits(), hits + 1);
+    for client in [&mut alive, &mut page] {
+        client.say("sendData", json!({ "operationId": "1" })).await;
+        client.hear_of("DataStatusEvent").await;
+    }
+    limits::WCS_SERVER_SILENCE_MS.set(limits::WCS_SERVER_SILENCE_MS.default);
 }
 
 /// Numbers that no field holds, names that are said twice, and text where a number belongs.
