@@ -12,7 +12,7 @@ use axum::{
     routing::get,
 };
 use headwater_media::limits;
-use headwater_net::Permit;
+use headwater_net::{PeerCertificate, Permit};
 use headwater_websocket::{Socket, upgrade};
 use http::StatusCode;
 use tokio::time::timeout;
@@ -37,6 +37,7 @@ async fn accept(State(node): State<Arc<Node>>, mut request: Request) -> Response
             return refused.into_response();
         }
     };
+    let shown = request.extensions().get::<PeerCertificate>().cloned();
     let (response, socket) = match upgrade(&mut request) {
         Ok(upgraded) => upgraded,
         Err(refused) => return refused.into_response(),
@@ -46,7 +47,7 @@ async fn accept(State(node): State<Arc<Node>>, mut request: Request) -> Response
         let _permit = permit;
         let stopping = task.stopping.clone();
         if let Some(Some(socket)) = stopping.run_until_cancelled(socket).await {
-            serve(&task, socket, remote).await;
+            serve(&task, socket, remote, shown.as_ref()).await;
         }
     });
     response
@@ -66,11 +67,11 @@ fn admit(node: &Node, remote: Option<IpAddr>) -> Result<Permit, (StatusCode, Str
     node.quota.admit(remote).map_err(|full| (StatusCode::SERVICE_UNAVAILABLE, format!("{full}.\n")))
 }
 
-async fn serve(node: &Arc<Node>, socket: Socket, remote: Option<IpAddr>) {
+async fn serve(node: &Arc<Node>, socket: Socket, remote: Option<IpAddr>, shown: Option<&PeerCertificate>) {
     let mut socket = WebSocketStream::from_raw_socket(socket, Side::Server, Some(link::config())).await;
     let shaken = async {
         let met = hello::challenge(node, &mut socket).await?;
-        hello::answer(node, &mut socket, &met).await?;
+        hello::answer(node, &mut socket, &met, shown).await?;
         Opened::new(node, &met.greeting, false)
     };
     let time = limits::CLUSTER_HANDSHAKE_MS.get_duration();

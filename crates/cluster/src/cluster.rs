@@ -89,7 +89,8 @@ impl Cluster {
         Ok(Cluster(node))
     }
 
-    /// `GET /cluster`: the WebSocket of other nodes. Wants the peer's address as `ConnectInfo<SocketAddr>`.
+    /// `GET /cluster`: the WebSocket of other nodes. Wants the peer's address as `ConnectInfo<SocketAddr>`, and the
+    /// [`headwater_net::PeerCertificate`] that it has shown, if any, among the extensions of the request.
     pub fn router(&self) -> axum::Router {
         accept::router(&self.0)
     }
@@ -167,9 +168,10 @@ impl Cluster {
         self.0.directory.lock().is_active(node)
     }
 
-    /// Whether this node has a link to another now. One that has just gone may still count as active.
-    pub fn is_linked(&self, node: &NodeId) -> bool {
-        self.0.switch.is_linked(node)
+    /// Whether this node hears another over a link between them: something has come within a third of
+    /// [`limits::CLUSTER_SILENCE_MS`]. One that has just gone may still count as active.
+    pub fn hears(&self, node: &NodeId) -> bool {
+        self.0.switch.hears(node)
     }
 
     /// All streams of all nodes that live, this one's included.

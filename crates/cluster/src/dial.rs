@@ -7,6 +7,7 @@ use std::{
 };
 
 use headwater_media::limits;
+use headwater_net::{DialError, PeerCertificate};
 use tokio::{
     sync::mpsc,
     time::{Instant, MissedTickBehavior, interval, timeout},
@@ -26,6 +27,8 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(200);
 /// The shortest wait between two attempts.
 const WAIT_MIN: Duration = Duration::from_millis(500);
+/// How long a node that does not answer is expected back any moment, and tried as often.
+const EXPECTED: Duration = Duration::from_secs(600);
 /// A link that lasted for so long had come about.
 const LASTED: Duration = Duration::from_secs(5);
 /// So many attempts run at once.
@@ -53,6 +56,8 @@ struct Target {
     /// Who was found there, or is said to be.
     node: Option<NodeId>,
     failures: u32,
+    /// The first of these failures.
+    failing_since: Option<Instant>,
     next: Instant,
     is_busy: bool,
 }
@@ -77,21 +82,30 @@ async fn keep(node: &Arc<Node>) {
             Some(outcome) = outcomes.recv() => settle(&mut targets, outcome),
         }
         find(node, &mut targets);
-        let mut dialing = targets.values().filter(|target| target.is_busy && !is_linked(node, target)).count();
-        for (name, target) in &mut targets {
-            let is_due = !target.is_busy && target.next <= Instant::now() && !is_linked(node, target);
-            if is_due && dialing < AT_ONCE {
-                target.is_busy = true;
-                dialing = dialing.saturating_add(1);
-                let (node, name, url, outcomes) = (node.clone(), name.clone(), target.url.clone(), sender.clone());
-                let tracker = node.tasks.clone();
-                tracker.spawn(async move {
-                    let outcome = attempt(&node, name, &url).await;
-                    let _ = outcomes.send(outcome).await;
-                });
-            }
+        for (name, url) in due(&mut targets, |target| is_linked(node, target)) {
+            let (node, outcomes) = (node.clone(), sender.clone());
+            let tracker = node.tasks.clone();
+            tracker.spawn(async move {
+                let outcome = attempt(&node, name, &url).await;
+                let _ = outcomes.send(outcome).await;
+            });
         }
     }
+}
+
+/// Takes those whose turn it is: who has waited the longest comes first, and no more than may be dialled at once. Most
+/// of a cluster may be out of reach, and each that is takes its time.
+fn due(targets: &mut BTreeMap<String, Target>, is_linked: impl Fn(&Target) -> bool) -> Vec<(String, Url)> {
+    let now = Instant::now();
+    let dialing = targets.values().filter(|target| target.is_busy && !is_linked(target)).count();
+    let is_due = |target: &Target| !target.is_busy && target.next <= now && !is_linked(target);
+    let mut due: Vec<_> = targets.iter_mut().filter(|(_, target)| is_due(target)).collect();
+    due.sort_by_key(|(_, target)| target.next);
+    let chosen = due.into_iter().take(AT_ONCE.saturating_sub(dialing)).map(|(name, target)| {
+        target.is_busy = true;
+        (name.clone(), target.url.clone())
+    });
+    chosen.collect()
 }
 
 fn is_linked(node: &Node, target: &Target) -> bool {
@@ -110,7 +124,7 @@ fn find(node: &Node, targets: &mut BTreeMap<String, Target>) {
         let target = targets.entry(name).or_insert_with(|| {
             let waits = found.is_some_and(|found| *found < settings.node);
             let next = Instant::now() + if waits { COURTESY } else { Duration::ZERO };
-            Target { url, node: None, failures: 0, next, is_busy: false }
+            Target { url, node: None, failures: 0, failing_since: None, next, is_busy: false }
         });
         if let Some(found) = found
             && !target.is_busy
@@ -138,14 +152,22 @@ fn settle(targets: &mut BTreeMap<String, Target>, outcome: Outcome) {
     if outcome.node.is_some() {
         target.node = outcome.node;
     }
-    target.failures = if outcome.lasted >= LASTED { 0 } else { target.failures.saturating_add(1) };
-    let wait = if outcome.is_myself { MYSELF } else { wait(target.failures) };
-    target.next = Instant::now() + wait;
+    let now = Instant::now();
+    if outcome.lasted >= LASTED {
+        (target.failures, target.failing_since) = (0, None);
+    } else {
+        target.failures = target.failures.saturating_add(1);
+    }
+    let failing = now.saturating_duration_since(*target.failing_since.get_or_insert(now));
+    let wait = if outcome.is_myself { MYSELF } else { wait(target.failures, failing) };
+    target.next = now + wait;
 }
 
-/// How long to wait after so many failures in a row: up to twice as long each time, and never all nodes alike.
-fn wait(failures: u32) -> Duration {
-    let most = limits::CLUSTER_WAIT_MS.get_duration().max(WAIT_MIN);
+/// How long to wait after so many failures in a row that began so long ago: up to twice as long each time, and never
+/// all nodes alike.
+fn wait(failures: u32, failing: Duration) -> Duration {
+    let limit = if failing < EXPECTED { &limits::CLUSTER_RETRY_MS } else { &limits::CLUSTER_WAIT_MS };
+    let most = limit.get_duration().max(WAIT_MIN);
     let longest = WAIT_MIN.saturating_mul(1_u32.checked_shl(failures.min(16)).unwrap_or(u32::MAX)).min(most);
     WAIT_MIN.max(longest.mul_f64(0.5 + rand::random::<f64>() / 2.0))
 }
@@ -180,13 +202,18 @@ async fn dial(node: &Arc<Node>, url: &Url) -> Result<(NodeId, Opened, Socket), U
     let fail = |reason: String| (None, reason, false);
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or(80);
-    let dialed = node.dialer.dial(host, port, url.scheme() == "wss").await;
+    let time = limits::CLUSTER_DIAL_MS.get_duration();
+    let dialed = timeout(time, node.dialer.dial(host, port, url.scheme() == "wss")).await.unwrap_or_else(|_| {
+        limits::CLUSTER_DIAL_MS.hit();
+        Err(DialError::TimedOut { host: host.to_owned(), time })
+    });
     let io = dialed.map_err(|error| fail(error.to_string()))?;
+    let shown = PeerCertificate::of_server(&io);
     let shaken = async {
         let (mut socket, _) = client_async_with_config(url.as_str(), io, Some(link::config()))
             .await
             .map_err(|error| fail(told(&error)))?;
-        let greeted = match hello::greet(node, &mut socket).await {
+        let greeted = match hello::greet(node, &mut socket, shown.as_ref()).await {
             Ok(greeting) => {
                 let opened = Opened::new(node, &greeting, true);
                 opened.map(|opened| (greeting.node.clone(), opened)).map_err(|refusal| (Some(greeting.node), refusal))
@@ -220,3 +247,6 @@ fn told(error: &tungstenite::Error) -> String {
         error => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -239,6 +239,11 @@ impl Directory {
         seen.chain(said.map(|(id, url)| (id, url.as_str())))
     }
 
+    /// Where a node is that was seen, gone or not.
+    pub(crate) fn url_of(&self, id: &NodeId) -> Option<&str> {
+        self.nodes.get(id).map(|node| node.about.url.as_str())
+    }
+
     /// Takes note of where nodes are said to be that have not been seen alive.
     pub(crate) fn hear_of(&mut self, rumours: BTreeMap<NodeId, String>) {
         self.rumours = rumours;

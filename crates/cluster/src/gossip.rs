@@ -37,7 +37,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How many nodes are asked in each round while none is known to live.
 const ASKED: usize = 3;
 /// Time between two reminders of a conflict.
-const REMIND: Duration = Duration::from_secs(3);
+const REMIND: Duration = Duration::from_millis(500);
 /// Time to wait before gossip that has ended on its own begins again.
 const AGAIN: Duration = Duration::from_millis(500);
 /// Names the protocol within the messages; the cluster itself is known by its secret.

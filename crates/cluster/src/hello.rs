@@ -12,6 +12,7 @@
 
 use aws_lc_rs::rand::fill;
 use futures_util::{SinkExt, StreamExt};
+use headwater_net::PeerCertificate;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::{
@@ -22,13 +23,16 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::{NodeId, Role, cluster::Node, keys::Keys};
+use crate::{NodeId, Role, certificate, cluster::Node, keys::Keys};
 
 /// What is spoken here, and the oldest that is understood.
 pub(crate) const VERSION: u32 = 1;
 pub(crate) const OLDEST: u32 = 1;
 /// The largest message before a link is open, in bytes.
 const BYTES_MAX: usize = 4 << 10;
+
+/// The longest reason for closing: a control frame has 125 bytes, and two of them are the code (RFC 6455 §5.5).
+const REASON_BYTES_MAX: usize = 123;
 
 const DIALER: &str = "dialer";
 const ACCEPTOR: &str = "acceptor";
@@ -52,6 +56,9 @@ pub(crate) struct Greeting {
     /// What time it is there, in milliseconds since 1970.
     pub(crate) now_ms: u64,
     pub(crate) nonce: String,
+    /// [`crate::Settings::url`] of it. Nodes of older versions do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
 }
 
 /// A greeting, as it was written, and its proof.
@@ -79,6 +86,9 @@ pub(crate) enum Refusal {
     /// Another node of that name is linked.
     #[error("another node of this name is in the cluster: one of the two must get another")]
     Taken,
+    /// Its certificate is not for what it says that it is.
+    #[error("its certificate does not prove who it is: {0}")]
+    Certificate(String),
     /// There is a link already.
     #[error("there is a link already")]
     Doubled,
@@ -98,6 +108,7 @@ impl Refusal {
     fn code(&self) -> u16 {
         match self {
             Refusal::Secret => 4401,
+            Refusal::Certificate(_) => 4403,
             Refusal::Version(_) => 4406,
             Refusal::Myself | Refusal::Namesake | Refusal::Taken | Refusal::Doubled => 4409,
             Refusal::Malformed | Refusal::Refused(_) | Refusal::Gone => 1002,
@@ -124,16 +135,25 @@ pub(crate) struct Met {
 }
 
 /// The acceptor's proof. It is given before this side looks who the other is, so that both find out what is wrong.
-pub(crate) async fn answer<S>(node: &Node, socket: &mut WebSocketStream<S>, met: &Met) -> Result<(), Refusal>
+pub(crate) async fn answer<S>(
+    node: &Node,
+    socket: &mut WebSocketStream<S>,
+    met: &Met,
+    shown: Option<&PeerCertificate>,
+) -> Result<(), Refusal>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     say(socket, prove(node, ACCEPTOR, &met.text)).await?;
-    meet(node, &met.greeting)
+    meet(node, &met.greeting, shown)
 }
 
 /// The dialer's part.
-pub(crate) async fn greet<S>(node: &Node, socket: &mut WebSocketStream<S>) -> Result<Greeting, Refusal>
+pub(crate) async fn greet<S>(
+    node: &Node,
+    socket: &mut WebSocketStream<S>,
+    shown: Option<&PeerCertificate>,
+) -> Result<Greeting, Refusal>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -146,7 +166,7 @@ where
     say(socket, proven).await?;
     let answer: Proven = hear(socket).await?.1;
     let greeting = check(&node.keys, ACCEPTOR, &own, &answer)?;
-    meet(node, &greeting)?;
+    meet(node, &greeting, shown)?;
     Ok(greeting)
 }
 
@@ -155,7 +175,9 @@ pub(crate) async fn refuse<S>(socket: &mut WebSocketStream<S>, refusal: &Refusal
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let frame = CloseFrame { code: CloseCode::from(refusal.code()), reason: refusal.to_string().into() };
+    let mut reason = refusal.to_string();
+    reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));
+    let frame = CloseFrame { code: CloseCode::from(refusal.code()), reason: reason.into() };
     let _ = socket.close(Some(frame)).await;
 }
 
@@ -174,6 +196,7 @@ fn prove(node: &Node, side: &str, answered: &str) -> String {
         generation: node.generation(),
         now_ms: node.clock.now_ms(),
         nonce: nonce(),
+        url: Some(node.settings.url.clone()),
     });
     let proof = node.keys.prove(side, answered, &greeting);
     write(&Proven { greeting, proof })
@@ -188,11 +211,12 @@ fn check(keys: &Keys, side: &str, answered: &str, proven: &Proven) -> Result<Gre
 }
 
 /// Takes note of who has proved itself.
-fn meet(node: &Node, greeting: &Greeting) -> Result<(), Refusal> {
+fn meet(node: &Node, greeting: &Greeting, shown: Option<&PeerCertificate>) -> Result<(), Refusal> {
     if greeting.node == node.settings.node {
         let is_same = greeting.generation == node.generation();
         return Err(if is_same { Refusal::Myself } else { Refusal::Namesake });
     }
+    certificate::check(node, greeting, shown)?;
     node.clock.learn(&greeting.node, greeting.now_ms);
     Ok(())
 }

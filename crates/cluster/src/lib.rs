@@ -20,6 +20,7 @@
 //! It knows no media and no protocol of streams, and fetches none.
 
 mod accept;
+mod certificate;
 mod clock;
 mod cluster;
 mod dial;

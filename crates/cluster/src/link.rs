@@ -17,6 +17,7 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
         Error, Message,
+        error::ProtocolError,
         protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
     },
 };
@@ -81,10 +82,10 @@ impl Opened {
             () = end.cancelled() => Over::Replaced,
             () = stopping.cancelled() => Over::Stopping,
         };
-        tracing::info!(node = %self.peer, ?over, "the link with another node of the cluster has ended");
+        tracing::info!(node = %self.peer, reason = %over, "the link with another node of the cluster has ended");
         let (code, reason) = match over {
-            Over::Gone => return,
-            Over::Broke(Malformed) => (CloseCode::Policy, "this is nothing that a node may say"),
+            Over::Closed(_) | Over::Gone(_) => return,
+            Over::Broke(_) => (CloseCode::Policy, "this is nothing that a node may say"),
             Over::TooLarge => (CloseCode::Size, "the message is too large"),
             Over::TooMany => (CloseCode::Policy, "too many messages in a second"),
             Over::Silent => (CloseCode::Away, "nothing was heard for too long"),
@@ -117,8 +118,8 @@ impl Opened {
                     counters.oversized.fetch_add(1, Relaxed);
                     Some(Over::TooLarge)
                 }
-                Some(Err(Error::Protocol(_) | Error::Utf8(_))) => Some(Over::Broke(Malformed)),
-                Some(Err(_)) | None => Some(Over::Gone),
+                Some(Err(error)) => Some(Over::of(&error)),
+                None => Some(Over::of(&Error::ConnectionClosed)),
             };
             if let Some(over) = over {
                 if matches!(over, Over::Broke(_)) {
@@ -135,7 +136,7 @@ impl Opened {
                 match self.node.guard.check(&bytes) {
                     Ok(Checked::Good) => self.node.switch.deliver(address_of(&self.peer), bytes).await,
                     Ok(Checked::Beyond) => _ = self.node.switch.counters.left_out.fetch_add(1, Relaxed),
-                    Err(malformed) => return Some(Over::Broke(malformed)),
+                    Err(Malformed) => return Some(Over::Broke("a message that no node sends".to_owned())),
                 }
                 None
             }
@@ -143,8 +144,8 @@ impl Opened {
                 self.node.hear_goodbye(&self.peer, self.generation);
                 None
             }
-            Message::Text(_) => Some(Over::Broke(Malformed)),
-            Message::Close(_) => Some(Over::Gone),
+            Message::Text(_) => Some(Over::Broke("words that no node says".to_owned())),
+            Message::Close(frame) => Some(Over::Closed(said(frame.as_ref()))),
             _ => None,
         }
     }
@@ -157,18 +158,47 @@ impl Drop for Opened {
 }
 
 /// Why a link has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Over {
-    /// The other side went, or the connection broke.
-    Gone,
-    Broke(Malformed),
+    #[error("the other node has closed it: {0}")]
+    Closed(String),
+    /// The other node's process has ended, or something between the two has broken the connection.
+    #[error("the connection broke without a word: {0}")]
+    Gone(String),
+    #[error("the other node breaks the protocol: {0}")]
+    Broke(String),
+    #[error("the other node sent a message that is too large")]
     TooLarge,
+    #[error("the other node sent too many messages in a second")]
     TooMany,
+    #[error("nothing was heard of the other node for {} ms", limits::CLUSTER_SILENCE_MS.get())]
     Silent,
+    #[error("another link takes its place")]
     Replaced,
+    #[error("this node stops")]
     Stopping,
-    /// This node has said goodbye.
+    #[error("this node has said goodbye")]
     Left,
+}
+
+impl Over {
+    /// What a connection that does not go on has come to.
+    fn of(error: &Error) -> Over {
+        match error {
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Over::Gone("it was at its end".to_owned()),
+            Error::Protocol(_) | Error::Utf8(_) => Over::Broke(error.to_string()),
+            error => Over::Gone(error.to_string()),
+        }
+    }
+}
+
+/// What a node says when it closes a link, of which no more is logged than a line can bear.
+fn said(frame: Option<&CloseFrame>) -> String {
+    match frame {
+        Some(frame) if !frame.reason.is_empty() => frame.reason.chars().take(200).collect(),
+        Some(frame) => format!("code {}", u16::from(frame.code)),
+        None => "it gives no reason".to_owned(),
+    }
 }
 
 async fn speak(queue: &mut mpsc::Receiver<Outgoing>, sink: &mut (impl Sink<Message, Error = Error> + Unpin)) -> Over {
@@ -187,7 +217,7 @@ async fn speak(queue: &mut mpsc::Receiver<Outgoing>, sink: &mut (impl Sink<Messa
         match timeout(silence, sink.send(message)).await {
             Ok(Ok(())) if is_last => return Over::Left,
             Ok(Ok(())) => {}
-            Ok(Err(_)) => return Over::Gone,
+            Ok(Err(error)) => return Over::of(&error),
             Err(_) => return Over::Silent,
         }
     }
@@ -215,5 +245,28 @@ impl Pace {
             limit.hit();
         }
         is_exceeded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn why_a_link_has_ended_is_told_in_words() {
+        let frame = |reason: &'static str| CloseFrame { code: CloseCode::Away, reason: reason.into() };
+        let reset = Error::Io(io::ErrorKind::ConnectionReset.into());
+        for (over, words) in [
+            (Over::of(&Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)), "broke without a word"),
+            (Over::of(&reset), "connection reset"),
+            (Over::of(&Error::Protocol(ProtocolError::NonZeroReservedBits)), "breaks the protocol"),
+            (Over::Closed(said(Some(&frame("the node goes")))), "closed it: the node goes"),
+            (Over::Closed(said(Some(&frame("")))), "closed it: code 1001"),
+            (Over::Silent, "nothing was heard"),
+        ] {
+            assert!(over.to_string().contains(words), "{over}");
+        }
     }
 }

@@ -32,6 +32,8 @@ pub struct Settings {
     pub forget_after: Option<Duration>,
     /// Whether nodes may talk without TLS beyond this machine.
     pub plain: bool,
+    /// Whether nodes show each other certificates, which are then for the host and the name that they say are theirs.
+    pub mutual: bool,
 }
 
 impl Settings {

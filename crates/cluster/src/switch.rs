@@ -80,13 +80,17 @@ impl Link {
         Link { node, generation, is_dialed, queue, end, number: 0, heard }
     }
 
+    /// Whether nothing was heard for longer than two pings are apart.
+    fn is_silent(&self) -> bool {
+        self.heard.elapsed() > limits::CLUSTER_SILENCE_MS.get_duration() / 3
+    }
+
     /// Whether it gives way to another link to a node of its name. `own` is the name of this side.
     ///
     /// Of two nodes of one name the one that came first stays, while it lives. Of two links to one node, which come
     /// about when both dial, the one stays that the node whose name comes first has dialled: both sides decide alike.
     fn yields(&self, other: &Link, own: &NodeId) -> Result<(), Unlinked> {
-        let is_silent = self.heard.elapsed() > limits::CLUSTER_SILENCE_MS.get_duration() / 3;
-        if is_silent || self.end.is_cancelled() {
+        if self.is_silent() || self.end.is_cancelled() {
             return Ok(());
         }
         if self.node != other.node || self.generation != other.generation {
@@ -140,6 +144,11 @@ impl Switch {
 
     pub(crate) fn is_linked(&self, node: &NodeId) -> bool {
         self.links.lock().contains_key(&address_of(node))
+    }
+
+    /// Whether there is a link to a node that is heard of over it.
+    pub(crate) fn hears(&self, node: &NodeId) -> bool {
+        self.links.lock().get(&address_of(node)).is_some_and(|link| !link.is_silent())
     }
 
     /// Sends, if there is a link and not too much waits for it.

@@ -23,7 +23,7 @@ use axum::{
 use headwater_control::{Hosts, LocalAddress};
 use headwater_graph::BoxFuture;
 use headwater_media::limits;
-use headwater_net::{Conversation, Listener, Shortcut, TlsAcceptor, TlsError};
+use headwater_net::{Conversation, Listener, PeerCertificate, Shortcut, TlsAcceptor, TlsError};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -59,14 +59,17 @@ pub(crate) async fn serve(
             let Ok(local) = connection.local() else {
                 return;
             };
-            let ends = Ends { local, remote };
+            let ends = Ends { local, remote, shown: None };
             let Some(acceptor) = acceptor else {
                 let connection = Conversation::new(connection, HEAD_ENDS);
                 let shortcut = Some(connection.shortcut());
                 return converse(connection, ends, shortcut, &builder, &front, stopping).await;
             };
             match stopping.run_until_cancelled(acceptor.accept(connection)).await {
-                Some(Ok(stream)) => converse(stream, ends, None, &builder, &front, stopping).await,
+                Some(Ok(stream)) => {
+                    let ends = Ends { shown: PeerCertificate::of_client(&stream).map(Arc::new), ..ends };
+                    converse(stream, ends, None, &builder, &front, stopping).await;
+                }
                 Some(Err(error @ (TlsError::NoPeerCertificate | TlsError::PeerCertificate(_)))) => {
                     tracing::warn!(%remote, %error, "a connection within TLS is refused; see mutual_tls in [cluster]");
                 }
@@ -101,11 +104,12 @@ pub(crate) struct Front {
 /// conversation has no content, and so ends with this.
 const HEAD_ENDS: &[u8] = b"\r\n\r\n";
 
-/// The addresses of a connection.
-#[derive(Clone, Copy)]
+/// The addresses of a connection, and the certificate that its client has shown.
+#[derive(Clone)]
 struct Ends {
     local: SocketAddr,
     remote: SocketAddr,
+    shown: Option<Arc<PeerCertificate>>,
 }
 
 async fn converse(
@@ -119,7 +123,7 @@ async fn converse(
     let asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         asked.store(true, Relaxed);
-        front.answer(request, ends, shortcut.clone())
+        front.answer(request, ends.clone(), shortcut.clone())
     });
     let mut conversation =
         pin!(builder.serve_connection(TokioIo::new(Timed::new(connection)), service).with_upgrades());
@@ -198,6 +202,9 @@ impl Front {
     }
 }
 
+        if let Some(shown) = ends.shown {
+            request.extensions_mut().insert(PeerCertificate::clone(&shown));
+        }
 /// Gives up on a body that does not come, and reads what nobody else reads of it.
 fn in_time(request: Request<Incoming>) -> Request<Body> {
     let (head, body) = request.into_parts();

@@ -19,6 +19,7 @@ use crate::hosts::node::{Node, plain};
 mod clocks;
 mod cuts;
 mod failures;
+mod healing;
 mod names;
 mod pages;
 
@@ -65,7 +66,7 @@ fn pictures(viewer: &Recorder) -> usize {
 }
 
 /// How long it takes from now until somebody who stayed sees pictures, and goes on to see them.
-fn until_back(viewer: &Recorder) -> Result<Duration> {
+pub(crate) fn until_back(viewer: &Recorder) -> Result<Duration> {
     let (begun, before) = (Instant::now(), pictures(viewer));
     let mut first = None;
     until("the viewer who stayed sees pictures again", PATIENCE, || {
@@ -79,7 +80,7 @@ fn until_back(viewer: &Recorder) -> Result<Duration> {
 }
 
 /// Waits until somebody sees nothing any more: no picture for as long as that.
-fn until_still(viewer: &Recorder, for_long: Duration) -> Result<()> {
+pub(crate) fn until_still(viewer: &Recorder, for_long: Duration) -> Result<()> {
     let (mut count, mut since) = (pictures(viewer), Instant::now());
     until("the picture stands", PATIENCE, || {
         let now = pictures(viewer);

@@ -63,3 +63,35 @@ fn servers_that_show_each_other_certificates_take_in_nobody_without_one_of_their
         knows(&careful, 0.0)
     })
 }
+
+#[test]
+fn who_has_a_certificate_of_its_own_is_taken_for_nobody_else() -> Result<()> {
+    let _turn = shared_turn();
+    let network = Network::new()?;
+    network.inside(|| {
+        let ours = Authority::new()?;
+        let origin = Node::trusted(network.host("origin")?, "origin", &[], &ours, mutual())?;
+        let entry = secure(&origin.host);
+        let edge = Node::trusted(network.host("edge")?, "edge", &[&entry], &ours, mutual())?;
+        origin.wait_nodes(1)?;
+        let at_edge = secure(&edge.host);
+        edge.kill();
+        origin.wait_metric("headwater_cluster_nodes_gone", |gone| gone == 1.0)?;
+
+        // The node is gone; who knows the secret and has a certificate of its own says that it is that node.
+        let thief = |name: &str, keys: [(&'static str, &str); 2]| {
+            let keys = keys.map(|(key, value)| (key, value.to_owned())).into_iter().chain(mutual());
+            Node::trusted(network.host(name)?, "edge", &[&entry], &ours, keys.collect())
+        };
+        let elsewhere = thief("elsewhere", [("CLUSTER__NODE", "thief"), ("CLUSTER__URL", &at_edge)])?;
+        wait_said(&origin, "where the node says that it is")?;
+        wait_said(&elsewhere, "its certificate does not prove who it is")?;
+        knows(&elsewhere, 0.0)?;
+        drop(elsewhere);
+        let own = format!("wss://{}:8084", network.host("nobody")?.address());
+        let named = thief("named", [("CLUSTER__NODE", "edge"), ("CLUSTER__MEDIA", &own)])?;
+        wait_said(&origin, "is not for the name")?;
+        knows(&named, 0.0)?;
+        knows(&origin, 0.0)
+    })
+}

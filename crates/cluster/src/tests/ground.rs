@@ -46,6 +46,7 @@ pub(super) fn settings(name: &str, role: Role, address: SocketAddr) -> Settings 
         version: "test".to_owned(),
         forget_after: None,
         plain: false,
+        mutual: false,
     }
 }
 

@@ -64,7 +64,7 @@ section! {
         tls: bool = true;
         /// A file with certificates of authorities in PEM that the other servers' certificates may come from, besides those that browsers trust.
         authorities: Option<PathBuf> = None;
-        /// Whether servers show each other certificates: this one shows that of [tls] to the others as well, and takes and trusts those alone that come from `authorities`. The same on all servers.
+        /// Whether servers show each other certificates: this one shows that of [tls] to the others as well, and takes and trusts those alone that come from `authorities` and are for the host of the `url` of who shows them. The same on all servers.
         mutual_tls: bool = false;
         /// What the media of streams that this server fetches from others comes over: "udp", or "tcp" for networks that let no UDP through. The others take either.
         transport: MediaSetting = MediaSetting(Media::Udp);
@@ -238,6 +238,7 @@ impl Clustered {
         }
     }
 
+            mutual: self.0.mutual_tls,
     /// The session protocol at the host of `url`.
     fn own_media(&self, context: &Context) -> String {
         let host =

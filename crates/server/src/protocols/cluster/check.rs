@@ -30,7 +30,16 @@ impl Clustered {
             };
             faults.push((key, message));
         }
+        faults.extend(self.fault_of_mutual_tls().map(|message| ("mutual_tls", message.to_owned())));
         faults
+    }
+
+    fn fault_of_mutual_tls(&self) -> Option<&'static str> {
+        match (self.0.mutual_tls, self.0.tls, &self.0.authorities) {
+            (false, ..) | (true, true, Some(_)) => None,
+            (true, false, _) => Some("needs TLS, and tls is false"),
+            (true, true, None) => Some("needs authorities"),
+        }
     }
 }
 
@@ -45,6 +54,10 @@ fn remedy(key: &str) -> &'static str {
         }
         "entry" => "Write what servers that are there have as `url`, such as entry = [\"wss://origin1.example:8084\"].",
         "groups" => "Write names such as groups = [\"EU\"], or leave it out.",
+        "mutual_tls" => {
+            "Write beside it tls = true and authorities = \"cluster-ca.pem\", the file with the certificate that those of \
+             all servers come from, or leave it out."
+        }
         _ => "Write addresses and networks such as allow = [\"10.0.0.0/8\"], or leave it out.",
     }
 }
@@ -94,6 +107,13 @@ mod tests {
             ("allow", "allow = [\"10.0.0.0/33\"]", "10.0.0.0/33", "10.0.0.0/8"),
             ("secret", "secret = \"short\"", "too short", "16 random letters"),
         ];
+        let mutual = [("mutual_tls = true", "needs authorities"), ("mutual_tls = true\ntls = false", "tls is false")];
+        for (lines, what) in mutual {
+            let said = problems(&format!("{GOOD}\n{lines}\n"));
+            let words = ["mutual_tls in [cluster]", what, "authorities = \"cluster-ca.pem\""];
+            assert!(words.iter().all(|words| said.contains(*words)), "{lines}: {said}");
+        }
+        assert_eq!(problems(&format!("{GOOD}\nmutual_tls = true\nauthorities = \"cluster-ca.pem\"\n")), "");
         for (key, line, what, example) in cases {
             let said = with(key, line);
             let words = [&format!("{key} in [cluster]"), what, example];

@@ -18,11 +18,9 @@ impl Clustered {
     /// What other servers do their handshakes with, if they are to use TLS.
     pub(super) fn acceptor(&self, context: &Context) -> Result<Option<TlsAcceptor>, StartError> {
         if !self.0.tls {
-            let reason = "mutual_tls needs TLS, and tls is false: leave out one of the two";
-            let is_possible = !self.0.mutual_tls;
-            return is_possible.then_some(None).ok_or_else(|| self.failed(context, "mutual_tls", reason.to_owned()));
+            return Ok(None);
         }
-        match self.authorities_of_nodes(context)? {
+        match self.authorities_of_nodes() {
             None => context.tls(WHAT, &[b"http/1.1"]).map(Some),
             Some(authorities) => {
                 let made = context.certificates.mutual(&[b"http/1.1"], authorities);
@@ -40,7 +38,7 @@ impl Clustered {
         dialer: &Dialer,
         acceptor: Option<&TlsAcceptor>,
     ) -> Result<Dialer, StartError> {
-        match (self.authorities_of_nodes(context)?, acceptor) {
+        match (self.authorities_of_nodes(), acceptor) {
             (Some(authorities), Some(acceptor)) => {
                 dialer.mutual(authorities, acceptor).map_err(|error| self.unusable(context, &error))
             }
@@ -48,17 +46,10 @@ impl Clustered {
         }
     }
 
-    /// Where the certificates of nodes come from, if they have to show some.
-    fn authorities_of_nodes(&self, context: &Context) -> Result<Option<&Path>, StartError> {
-        match (self.0.mutual_tls, &self.0.authorities) {
-            (false, _) => Ok(None),
-            (true, Some(path)) => Ok(Some(path)),
-            (true, None) => {
-                let reason =
-                    "mutual_tls needs authorities: the file with the certificate that those of all nodes come from";
-                Err(self.failed(context, "mutual_tls", reason.to_owned()))
-            }
-        }
+    /// Where the certificates of nodes come from, if they have to show some. That they come from somewhere then is
+    /// checked before the start.
+    fn authorities_of_nodes(&self) -> Option<&Path> {
+        self.0.authorities.as_deref().filter(|_| self.0.mutual_tls)
     }
 
     fn unusable(&self, context: &Context, error: &TlsError) -> StartError {

@@ -22,9 +22,9 @@ use crate::figures::ProcessorShare;
 const TELL_TIME: Duration = Duration::from_secs(1);
 /// So many looks at streams pass between two at how they come.
 const LOOKS_PER_WAY: u64 = 5;
-/// How long a name must be another node's before its publisher here is ended: longer than it takes to find out that a
-/// node is gone, as its publisher may just have come here from there.
-const DOUBT_TIME: Duration = Duration::from_secs(5);
+/// How long a name must be another node's before its publisher here is ended: its publisher may just have come here from
+/// there, and that it has is told a moment later. Longer than [`Cluster::hears`] takes to find out that a node is gone.
+const DOUBT_TIME: Duration = Duration::from_secs(2);
 
 pub(super) fn start(context: &Context, cluster: &Cluster, passes_on: bool) {
     let relays = context.offered.get::<Relays>().filter(|_| passes_on).cloned();
@@ -148,7 +148,7 @@ async fn tell_load(hub: Hub, cluster: Cluster, passes_on: bool) {
 /// Ends publishers here whose names belong to another node, which had them first.
 async fn yield_names(hub: Hub, cluster: Cluster) {
     let mut conflicts = cluster.conflicts();
-    // Since when and until when they were told of; those that last are told again every few seconds.
+    // Since when and until when they were told of; those that last are told again and again.
     let mut doubted = HashMap::new();
     loop {
         let conflict = match conflicts.recv().await {
@@ -158,7 +158,7 @@ async fn yield_names(hub: Hub, cluster: Cluster) {
             Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
         };
         // Its publisher may have come here from there, as it is gone. If it is not, the conflict is told again.
-        if !cluster.is_linked(&conflict.owner) {
+        if !cluster.hears(&conflict.owner) {
             doubted.remove(&conflict.stream);
             continue;
         }
