@@ -60,6 +60,14 @@ pub enum ServerEvent {
         /// How often since the last time.
         times: u64,
     },
+    /// Media of another server of the cluster does not arrive over UDP. What is fetched there comes over TCP for some
+    /// minutes, and is then tried over UDP again.
+    MediaBlocked {
+        /// The name of the other server.
+        server: String,
+        /// How the last session over UDP has ended, for people to read.
+        reason: String,
+    },
     /// Another configuration is in force.
     ConfigurationReloaded {
         /// The keys that have changed, as `section.key`.
@@ -151,6 +159,7 @@ impl ServerEvent {
             ServerEvent::Push(_) => "push",
             ServerEvent::Pull(_) => "pull",
             ServerEvent::LimitHit { .. } => "limit_hit",
+            ServerEvent::MediaBlocked { .. } => "media_blocked",
             ServerEvent::ConfigurationReloaded { .. } => "configuration_reloaded",
             ServerEvent::ConfigurationRefused { .. } => "configuration_refused",
             ServerEvent::Lost { .. } => "lost",

@@ -1,6 +1,10 @@
 //! The course of one relay: attempts, waits between them, and the state that operators see.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::{Either, select};
 use headwater_graph::Environment;
@@ -111,6 +115,10 @@ impl Course {
 
     pub(crate) fn set(&self, status: Status) {
         self.progress.send_if_modified(|progress| std::mem::replace(&mut progress.status, status) != status);
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.environment.now()
     }
 
     pub(crate) async fn sleep(&self, time: Duration) {

@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::{Either, select};
@@ -156,6 +156,10 @@ impl Pull {
         self.course.sleep(time).await;
     }
 
+    pub(crate) fn now(&self) -> Instant {
+        self.course.now()
+    }
+
     pub(crate) fn follow(&self) -> watch::Receiver<Progress> {
         self.course.follow()
     }
@@ -270,8 +274,18 @@ impl Pull {
         }
     }
 
-    pub(crate) async fn attempt_webrtc(&self, agent: &Agent, remote: &Remote) -> Outcome {
-        match agent.play(remote, self, &self.course.stop).await {
+    async fn attempt_webrtc(&self, agent: &Agent, remote: &Remote) -> Outcome {
+        self.outcome_of(self.play(agent, remote).await)
+    }
+
+    /// One session of WebRTC, until it is over.
+    pub(crate) async fn play(&self, agent: &Agent, remote: &Remote) -> Result<(), AgentError> {
+        agent.play(remote, self, &self.course.stop).await
+    }
+
+    /// What follows from how a session of WebRTC has ended.
+    pub(crate) fn outcome_of(&self, played: Result<(), AgentError>) -> Outcome {
+        match played {
             Ok(()) => Outcome::Over("it was told to stop".to_owned()),
             Err(AgentError::Terminated(reason)) => Outcome::Over(reason),
             Err(AgentError::Publish(error)) => Outcome::Hopeless(error.to_string()),

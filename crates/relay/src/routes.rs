@@ -8,14 +8,15 @@
 //! ```
 
 mod watch;
+mod ways;
 
 use std::{
     future::pending,
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use headwater_agent::{Agent, Remote, Transport};
+use headwater_agent::{Agent, AgentError, Remote, Transport};
 use headwater_graph::{BoxFuture, Hub, Peer, Resolver};
 use headwater_media::{StreamName, limits};
 use parking_lot::Mutex;
@@ -27,6 +28,8 @@ use crate::{
     pull::Pull,
     source::Source,
 };
+
+use ways::{Blocked, Troubles};
 
 /// The wait after the first attempt that failed at all servers; each further one doubles it.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -49,6 +52,9 @@ pub trait Routes: Send + Sync + 'static {
     /// Counts changes of whether one server can be reached.
     fn follow_server(&self, server: &str) -> Receiver<u64>;
 
+    /// Media of a server does not arrive over UDP, for this reason: what is fetched there comes over TCP for some minutes.
+    fn tell_blocked(&self, _server: &str, _reason: &str) {}
+
     /// What shows another server that this is one of them, now; see [`headwater_access::SERVER_HEADER`].
     fn proof(&self) -> String;
 }
@@ -68,6 +74,8 @@ pub(crate) struct Routed {
     routes: Arc<dyn Routes>,
     agent: Agent,
     transport: Transport,
+    blocked: Arc<Blocked>,
+    troubles: Arc<Mutex<Troubles>>,
     /// The server it comes from now, or did last.
     at: Arc<Mutex<Option<(String, Remote)>>>,
 }
@@ -79,12 +87,38 @@ impl std::fmt::Debug for Routed {
 }
 
 impl Routed {
-    fn new(routes: Arc<dyn Routes>, agent: Agent, transport: Transport) -> Routed {
-        Routed { routes, agent, transport, at: Arc::default() }
+    fn new(routes: Arc<dyn Routes>, agent: Agent, transport: Transport, blocked: Arc<Blocked>) -> Routed {
+        Routed { routes, agent, transport, blocked, troubles: Arc::default(), at: Arc::default() }
     }
 
+    /// What it comes over now, or did last.
     pub(crate) fn transport(&self) -> Transport {
-        self.transport
+        self.at.lock().as_ref().map_or(self.transport, |(_, remote)| remote.transport())
+    }
+
+    /// Where to ask for it, in this order.
+    fn in_turn(&self, stream: &StreamName) -> Vec<Route> {
+        let mut found = self.routes.find(stream);
+        self.troubles.lock().sort(&mut found);
+        found
+    }
+
+    /// What the next attempt at a server is made over.
+    fn transport_to(&self, server: &str, now: Instant) -> Transport {
+        match self.transport {
+            Transport::Tcp => Transport::Tcp,
+            Transport::Udp => self.troubles.lock().transport(server, &self.blocked, now),
+        }
+    }
+
+    /// Takes note of how an attempt has ended.
+    fn learn(&self, way: (&str, Transport), played: &Result<(), AgentError>, lasted: Duration, now: Instant) {
+        let is_news = self.troubles.lock().learn(way, played, lasted, (&self.blocked, now));
+        if is_news && let Err(error) = played {
+            let (server, reason) = (way.0, error.to_string());
+            tracing::warn!(server, reason, "media of another server does not arrive over UDP; TCP is tried");
+            self.routes.tell_blocked(server, &reason);
+        }
     }
 
     /// The id of the server it comes from now, or did last.
@@ -133,18 +167,23 @@ impl Pull {
     /// One attempt at each server that has the stream, until one sends it.
     pub(crate) async fn attempt_routes(&self, routed: &Routed) -> Outcome {
         let mut problem = "no server has the stream".to_owned();
-        for route in routed.routes.find(self.name()) {
+        for route in routed.in_turn(self.name()) {
+            let begun = self.now();
+            let transport = routed.transport_to(&route.server, begun);
             let remote = match Remote::parse(&route.url, Some(self.name().as_str())) {
-                Ok(remote) => remote.with_proof(routed.routes.proof()).over(routed.transport),
+                Ok(remote) => remote.with_proof(routed.routes.proof()).over(transport),
                 Err(error) => {
                     problem =
                         format!("the server {} says of itself that it is at a URL of no use: {error}", route.server);
                     continue;
                 }
             };
-            *routed.at.lock() = Some((route.server, remote.clone()));
+            *routed.at.lock() = Some((route.server.clone(), remote.clone()));
             self.forget_agreement();
-            match self.attempt_webrtc(&routed.agent, &remote).await {
+            let played = self.play(&routed.agent, &remote).await;
+            let now = self.now();
+            routed.learn((&route.server, transport), &played, now.saturating_duration_since(begun), now);
+            match self.outcome_of(played) {
                 Outcome::Again { reason, .. } if !self.is_agreed() => problem = reason,
                 Outcome::Again { reason, worked } => return Outcome::Again { reason, worked },
                 Outcome::Ended(reason) if routed.may_return(self.name()).await => {
@@ -178,6 +217,7 @@ pub(crate) struct OnRoutes {
     routes: Arc<dyn Routes>,
     agent: Agent,
     transport: Transport,
+    blocked: Arc<Blocked>,
     /// Names that may be waited for at once.
     sought: Semaphore,
 }
@@ -185,7 +225,7 @@ pub(crate) struct OnRoutes {
 impl OnRoutes {
     fn new(relays: Weak<Inner>, routes: Arc<dyn Routes>, agent: Agent, transport: Transport) -> Arc<OnRoutes> {
         let sought = Semaphore::new(limits::ROUTES_SOUGHT.get_usize().min(Semaphore::MAX_PERMITS));
-        Arc::new(OnRoutes { relays, routes, agent, transport, sought })
+        Arc::new(OnRoutes { relays, routes, agent, transport, blocked: Arc::default(), sought })
     }
 }
 
@@ -205,7 +245,7 @@ impl Resolver for Resolving {
 
 impl OnRoutes {
     async fn fetch(&self, name: StreamName) -> Result<(), String> {
-        let routed = Routed::new(self.routes.clone(), self.agent.clone(), self.transport);
+        let routed = Routed::new(self.routes.clone(), self.agent.clone(), self.transport, self.blocked.clone());
         if routed.routes.find(&name).is_empty() {
             let Ok(_sought) = self.sought.try_acquire() else {
                 limits::ROUTES_SOUGHT.hit();
@@ -223,7 +263,8 @@ impl OnRoutes {
 
 impl Relays {
     /// Has streams that viewers ask for and nobody publishes here fetched from where these say, by this agent: it may
-    /// reach other addresses than those that are asked for by URL. Media comes over this transport.
+    /// reach other addresses than those that are asked for by URL. Media comes over this transport, and over TCP where
+    /// datagrams of a server do not arrive.
     pub fn add_routes(&self, routes: Arc<dyn Routes>, agent: Agent, transport: Transport) {
         let on_routes = OnRoutes::new(Arc::downgrade(&self.0), routes, agent, transport);
         self.hub().add_resolver(Arc::new(Resolving(on_routes)));

@@ -1,6 +1,7 @@
 //! Media between servers over TCP, on hosts between which no datagram passes.
 
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use headwater_tests::{
@@ -8,12 +9,14 @@ use headwater_tests::{
     http,
     origin::Origin,
     players::Recorder,
-    program::until,
+    program::{Program, until},
     report, shared_turn,
     source::Source,
+    tools,
 };
 use serde_json::{Value, json};
 
+use crate::chaos::{until_back, until_still};
 use crate::hosts::node::{Keys, Node, plain};
 
 /// Pictures that each viewer is to get.
@@ -66,6 +69,56 @@ fn an_edge_fetches_over_tcp_where_no_datagram_passes() -> Result<()> {
         origin.wait_metric("headwater_webrtc_sessions", |sessions| sessions == 0.0)?;
         edge.wait_baseline(&before.0)?;
         origin.wait_baseline(&before.1)
+    })
+}
+
+/// What an edge was told of servers whose datagrams do not arrive.
+fn blocked(edge: &Node) -> Result<f64> {
+    Ok(edge.metric("headwater_cluster_media_blocked_total")?.unwrap_or_default())
+}
+
+fn transport(edge: &Node) -> Result<Value> {
+    Ok(call(edge, "pull/find_all", &json!({}))?.1[0]["transport"].clone())
+}
+
+/// One way only: what the edge says is heard, so that signalling, links and all else live.
+#[test]
+fn media_that_comes_no_more_over_udp_comes_over_tcp_by_itself_and_viewers_stay() -> Result<()> {
+    let _turn = shared_turn();
+    let network = Network::new()?;
+    network.inside(|| {
+        let origin = Node::start(network.host("origin")?, "origin", &[], Keys::new())?;
+        let edge = Node::start(network.host("edge")?, "edge", &[&plain(&origin.host)], Keys::new())?;
+        edge.wait_nodes(1)?;
+        let _sources = ["cam", "other"].map(|name| Source::default().publish(&origin.rtmp(name)));
+        origin.wait_published("cam")?;
+        origin.wait_published("other")?;
+        let viewer = Recorder::rtmpdump(&edge.rtmp("cam"))?;
+        viewer.wait_pictures(PICTURES, Duration::from_secs(30)).with_context(|| edge.log())?;
+        ensure!(transport(&edge)? == "UDP" && blocked(&edge)? == 0.0);
+        let mut curl = Command::new(tools::on_path("curl")?);
+        curl.args(["-sN", &edge.page("/rest-api/events?types=media_blocked")]);
+        let events = Program::start("curl", &mut curl)?;
+
+        let cut = Instant::now();
+        edge.host.hear_no_udp_of(&origin.host)?;
+        until_still(&viewer, Duration::from_millis(500))?;
+        let back = until_back(&viewer).with_context(|| edge.log())?;
+        report(&format!(
+            "no UDP from an origin: pictures over TCP {:.1?} after the cut ({back:.1?} of waiting)",
+            cut.elapsed()
+        ));
+        ensure!(transport(&edge)? == "TCP" && blocked(&edge)? == 1.0, "{}", edge.log());
+        // What nobody watched until now comes over TCP at once.
+        let asked = Instant::now();
+        watch(&edge, "other")?;
+        report(&format!("another stream of that origin plays after {:.1?}", asked.elapsed()));
+        ensure!(blocked(&edge)? == 1.0, "it was told of twice");
+        let told = || String::from_utf8_lossy(&events.output()).into_owned();
+        until("operators are told", Duration::from_secs(5), || told().contains("\"server\":\"origin\""))
+            .with_context(told)?;
+        ensure!(told().matches("media_blocked").count() <= 2, "{}", told());
+        viewer.finish().map(drop)
     })
 }
 

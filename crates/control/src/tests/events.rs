@@ -167,6 +167,7 @@ fn the_name_of_each_event_is_its_type() {
     let events = [
         ServerEvent::Paused { stream: "a".into() },
         ServerEvent::LimitHit { limit: "a".into(), times: 1 },
+        ServerEvent::MediaBlocked { server: "a".into(), reason: "b".into() },
         ServerEvent::ConfigurationReloaded { changed: vec!["log.level".into()] },
         ServerEvent::ConfigurationRefused { reason: "x".into() },
         ServerEvent::ClientGone(crate::Party::default()),

@@ -10,7 +10,7 @@ mod way;
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -66,7 +66,7 @@ section! {
         authorities: Option<PathBuf> = None;
         /// Whether servers show each other certificates: this one shows that of [tls] to the others as well, and takes and trusts those alone that come from `authorities` and are for the host of the `url` of who shows them. The same on all servers.
         mutual_tls: bool = false;
-        /// What the media of streams that this server fetches from others comes over: "udp", or "tcp" for networks that let no UDP through. The others take either.
+        /// What the media of streams that this server fetches from others comes over: "udp", or "tcp" for networks that let no UDP through. Where datagrams of a server do not arrive, "udp" becomes TCP by itself after some seconds. The others take either.
         transport: MediaSetting = MediaSetting(Media::Udp);
         /// Whether servers may talk without TLS beyond this machine: for networks that are protected otherwise.
         plain: bool = false;
@@ -164,10 +164,13 @@ impl Protocol for Clustered {
         context.offered.insert(passing.clone());
         context.roles.set(Duty { role, is_strict: self.0.role_strict });
         let fetches = role == Role::Edge || (role == Role::Origin && self.0.between_origins);
+        let blocked = Arc::new(AtomicU64::new(0));
         let relays = context.offered.get::<Relays>().filter(|_| fetches);
         if let (Some(relays), Some(webrtc)) = (relays, context.offered.get::<headwater_webrtc::WebRtc>()) {
             let agent = Agent::new(webrtc.clone(), dialer);
-            relays.add_routes(Arc::new(Nodes::new(cluster.clone())), agent, self.0.transport.0);
+            let (journal, blocked) = (context.journal.clone(), blocked.clone());
+            let nodes = Nodes { cluster: cluster.clone(), journal, blocked };
+            relays.add_routes(Arc::new(nodes), agent, self.0.transport.0);
         }
         if self.0.pass_on {
             context.hub.pass_on();
@@ -176,7 +179,7 @@ impl Protocol for Clustered {
         let relays = context.offered.get::<Relays>().cloned();
         let cdn: Arc<dyn Cdn> = Arc::new(nodes::ClusterCdn { cluster: cluster.clone(), node, role, relays, passing });
         context.offered.insert(cdn);
-        context.add_source(Arc::new(nodes::ClusterSource(cluster.clone())));
+        context.add_source(Arc::new(nodes::ClusterSource { cluster: cluster.clone(), blocked }));
         context.lists.set_cluster(cluster.clone());
         context.offered.insert(cluster.clone());
         context.at_stop.push(Box::pin(async move { cluster.stop().await }));
@@ -235,10 +238,10 @@ impl Clustered {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             forget_after: (self.0.forget_s > 0).then(|| Duration::from_secs(self.0.forget_s)),
             plain: self.0.plain,
+            mutual: self.0.mutual_tls,
         }
     }
 
-            mutual: self.0.mutual_tls,
     /// The session protocol at the host of `url`.
     fn own_media(&self, context: &Context) -> String {
         let host =

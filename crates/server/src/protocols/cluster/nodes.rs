@@ -3,8 +3,13 @@
 use std::net::SocketAddr;
 
 use axum::{body::Body, http::Request, response::Response};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
 use headwater_cluster::{Cluster, NodeFacts, NodeId, NodeState, RemoveError, Role, Statistics};
-use headwater_control::{Cdn, Hop, HopObject, Metric, NodeObject, NotRemoved, Record, Source};
+use headwater_control::{Cdn, Hop, HopObject, Journal, Metric, NodeObject, NotRemoved, Record, ServerEvent, Source};
 use headwater_graph::BoxFuture;
 use headwater_media::StreamName;
 use headwater_relay::{Relays, Route, Routes};
@@ -13,36 +18,40 @@ use tokio::sync::watch;
 use super::{pass::Passing, way};
 
 /// The other servers of the cluster.
-#[derive(Clone)]
-pub(crate) struct Nodes(Cluster);
-
-impl Nodes {
-    pub(super) fn new(cluster: Cluster) -> Nodes {
-        Nodes(cluster)
-    }
+pub(super) struct Nodes {
+    pub(super) cluster: Cluster,
+    pub(super) journal: Journal,
+    /// How often media of one of them was found not to arrive over UDP.
+    pub(super) blocked: Arc<AtomicU64>,
 }
 
 impl Routes for Nodes {
     fn find(&self, stream: &StreamName) -> Vec<Route> {
-        let found = self.0.routes(stream).into_iter();
+        let found = self.cluster.routes(stream).into_iter();
         found.map(|location| Route { server: location.node.id.into(), url: location.node.media }).collect()
     }
 
     fn is_alive(&self, server: &str) -> bool {
-        NodeId::new(server).is_ok_and(|node| self.0.is_active(&node))
+        NodeId::new(server).is_ok_and(|node| self.cluster.is_active(&node))
     }
 
     fn follow_stream(&self, stream: &StreamName) -> watch::Receiver<u64> {
-        self.0.follow_stream(stream)
+        self.cluster.follow_stream(stream)
     }
 
     fn follow_server(&self, server: &str) -> watch::Receiver<u64> {
         // No node has a name that is not one, and nothing ever becomes of it.
-        NodeId::new(server).map_or_else(|_| watch::Sender::default().subscribe(), |node| self.0.follow_node(&node))
+        NodeId::new(server)
+            .map_or_else(|_| watch::Sender::default().subscribe(), |node| self.cluster.follow_node(&node))
+    }
+
+    fn tell_blocked(&self, server: &str, reason: &str) {
+        self.blocked.fetch_add(1, Relaxed);
+        self.journal.tell(&ServerEvent::MediaBlocked { server: server.to_owned(), reason: reason.to_owned() });
     }
 
     fn proof(&self) -> String {
-        self.0.token()
+        self.cluster.token()
     }
 }
 
@@ -107,7 +116,10 @@ fn node_object(node: NodeFacts) -> NodeObject {
 }
 
 /// What the cluster counts.
-pub(super) struct ClusterSource(pub(super) Cluster);
+pub(super) struct ClusterSource {
+    pub(super) cluster: Cluster,
+    pub(super) blocked: Arc<AtomicU64>,
+}
 
 type Figure = (&'static str, &'static str, fn(&Statistics) -> u64);
 
@@ -140,17 +152,22 @@ impl Source for ClusterSource {
             Metric::gauge("cluster_nodes_gone", "Other nodes that are known and cannot be reached."),
             Metric::gauge("cluster_streams", "Streams of all nodes that live."),
         ];
+        metrics.push(Metric::counter(
+            "cluster_media_blocked",
+            "Times that media of another node was found not to arrive over UDP; it is fetched over TCP for some minutes then.",
+        ));
         metrics.extend(COUNTED.iter().map(|(name, what, _)| Metric::counter(format!("cluster_{name}"), *what)));
         metrics
     }
 
     fn read(&self, record: &mut Record<'_>) {
-        let (counted, nodes) = (self.0.statistics(), self.0.nodes());
+        let (counted, nodes) = (self.cluster.statistics(), self.cluster.nodes());
         let living = nodes.iter().filter(|node| node.state == NodeState::Active).count();
         record("cluster_links", "", counted.links as f64);
         record("cluster_nodes", "", living as f64);
         record("cluster_nodes_gone", "", (nodes.len() - living) as f64);
-        record("cluster_streams", "", self.0.streams().len() as f64);
+        record("cluster_streams", "", self.cluster.streams().len() as f64);
+        record("cluster_media_blocked", "", self.blocked.load(Relaxed) as f64);
         for (name, _, figure) in COUNTED {
             record(&format!("cluster_{name}"), "", figure(&counted) as f64);
         }
