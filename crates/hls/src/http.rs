@@ -96,7 +96,7 @@ impl Request<'_> {
     async fn respond(&self, path: &str) -> Response {
         let result = match Address::parse(path) {
             Some(Address::Index(name)) => self.index(path, &name).await,
-            Some(Address::Manifest(name)) => self.manifest(&name).await,
+            Some(Address::Manifest(name)) => self.manifest(path, &name).await,
             Some(Address::Clock) => Ok(self.clock()),
             Some(Address::Of(name, rendition, Item::Playlist)) => self.playlist(&name, &rendition).await,
             Some(Address::Of(name, rendition, item)) => self.media(&name, &rendition, item).await,

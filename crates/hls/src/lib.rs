@@ -26,7 +26,7 @@ pub use config::HlsConfig;
 pub use container::{Container, Format};
 pub use error::HlsError;
 pub use hls::Hls;
-pub use names::{Address, Item, Names, RenditionName, is_dash, is_hls, is_in_stream, is_media};
+pub use names::{Address, HOME_COOKIE, Item, Names, RenditionName, is_dash, is_hls, is_in_stream, is_media};
 pub use playlist::{AudioGroup, CONTENT_TYPE, MediaPlaylist, Multivariant, Report, Variant};
 pub use segmenter::Segmenter;
 pub use window::{Ahead, Begin, Init, Numbers, Part, Position, Segment, Window, WindowOptions};

@@ -118,6 +118,9 @@ pub fn is_media(path: &str) -> bool {
     is_in_stream(path) && !path.ends_with(PLAYLIST)
 }
 
+/// The cookie that says which of several servers has described a stream: its value is that server's mark.
+pub const HOME_COOKIE: &str = "headwater-home";
+
 const PLAYLIST: &str = ".m3u8";
 const MANIFEST: &str = ".mpd";
 /// The last part of the address of the time of day.

@@ -158,6 +158,10 @@ impl Front {
         ends: Ends,
         shortcut: Option<Shortcut>,
     ) -> Result<Response, Infallible> {
+        let request = match &self.passing {
+            Some(passing) => passing.lead(request),
+            None => request,
+        };
         let (request, ends) = match &self.passing {
             Some(passing) if pass::is_owned(request.uri().path()) => match passing.find(request, ends.remote) {
                 Way::Here(request, remote) => (request, Ends { remote, ..ends }),
@@ -198,13 +202,13 @@ impl Front {
         let mut request = in_time(request);
         request.extensions_mut().insert(LocalAddress(ends.local));
         request.extensions_mut().insert(ConnectInfo(ends.remote));
+        if let Some(shown) = ends.shown {
+            request.extensions_mut().insert(PeerCertificate::clone(&shown));
+        }
         Box::pin(self.router.clone().oneshot(request))
     }
 }
 
-        if let Some(shown) = ends.shown {
-            request.extensions_mut().insert(PeerCertificate::clone(&shown));
-        }
 /// Gives up on a body that does not come, and reads what nobody else reads of it.
 fn in_time(request: Request<Incoming>) -> Request<Body> {
     let (head, body) = request.into_parts();

@@ -126,6 +126,70 @@ fn what_ffmpeg_publishes_at_one_node_it_ends_at_the_other() -> Result<()> {
     spread.stop()
 }
 
+/// ffmpeg reads the description again and again at the address that it was given, which another node answers each time.
+#[test]
+fn ffmpeg_plays_dash_through_a_balancer_that_spreads_its_requests() -> Result<()> {
+    let _turn = shared_turn();
+    let spread = Spread::start()?;
+    let publisher = Source::default().publish(&spread.nodes[0].rtmp("clock"))?;
+    spread.nodes[0].wait_published("clock")?;
+    crate::dash::play(&spread.page("/clock/manifest.mpd"), 12, (640, "48000"))?;
+    let log = spread.log()?;
+    let asked = |ending: &str| log.iter().filter(|logged| logged.path.ends_with(ending)).collect::<Vec<_>>();
+    let (descriptions, segments) = (asked(".mpd"), asked(".m4s"));
+    report(&format!(
+        "ffmpeg, DASH over two nodes: {} descriptions, {} segments; {} requests were passed on",
+        descriptions.len(),
+        segments.len(),
+        spread.passed()?
+    ));
+    ensure!(descriptions.len() > 2 && descriptions.iter().any(|one| one.node != descriptions[0].node), "{log:?}");
+    ensure!(segments.len() >= 10 && segments.iter().all(|one| one.status == 200 && one.path.starts_with("/~")), "{segments:?}");
+    ensure!(spread.passed()? >= 5.0, "only {} requests were passed on", spread.passed()?);
+    publisher.kill();
+    spread.stop()
+}
+
+#[test]
+fn a_description_leads_to_the_node_that_gave_it_and_a_cookie_does() -> Result<()> {
+    let _turn = shared_turn();
+    let spread = Spread::start()?;
+    let publisher = Source::default().publish(&spread.nodes[0].rtmp("clock"))?;
+    spread.nodes[0].wait_published("clock")?;
+    let [one, other] = &spread.nodes;
+    let first = get(&one.http(), "/clock/manifest.mpd?x=1")?;
+    let location = first.body.split_once("<Location>").and_then(|(_, rest)| rest.split_once("</Location>"));
+    let location = location.with_context(|| format!("no Location: {first:?}"))?.0.replace("&amp;", "&");
+    let location = location.strip_prefix("..").with_context(|| location.clone())?;
+    ensure!(location.starts_with("/~") && location.contains("/clock/manifest.mpd?x=1&viewer="), "{location}");
+    let init =
+        |answer: &Answer| answer.body.split('"').find(|text| text.contains("_video.dash-init-")).map(str::to_owned);
+    let known = init(&first).with_context(|| format!("{first:?}"))?;
+    for node in [one, other] {
+        let again = get(&node.http(), location)?;
+        ensure!(
+            again.status == 200 && !again.body.contains("<Location>") && !again.body.contains("\"../"),
+            "{again:?}"
+        );
+        let relative = init(&again).with_context(|| format!("{again:?}"))?;
+        ensure!(known.ends_with(&relative), "{known} {relative}");
+        ensure!(get(&node.http(), known.trim_start_matches(".."))?.status == 200, "{known}");
+    }
+    let cookie = first.header("Set-Cookie").and_then(|cookie| cookie.split(';').next()).context("no cookie")?;
+    let by =
+        |cookie: &str| exchange(&other.http(), "GET", "/clock/manifest.mpd?x=1", &[&format!("Cookie: {cookie}")], "");
+    ensure!(init(&by(cookie)?) == Some(known.clone()), "{cookie}");
+    for cookie in ["headwater-home=0123456789ab", "headwater-home=..", "a=b"] {
+        let answer = by(cookie)?;
+        ensure!(answer.status == 200 && init(&answer).is_some_and(|init| init != known), "{cookie}: {answer:?}");
+    }
+    // One viewer, whichever way it comes; those without its cookie are another.
+    let viewers: f64 = spread.nodes.iter().filter_map(|node| node.metric("headwater_hls_viewers").ok().flatten()).sum();
+    ensure!(viewers == 2.0, "{viewers} viewers");
+    publisher.kill();
+    spread.stop()
+}
+
 #[test]
 fn a_session_is_reached_through_every_node_and_nothing_else_is() -> Result<()> {
     let _turn = shared_turn();

@@ -64,7 +64,7 @@ fn ffmpeg_plays_dash_and_plays_it_again_when_the_encoder_was_replaced() -> Resul
 }
 
 /// Some seconds are copied as they come, and decoded.
-fn play(address: &str, seconds: u32, (width, sample_rate): (u32, &str)) -> Result<()> {
+pub(crate) fn play(address: &str, seconds: u32, (width, sample_rate): (u32, &str)) -> Result<()> {
     let file = scratch("dash.mkv")?;
     let mut command = quiet(&tools::on_path("ffmpeg")?);
     command.args(["-re", "-i", address, "-t", &seconds.to_string(), "-c", "copy"]).arg(&file);

@@ -68,6 +68,8 @@ pub(crate) struct Style<'a> {
     /// What goes before and behind each address.
     pub(crate) base: &'a str,
     pub(crate) query: &'a str,
+    /// Where it is read from the next time on, if not there where it was asked for.
+    pub(crate) location: Option<&'a str>,
 }
 
 impl Presentation {
@@ -100,10 +102,10 @@ impl Presentation {
         }
         let written = state.written.as_mut().filter(|written| !written.mpd.periods.is_empty())?;
         let write = |mpd: &Mpd| {
-            let text = mpd.write(style.base, style.query);
+            let text = mpd.write(style.base, style.query, style.location);
             if style.gzip { gzip(text.as_bytes()) } else { text.into() }
         };
-        if !style.base.is_empty() || !style.query.is_empty() {
+        if !style.base.is_empty() || !style.query.is_empty() || style.location.is_some() {
             return Some(write(&written.mpd));
         }
         let text = written.texts.get_mut(usize::from(style.gzip))?;

@@ -6,7 +6,7 @@ use headwater_media::TrackKind;
 use jiff::Timestamp;
 use quick_xml::{
     Writer,
-    events::{BytesDecl, Event},
+    events::{BytesDecl, BytesText, Event},
 };
 
 use super::mpd::{AdaptationSet, Mpd, PeriodElement, Representation};
@@ -23,11 +23,12 @@ const CHANNELS: &str = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011";
 const DELAY_SEGMENTS: u32 = 3;
 
 impl Mpd {
-    /// The description as text. `base` goes before each address, `query` behind.
-    pub fn write(&self, base: &str, query: &str) -> String {
+    /// The description as text. `base` goes before each address, `query` behind. Players read it again at `location`
+    /// (ISO/IEC 23009-1 §5.3.1.2), or where they have read it before.
+    pub fn write(&self, base: &str, query: &str, location: Option<&str>) -> String {
         let mut writer = Writer::new_with_indent(Vec::with_capacity(4_096), b' ', 1);
         // Writing to memory never fails.
-        let _ = self.write_to(&mut writer, &Around { base, query });
+        let _ = self.write_to(&mut writer, &Around { base, query, location });
         String::from_utf8(writer.into_inner()).unwrap_or_default()
     }
 
@@ -53,6 +54,9 @@ impl Mpd {
             element.with_attribute((*name, value.as_str()))
         });
         mpd.write_inner_content(|writer| {
+            if let Some(location) = around.location {
+                writer.create_element("Location").write_text_content(BytesText::new(location))?;
+            }
             self.periods.iter().try_for_each(|period| period.write(writer, around))?;
             let clock = format!("{}{CLOCK}", around.base);
             let timing = writer.create_element("UTCTiming").with_attribute(("schemeIdUri", TIMING));
@@ -66,6 +70,7 @@ impl Mpd {
 struct Around<'a> {
     base: &'a str,
     query: &'a str,
+    location: Option<&'a str>,
 }
 
 impl PeriodElement {

@@ -9,47 +9,60 @@ use axum::http::header;
 use headwater_graph::StreamState;
 use headwater_media::StreamName;
 
-use super::{GONE, Reply, Request, Trouble};
+use super::{GONE, Query, Reply, Request, Trouble, base};
 use crate::{
     broadcast::Broadcast,
     container::Format,
     dash::{CONTENT_TYPE, Style},
     error::HlsError,
-    viewers::Viewer,
+    viewers::{Viewer, ViewerId},
 };
 
 impl Request<'_> {
     /// The description of a stream. Players read it again and again: who has come with the same wish is known.
-    pub(super) async fn manifest(&self, name: &StreamName) -> Result<Reply, Trouble> {
+    pub(super) async fn manifest(&self, path: &str, name: &StreamName) -> Result<Reply, Trouble> {
         let query = self.query()?;
-        let viewer = self.visitor_of_dash(name).await?;
+        let (id, viewer) = self.visitor_of_dash(name, &query).await?;
         let environment = self.hls.environment();
         let broadcast = self.packaged(&viewer).await?;
         let _attendance = broadcast.attend(&**environment);
         viewer.touch(environment.now());
         broadcast.ready(&**environment).await?;
         // A gate may have put another stream in the place of the one asked for.
+        let home = if query.viewer.is_some() { "" } else { self.hls.home() };
         let found = viewer.stream().name();
-        let base = if found == name { String::new() } else { format!("/{found}/") };
+        let base = match query.viewer {
+            // Relative, as what is before it says which server it is.
+            Some(_) if found != name => format!("{}{found}/", "../".repeat(path.matches('/').count())),
+            _ => base(home, path, (name, found)),
+        };
+        // Read again where all that it leads to is. Who knows nothing of that is led there by a cookie.
+        let location = home.strip_prefix('/').map(|home| {
+            format!("{}{home}/{path}{}", "../".repeat(path.matches('/').count()), query.carried_with_viewer(id))
+        });
         let gzip = self.takes_gzip();
-        let style = Style { gzip, base: &base, query: &query.carried };
+        let style = Style { gzip, base: &base, query: &query.carried, location: location.as_deref() };
         let text = broadcast.mpd(style, environment.wall_clock()).ok_or(HlsError::Empty)?;
         viewer.serve(text.len()).map_err(Trouble::Dismissed)?;
         viewer.touch(environment.now());
         self.hls.counters().playlists.fetch_add(1, Relaxed);
-        Ok(Reply::new(CONTENT_TYPE, vec![text]).compressed(gzip).revalidated())
+        let reply = Reply::new(CONTENT_TYPE, vec![text]).compressed(gzip).revalidated();
+        Ok(if home.is_empty() { reply } else { reply.at_home(home) })
     }
 
-    async fn visitor_of_dash(&self, name: &StreamName) -> Result<Arc<Viewer>, Trouble> {
+    async fn visitor_of_dash(&self, name: &StreamName, query: &Query) -> Result<(ViewerId, Arc<Viewer>), Trouble> {
         let viewers = self.hls.viewers();
         let authorization = self.headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
         let wish = (Format::Cmaf, self.remote.ip(), self.agent(), name, self.raw_query, authorization);
-        let id = viewers.id_by(viewers.mark(wish));
-        if let Some(viewer) = viewers.find_by_id(id).filter(|viewer| self.hls.is_current(viewer.stream())) {
+        let own = viewers.id_by(viewers.mark(wish));
+        let id = query.viewer.unwrap_or(own);
+        // What is brought may be another's, of another stream.
+        let known = if id == own { viewers.find_by_id(id) } else { viewers.find(id, name) };
+        if let Some(viewer) = known.filter(|viewer| self.hls.is_current(viewer.stream())) {
             viewer.serve(0).map_err(Trouble::Dismissed)?;
-            return Ok(viewer);
+            return Ok((id, viewer));
         }
-        Ok(self.hls.admit(id, name, self.visitor()).await?)
+        Ok((id, self.hls.admit(id, name, self.visitor()).await?))
     }
 
     /// A stream as it is packaged; one that has ended as it was, so that its end can be told.

@@ -12,7 +12,7 @@ use headwater_access::{Refused, Why};
 use headwater_graph::SubscribeError;
 
 use super::body::Pieces;
-use crate::{error::HlsError, hls::Denied, playlist::CONTENT_TYPE};
+use crate::{error::HlsError, hls::Denied, names::HOME_COOKIE, playlist::CONTENT_TYPE};
 
 /// What an address holds never changes, and is forgotten when its stream is.
 const IMMUTABLE: &str = "public, max-age=3600, immutable";
@@ -96,6 +96,13 @@ impl Reply {
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Reply {
         self.fields.push((name, value));
         self
+    }
+
+    /// Says to players that keep cookies (RFC 6265) by what the server is found again that has the rest. ffmpeg keeps none
+    /// without a path.
+    pub(super) fn at_home(self, home: &str) -> Reply {
+        let mark = home.trim_start_matches(['/', '~']);
+        self.with(header::SET_COOKIE, text(&format!("{HOME_COOKIE}={mark}; Path=/; HttpOnly; SameSite=Lax")))
     }
 
     /// Another one for everybody who comes.

@@ -67,12 +67,12 @@ fn a_description_of_a_known_window() {
  </Period>
  <UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-xsdate:2014" value="_time.txt"/>
 </MPD>"#;
-    assert_eq!(mpd().write("", "?token=a&x=1"), expected);
+    assert_eq!(mpd().write("", "?token=a&x=1", None), expected);
 }
 
 #[test]
 fn the_end_of_a_stream_is_told_and_another_stream_is_led_to() {
-    let text = Mpd { end: Some(Duration::from_secs(60)), ..mpd() }.write("/live/other/", "");
+    let text = Mpd { end: Some(Duration::from_secs(60)), ..mpd() }.write("/live/other/", "", None);
     assert!(text.contains(" mediaPresentationDuration=\"PT60S\"") && !text.contains("minimumUpdatePeriod"), "{text}");
     for address in ["_video.dash-init-00000000000000ab.mp4", "_audio.dash-t$Time$-00000000000000cd.m4s", "_time.txt"] {
         assert!(text.contains(&format!("=\"/live/other/{address}\"")), "{address} in {text}");
@@ -81,8 +81,17 @@ fn the_end_of_a_stream_is_told_and_another_stream_is_led_to() {
 
 #[test]
 fn what_is_carried_cannot_leave_its_attribute() {
-    let text = mpd().write("", "?x=\"><Period>&'");
+    let text = mpd().write("", "?x=\"><Period>&'", Some("?x=\"><Period>&'"));
     assert_eq!(text.matches("<Period").count(), 1, "{text}");
+}
+
+#[test]
+fn where_it_is_read_again_stands_before_all_that_is_played() {
+    let text = mpd().write("../~0a1b2c3d4e5f/room/", "", Some("../~0a1b2c3d4e5f/room/manifest.mpd?token=a&viewer=1"));
+    let location = "<Location>../~0a1b2c3d4e5f/room/manifest.mpd?token=a&amp;viewer=1</Location>";
+    let place = text.find(location).unwrap_or(usize::MAX);
+    assert!(text.find("<Period").is_some_and(|period| place < period), "{text}");
+    assert!(text.contains("value=\"../~0a1b2c3d4e5f/room/_time.txt\""), "{text}");
 }
 
 #[test]

@@ -14,6 +14,7 @@
 //! Calls of the REST API are passed on as well, by a node alone: clients name the node to the API of any, which looks
 //! at their credentials before it does so.
 
+mod cookie;
 mod link;
 mod onward;
 mod owners;
@@ -230,7 +231,7 @@ fn split(path: &str) -> Option<(&str, &str)> {
 
 /// Whether one node alone can answer: all else has an address without a mark.
 fn is_of_one_node(path: &str) -> bool {
-    headwater_signalling::is_session(path) || headwater_hls::is_in_stream(path)
+    headwater_signalling::is_session(path) || headwater_hls::is_in_stream(path) || headwater_hls::is_dash(path)
 }
 
 fn without_mark(uri: &Uri, length: usize) -> Option<Uri> {
