@@ -91,8 +91,8 @@ impl Bringing for Flowing<'_> {
     fn agreed(&self, _remote_session: &str) {}
 
     fn flows(&self) {
-        self.presence.board.sent_first(self.presence.since());
         if self.counts {
+            self.presence.board.sent_first(self.presence.since());
             self.presence.join();
         }
         self.flows.notify_one();
