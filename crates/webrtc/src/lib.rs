@@ -11,6 +11,9 @@
 //! [`WebRtc::start`] starts the shards; signalling hands over an [`Offer`] and a subscription with [`WebRtc::view`], or
 //! a publication with [`WebRtc::publish`], and gets an answer and a [`Session`] back. How a shard works stands in `docs/design/shards.md`, what is sent and
 //! why in `docs/design/webrtc-egress.md`.
+//!
+//! [`Receiver`] is the other side of a viewer, without a server: a session that only receives, for programs that watch
+//! many streams to learn what a server holds (`docs/design/webrtc-receiver.md`).
 
 mod backlog;
 mod call;
