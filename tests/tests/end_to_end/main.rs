@@ -9,6 +9,7 @@ mod balancer;
 mod browser_playback;
 mod chaos;
 mod cluster;
+mod console;
 mod dash;
 mod deploy;
 mod drain;
