@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::tools;
 
-/// What a core bears: three tests that mostly wait, or one and a half with a browser.
-const SHARES_OF_A_CORE: usize = 3;
+/// What a core bears: four tests that mostly wait, or two with a browser, which uses a third of it while it plays.
+const SHARES_OF_A_CORE: usize = 4;
 
 /// The right to load the machine, alone or together with other tests, until it is dropped.
 ///
