@@ -109,3 +109,15 @@ fn fields_that_nobody_knows_are_refused() {
         assert!(matches!(Plan::from_toml(&wrong), Err(PlanError::Syntax(_))), "{wrong}");
     }
 }
+
+#[test]
+fn every_run_file_of_the_examples_can_be_run() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/load");
+    let mut count = 0;
+    for file in std::fs::read_dir(folder).unwrap().flatten() {
+        let plan = Plan::from_toml(&std::fs::read_to_string(file.path()).unwrap());
+        plan.and_then(|plan| plan.check(&Bounds::of_limits())).unwrap_or_else(|error| panic!("{file:?}: {error}"));
+        count += 1;
+    }
+    assert!(count >= 4, "{count} run files");
+}
