@@ -93,7 +93,8 @@ mod tests {
         let router = Router::new().route("/", any(async || "answered"));
         let front = Front::new(router, Direct::default(), headwater_control::Hosts::default());
         tokio::spawn(async move {
-            converse(theirs, Ends { local, remote: local }, None, &builder(), &front, CancellationToken::new()).await;
+            let ends = Ends { local, remote: local, shown: None };
+            converse(theirs, ends, None, &builder(), &front, CancellationToken::new()).await;
         });
         ours
     }

@@ -29,7 +29,8 @@ async fn answer(request: &str) -> String {
     let (mut ours, theirs) = duplex(1 << 16);
     let local = "127.0.0.1:1".parse().unwrap();
     ours.write_all(format!("{request}\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
-    converse(theirs, Ends { local, remote: local }, None, &builder(), &front, CancellationToken::new()).await;
+    converse(theirs, Ends { local, remote: local, shown: None }, None, &builder(), &front, CancellationToken::new())
+        .await;
     let mut text = String::new();
     ours.read_to_string(&mut text).await.unwrap();
     text
@@ -80,7 +81,7 @@ async fn connect_with_shortcut() -> (TcpStream, UnboundedReceiver<Held>) {
     let address = listener.local_address().unwrap();
     let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
     tokio::spawn(async move {
-        let ends = Ends { local: address, remote: accepted.remote() };
+        let ends = Ends { local: address, remote: accepted.remote(), shown: None };
         let connection = Conversation::new(accepted, HEAD_ENDS);
         let shortcut = Some(connection.shortcut());
         converse(connection, ends, shortcut, &builder(), &front, CancellationToken::new()).await;

@@ -124,7 +124,7 @@ impl Passing {
     pub(crate) fn find<B>(&self, mut request: Request<B>, remote: SocketAddr) -> Way<B> {
         let client = self.client_of(request.headers_mut());
         let way = match split(request.uri().path()) {
-            Some((mark, rest)) if is_of_one_node(rest) || (client.is_some() && is_call(rest)) => {
+            Some((mark, rest)) if is_of_one_node(rest) || (client.is_some() && is_rest(rest)) => {
                 if mark == self.0.mark {
                     let length = PREFIX.len() + mark.len();
                     self.here(request, length, client.unwrap_or(remote))
@@ -232,6 +232,11 @@ fn split(path: &str) -> Option<(&str, &str)> {
 /// Whether one node alone can answer: all else has an address without a mark.
 fn is_of_one_node(path: &str) -> bool {
     headwater_signalling::is_session(path) || headwater_hls::is_in_stream(path) || headwater_hls::is_dash(path)
+}
+
+/// Whether it is a call of the REST API, which nodes alone may pass on.
+fn is_rest(path: &str) -> bool {
+    path.starts_with("/rest-api/") && is_call(path)
 }
 
 fn without_mark(uri: &Uri, length: usize) -> Option<Uri> {

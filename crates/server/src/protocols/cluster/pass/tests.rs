@@ -26,6 +26,7 @@ fn cluster(name: &str, secret: &str) -> (Cluster, NodeId) {
         version: String::new(),
         forget_after: Some(Duration::from_secs(1)),
         plain: false,
+        mutual: false,
     };
     (Cluster::start(settings, dialer()).unwrap(), node)
 }
