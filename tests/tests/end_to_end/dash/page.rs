@@ -4,10 +4,11 @@ use anyhow::{Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::publisher::{Kind, Publisher};
 use headwater_tests::source::Source;
-use headwater_tests::{flv, report, turn};
+use headwater_tests::{flv, heavy_turn, report, turn};
 use serde_json::Value;
 
 use super::{MANIFEST, replace};
+use crate::any_node::Spread;
 use crate::mse::odd::{BOTH, piece, publish, usual};
 use crate::sdk::pages::Pages;
 
@@ -89,6 +90,26 @@ fn dash_js_plays_with_sound_and_goes_on_when_the_encoder_is_replaced() -> Result
     publisher.kill();
     origin.stop()?;
     Ok(())
+}
+
+/// Through a load balancer that sends each of its requests to another server than the one before.
+#[test]
+fn dash_js_plays_from_one_of_two_servers_whoever_is_asked() -> Result<()> {
+    let _turn = heavy_turn();
+    let spread = Spread::start()?;
+    let publisher = Source::default().publish(&spread.nodes[0].rtmp("clock"))?;
+    spread.nodes[0].wait_published("clock")?;
+    let mut pages = Pages::of(&spread.page("/"))?;
+    begin(&mut pages)?;
+    let seen = watch(&mut pages, 8)?;
+    check("over two servers", &seen)?;
+    report(&format!("{} requests were passed on", spread.passed()?));
+    ensure!(spread.passed()? > 5.0, "only {} requests were passed on", spread.passed()?);
+    let viewers: f64 = spread.nodes.iter().filter_map(|node| node.metric("headwater_hls_viewers").ok().flatten()).sum();
+    ensure!(viewers == 1.0, "one page is {viewers} viewers");
+    drop(pages);
+    publisher.kill();
+    spread.stop()
 }
 
 /// Its sound stays Opus.
