@@ -144,7 +144,10 @@ fn ffmpeg_plays_dash_through_a_balancer_that_spreads_its_requests() -> Result<()
         spread.passed()?
     ));
     ensure!(descriptions.len() > 2 && descriptions.iter().any(|one| one.node != descriptions[0].node), "{log:?}");
-    ensure!(segments.len() >= 10 && segments.iter().all(|one| one.status == 200 && one.path.starts_with("/~")), "{segments:?}");
+    ensure!(
+        segments.len() >= 10 && segments.iter().all(|one| one.status == 200 && one.path.starts_with("/~")),
+        "{segments:?}"
+    );
     ensure!(spread.passed()? >= 5.0, "only {} requests were passed on", spread.passed()?);
     publisher.kill();
     spread.stop()
