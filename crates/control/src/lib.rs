@@ -21,6 +21,7 @@ mod events;
 mod filter;
 mod guard;
 mod health;
+mod load;
 mod metrics;
 mod reference;
 mod rest;
@@ -47,6 +48,10 @@ pub use drain::{Drain, DrainObject};
 pub use events::{Journal, Party, Passage, ServerEvent, Use};
 pub use guard::{Hosts, LocalAddress, guard_host};
 pub use health::Readiness;
+pub use load::{
+    LoadCheckObject, LoadDecodedObject, LoadExpectObject, LoadFailureObject, LoadObject, LoadOrder, LoadPointObject,
+    LoadRefused, LoadResultsObject, LoadRowObject, LoadSourceObject, LoadSpreadObject, LoadTaskObject, Loads,
+};
 pub use metrics::{Metric, MetricKind, Metrics, Node, Record, RecordTimes, Source, cpu_seconds};
 pub use reference::rest as rest_reference;
 pub use settings::{ReloadedObject, SettingChange, SettingObject, Settings};
@@ -61,6 +66,7 @@ pub struct Control {
     metrics: Metrics,
     readiness: Readiness,
     clients: Arc<dyn Clients>,
+    loads: Option<Arc<dyn Loads>>,
     relays: Option<Relays>,
     journal: Journal,
     access: Option<Access>,
@@ -92,6 +98,7 @@ impl Control {
             metrics: Metrics::new(all),
             readiness,
             clients: Arc::new(clients::NoClients),
+            loads: None,
             relays: None,
             journal: Journal::new(),
             access: None,
@@ -128,6 +135,11 @@ impl Control {
     /// The same as a server that can be emptied.
     pub fn with_drain(self, drain: Arc<dyn Drain>) -> Control {
         Control { drain: Some(drain), ..self }
+    }
+
+    /// The same with load agents.
+    pub fn with_loads(self, loads: Arc<dyn Loads>) -> Control {
+        Control { loads: Some(loads), ..self }
     }
 
     /// The same with streams pushed to other servers and pulled from them.
@@ -177,6 +189,7 @@ impl Control {
             hub: self.hub.clone(),
             accounts: self.accounts.clone(),
             clients: self.clients.clone(),
+            loads: self.loads.clone(),
             relays: self.relays.clone(),
             journal: self.journal.clone(),
             metrics: self.metrics.clone(),

@@ -77,21 +77,21 @@ A refusal is a JSON object with a `code` for programs, a `message` for people an
 | 400 | `unknown_field`, `missing_field`, `bad_value` | a field does not exist, is missing or has another kind of value |
 | 400 | `bad_query` | what stands behind the question mark of the address makes no sense |
 | 400 | `bad_url`, `unknown_host` | the address of another server cannot be used, or its host cannot be found |
-| 403 | `forbidden_address` | the other server is not on the public internet and not in `allow` of `[relay]` |
+| 403 | `forbidden_address` | the other server is not on the public internet and not in `allow` of `[relay]`; of load agents, it is not in `allowed` of `[load]` |
 | 401 | `unauthorised` | there are no credentials, or none that are known here |
 | 403 | `wrong_role` | the call takes a role that these credentials do not have |
 | 403 | `foreign_origin` | a web page of another site sent the call |
 | 404 | `not_found` | nothing fits |
 | 404 | `unknown_call` | there is no such call |
 | 405 | `wrong_method` | the call takes `POST`, or `GET` |
-| 409 | `exists`, `name_taken` | there is such a relay already, or a publisher of that name |
+| 409 | `exists`, `name_taken` | there is such a relay or run already, or a publisher of that name |
 | 409 | `not_taken` | a client does not take what is sent to it |
 | 413 | `body_too_large` | the limit `http_body_bytes` |
 | 415 | `not_json` | the body has another content type |
 | 421 | `unknown_host` | the request came over loopback under a name that is not in `hosts` of `[http]` |
 | 429 | `too_many_failures` | wrong passwords came from this address, more than the limit `access_failures` |
 | 501 | `not_implemented` | this server does not have the call yet |
-| 503 | `too_many` | the limit `relays` or `events_readers` |
+| 503 | `too_many` | the limit `relays`, `events_readers`, `load_runs` or `load_agents` |
 
 ## Health
 

@@ -6,6 +6,7 @@ mod connection;
 mod console;
 mod elsewhere;
 pub(crate) mod input;
+mod load;
 pub(crate) mod missing;
 pub(crate) mod openapi;
 mod pull;
@@ -35,6 +36,7 @@ use crate::{
     error::ApiError,
     events::{self, Journal},
     guard::check_origin,
+    load::Loads,
     metrics::{Metrics, Node},
     settings::Settings,
     statistics,
@@ -46,6 +48,7 @@ pub(crate) struct Api {
     pub(crate) hub: Hub,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) clients: Arc<dyn Clients>,
+    pub(crate) loads: Option<Arc<dyn Loads>>,
     pub(crate) relays: Option<Relays>,
     pub(crate) journal: Journal,
     pub(crate) metrics: Metrics,
@@ -106,6 +109,11 @@ pub(crate) fn calls() -> OpenApiRouter<Api> {
         .routes(routes!(pull::rtmp::find_all, pull::rtmp::get_all))
         .routes(routes!(pull::rtmp::find))
         .routes(routes!(pull::rtmp::terminate))
+        .routes(routes!(load::startup))
+        .routes(routes!(load::find_all, load::get_all))
+        .routes(routes!(load::find))
+        .routes(routes!(load::results))
+        .routes(routes!(load::terminate))
         .routes(routes!(cdn::show_nodes))
         .routes(routes!(cdn::show_routes))
         .routes(routes!(cdn::show_stream_routes))

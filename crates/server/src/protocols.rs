@@ -3,6 +3,7 @@
 mod balancer;
 mod cluster;
 mod hls;
+mod load;
 mod mse;
 mod pages;
 mod relay;
@@ -53,6 +54,7 @@ pub(crate) fn all() -> Vec<Box<dyn Protocol>> {
         Box::new(wsplayer::OverWebSocket::default()),
         Box::new(wcs::Wcs::default()),
         Box::new(balancer::Balancing::default()),
+        Box::new(load::LoadAgents::default()),
     ]
 }
 

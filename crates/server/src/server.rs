@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use headwater_cluster::Cluster;
-use headwater_control::{Cdn, Clients, Control, Hosts, Metric, Readiness, Record, Source, guard_host};
+use headwater_control::{Cdn, Clients, Control, Hosts, Loads, Metric, Readiness, Record, Source, guard_host};
 use headwater_graph::{Hub, HubOptions};
 use headwater_net::{Listener, Quota, TlsAcceptor, TokioEnvironment};
 use headwater_relay::Relays;
@@ -186,6 +186,9 @@ fn start_all(config: &Config, context: &mut Context) -> Result<Started, StartErr
     control = control.with_refusals(context.gates.refusals().clone());
     gates::begin_access(&context.access, &context.spawner());
     gates::take_up_access(context);
+    if let Some(loads) = context.offered.get::<Arc<dyn Loads>>() {
+        control = control.with_loads(loads.clone());
+    }
     if let Some(relays) = context.offered.get::<Relays>() {
         control = control.with_relays(relays.clone());
     }
