@@ -25,6 +25,7 @@ mod leaving;
 mod links_loss;
 mod links_tcp;
 mod links_tls;
+mod load;
 mod long_play;
 mod mse;
 mod observing;

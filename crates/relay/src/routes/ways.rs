@@ -139,7 +139,7 @@ mod tests {
         let route = |server: &str| Route { server: server.to_owned(), url: String::new() };
         let (blocked, now) = (Blocked::default(), Instant::now());
         let mut troubles = Troubles::default();
-        let mut order = |troubles: &mut Troubles| {
+        let order = |troubles: &mut Troubles| {
             let mut routes = [route("a"), route("b"), route("c")];
             troubles.sort(&mut routes);
             routes.map(|route| route.server).concat()

@@ -3,8 +3,8 @@
 mod attack;
 mod attack_by_publisher;
 mod call;
-mod call_over_tcp;
 mod call_narrow;
+mod call_over_tcp;
 mod call_renditions;
 mod call_silence;
 mod call_to_send;

@@ -1,14 +1,14 @@
 //! hls.js through a load balancer that sends each of its requests to another node.
 
 use anyhow::{Result, ensure};
-use headwater_tests::{report, source::Source, turn};
+use headwater_tests::{heavy_turn, report, source::Source};
 
 use super::page::{begin_at, number, tell, watch};
 use crate::{any_node::Spread, sdk::pages::Pages};
 
 #[test]
 fn hls_js_plays_at_low_latency_through_a_balancer_that_spreads_its_requests() -> Result<()> {
-    let _turn = turn();
+    let _turn = heavy_turn();
     let spread = Spread::start()?;
     let publisher = Source::default().publish(&spread.nodes[0].rtmp("clock"))?;
     spread.nodes[0].wait_published("clock")?;
