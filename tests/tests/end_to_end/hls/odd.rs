@@ -10,7 +10,7 @@ use headwater_tests::odd_rtmp::Piece;
 use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::quiet;
-use headwater_tests::{heavy_turn, report, tools};
+use headwater_tests::{heavy_turn, report, tools, turn};
 use serde_json::Value;
 
 use super::media_playlist;
@@ -81,7 +81,7 @@ pub(super) fn check(reader: Reader, discontinuities: u64, look: impl Fn(&Path) -
 
 #[test]
 fn hls_outlives_sound_that_stops_and_stamps_that_jump_by_an_hour() -> Result<()> {
-    let _turn = heavy_turn();
+    let _turn = turn();
     let tags = usual((640, 360))?;
     let origin = Origin::start()?;
     let publisher = publish(&origin, "odd", piece(&tags, &BOTH))?;
