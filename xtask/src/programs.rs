@@ -1,4 +1,4 @@
-//! The test programs of the workspace: built by cargo at once, and then run as they are.
+//! The test programs of the workspace, and the servers that they try: built by cargo at once, and then run as they are.
 //!
 //! Built crate by crate, or group by group, many crates would be built several times, with other features of what they
 //! stand on each time.
@@ -14,6 +14,9 @@ use crate::shell;
 
 /// The package of the fuzzers' inputs and of the end-to-end tests.
 pub(crate) const TESTS: &str = "headwater-tests";
+
+/// All programs and all tests of the workspace.
+pub(crate) const ALL: &[&str] = &["--workspace", "--bins", "--tests"];
 
 /// A built test program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +45,12 @@ impl Program {
     }
 }
 
-/// Builds the test programs of what is selected.
+/// Builds what is selected, and tells the test programs in it.
 ///
 /// # Errors
 /// When cargo cannot be started, cannot build them, or says what is not understood.
 pub(crate) fn build(selection: &[&str]) -> Result<Vec<Program>> {
-    let mut command = shell::cargo(["test", "--no-run", "--message-format=json-render-diagnostics"]);
+    let mut command = shell::cargo(["build", "--message-format=json-render-diagnostics"]);
     command.args(selection).stdout(Stdio::piped());
     let words = shell::words(&command);
     println!("  $ {words}");

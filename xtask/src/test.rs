@@ -64,16 +64,10 @@ impl Group {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 
-    /// What cargo is to build the test programs of: all at once if several groups are to run, since a crate that is built
-    /// for one of them alone stands on other features of other crates, and all would be built again for the next.
+    /// What cargo is to build: the whole workspace even for one group, since a crate that is built with a few others stands
+    /// on other features of what they share, and all would be built again for the next.
     fn selection(self, groups: &[Group]) -> &'static [&'static str] {
-        let with_programs = |group: &&Group| matches!(group, Group::Unit | Group::Fuzz | Group::E2e);
-        match self {
-            _ if groups.iter().filter(with_programs).count() > 1 => &["--workspace"],
-            Group::Fuzz => &["--package", programs::TESTS, "--lib"],
-            Group::E2e => &["--package", programs::TESTS, "--test", "end_to_end"],
-            _ => &["--workspace", "--exclude", programs::TESTS],
-        }
+        if groups == [Group::E2e] { &["--workspace", "--bins", "--test", "end_to_end"] } else { programs::ALL }
     }
 
     /// Runs it. Yields the tests that passed only at the second time.
@@ -87,7 +81,7 @@ impl Group {
             Group::Clippy => {
                 shell::run(&mut shell::cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
             }
-            Group::Unit => unit::run(&build(|one| one.package != programs::TESTS)?, selection, &options.arguments),
+            Group::Unit => unit::run(&build(|one| one.package != programs::TESTS)?, &options.arguments),
             Group::Fuzz => {
                 let built = build(|one| one.package == programs::TESTS && one.target == "headwater_tests")?;
                 let program = built.first().context("cargo has not built the fuzzers' inputs")?;
@@ -98,8 +92,6 @@ impl Group {
             Group::E2e => {
                 let built = build(|one| one.package == programs::TESTS && one.target == "end_to_end")?;
                 let program = built.first().context("cargo has not built the end-to-end tests")?;
-                // The server as people build it, whatever the tests need of the crates that it stands on.
-                shell::run(&mut shell::cargo(SERVERS))?;
                 let repeat = if options.again { Repeat::Failed } else { Repeat::Nothing };
                 return end_to_end::run(program, &options.arguments, options.long, repeat);
             }
@@ -110,19 +102,6 @@ impl Group {
 
 /// Has tests play for long.
 pub(crate) const LONG: &str = "HEADWATER_TEST_LONG";
-/// Builds the server, and the back end of an application for it.
-const SERVERS: [&str; 9] = [
-    "build",
-    "--package",
-    "headwater-origin",
-    "--package",
-    "headwater-examples",
-    "--bin",
-    "origin",
-    "--bin",
-    "hook-server",
-];
-
 /// The model checker needs another build of the crate, kept apart from the ordinary one.
 fn loom(options: &Options) -> Command {
     let mut command = shell::cargo(["test", "--release", "--package", "headwater-graph", "--lib", "--target-dir"]);

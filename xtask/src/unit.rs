@@ -37,14 +37,14 @@ struct Ended {
     output: String,
 }
 
-/// Runs the test programs, and the examples of what is selected.
+/// Runs the test programs, and the examples in the documentation.
 ///
 /// # Errors
 /// When a test failed, or they could not be run.
-pub(crate) fn run(programs: &[Program], selection: &[&str], arguments: &[String]) -> Result<()> {
+pub(crate) fn run(programs: &[Program], arguments: &[String]) -> Result<()> {
     let (alone, beside): (Vec<_>, Vec<_>) = programs.iter().partition(|one| ALONE.contains(&one.package.as_str()));
     // They take long, and so begin first.
-    let mut jobs = vec![examples(selection, arguments)];
+    let mut jobs = vec![examples(arguments)];
     jobs.extend(beside.into_iter().map(|program| Job::of(program, arguments)));
     let shown = !arguments.is_empty();
     let mut ended = at_once(jobs, available_parallelism().map_or(1, usize::from), shown)?;
@@ -62,9 +62,9 @@ pub(crate) fn run(programs: &[Program], selection: &[&str], arguments: &[String]
     Ok(())
 }
 
-fn examples(selection: &[&str], arguments: &[String]) -> Job {
-    let mut command = shell::cargo(["test", "--doc", "--no-fail-fast"]);
-    command.args(selection).arg("--").args(arguments);
+fn examples(arguments: &[String]) -> Job {
+    let mut command = shell::cargo(["test", "--workspace", "--doc", "--no-fail-fast"]);
+    command.arg("--").args(arguments);
     println!("  $ {}", shell::words(&command));
     Job { name: "the examples in the documentation".to_owned(), command }
 }
