@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::{Agent, AgentError, Purpose, Remote, over, tell_flow};
+use crate::{Agent, AgentError, Purpose, Remote, Renditions, over, tell_flow};
 
 const PROTOCOL: &str = "WHEP or WHIP";
 const SDP: &str = "application/sdp";
@@ -32,7 +32,7 @@ pub(crate) async fn run(
 ) -> Result<(), AgentError> {
     let (told, mut lost) = (purpose.told(), purpose.lost());
     let begin = async {
-        let proposal = purpose.propose(&agent.webrtc, false)?;
+        let proposal = purpose.propose(&agent.webrtc, Renditions::default())?;
         let answered = ask(agent, remote, remote.url(), Method::POST, proposal.sdp().as_bytes()).await?;
         let place = answered.location.as_deref().and_then(|location| remote.url().join(location).ok());
         let shown = place.as_ref().map_or("", |place| place.path());

@@ -144,12 +144,25 @@ enum Purpose<'a> {
     Bring(Subscription, &'a dyn Bringing),
 }
 
+/// What another server says it understands of a picture in several renditions at once. One that says nothing is asked
+/// for one, and brought one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Renditions {
+    /// It can be asked for all of them.
+    sends: bool,
+    /// It can be brought all of them.
+    takes: bool,
+}
+
 impl<'a> Purpose<'a> {
-    /// The offer; `renditions` says whether the other server can be asked for all of a picture's.
-    fn propose(&self, webrtc: &WebRtc, renditions: bool) -> Result<Proposal, AgentError> {
+    /// The offer, with all renditions of a picture where the other server understands that.
+    fn propose(&self, webrtc: &WebRtc, renditions: Renditions) -> Result<Proposal, AgentError> {
         Ok(match self {
-            Purpose::Fetch(_) if renditions => webrtc.propose_renditions(),
+            Purpose::Fetch(_) if renditions.sends => webrtc.propose_renditions(),
             Purpose::Fetch(_) => webrtc.propose(),
+            Purpose::Bring(subscription, _) if renditions.takes => {
+                webrtc.propose_sending_renditions(subscription.stream())?
+            }
             Purpose::Bring(subscription, _) => webrtc.propose_sending(subscription.stream())?,
         })
     }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Agent, AgentError, Purpose, Remote, over, tell_flow};
+use crate::{Agent, AgentError, Purpose, Remote, Renditions, over, tell_flow};
 
 use self::{socket::Socket, wire::Said};
 
@@ -79,8 +79,8 @@ async fn begin(
     let limit = limits::AGENT_ANSWER_MS.get_duration();
     let answer = async {
         socket.say("connection", connection(remote)).await?;
-        let sends_renditions = greet(&mut socket).await?;
-        let proposal = purpose.propose(&agent.webrtc, sends_renditions)?;
+        let renditions = greet(&mut socket).await?;
+        let proposal = purpose.propose(&agent.webrtc, renditions)?;
         socket.say(words.ask, stream(remote, &id, proposal.sdp(), words)).await?;
         let answer = answer(&mut socket, &id).await?;
         Ok::<_, AgentError>((proposal, answer))
@@ -93,11 +93,11 @@ async fn begin(
     Ok((socket, session, id))
 }
 
-/// Waits until the other server has taken the connection. Says whether it can be asked for all renditions of a picture.
-async fn greet(socket: &mut Socket) -> Result<bool, AgentError> {
+/// Waits until the other server has taken the connection. Yields what it understands of renditions.
+async fn greet(socket: &mut Socket) -> Result<Renditions, AgentError> {
     loop {
         match socket.hear().await? {
-            Said::UserData { sends_renditions } => return Ok(sends_renditions),
+            Said::UserData { renditions } => return Ok(renditions),
             Said::Fail { info } => return Err(AgentError::refused(&info)),
             _ => {}
         }

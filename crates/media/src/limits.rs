@@ -163,7 +163,7 @@ limits! {
     WEBRTC_VIEWERS_PER_SHARD = 20_000, "viewers", "WebRTC viewers of one shard.";
     WEBRTC_SOURCES = 64, "sources", "Synchronization sources (SSRC) that one WebRTC peer may send from.";
     WEBRTC_RENDITIONS = 8, "renditions", "Simulcast renditions of one track.";
-    HOP_RENDITIONS = 4, "renditions", "Renditions of one picture that a server asks another for.";
+    HOP_RENDITIONS = 4, "renditions", "Renditions of one picture that a server asks another for, or brings it.";
     WEBRTC_MEDIA_MS = 10_000, "milliseconds", "Time from the connection of a WebRTC publisher to its first media.";
     WEBRTC_PUBLISHER_SILENCE_MS = 10_000, "milliseconds", "Silence of a WebRTC publisher before its session ends and its stream waits for it to come back.";
     WEBRTC_PUBLISHER_YIELD_MS = 2_000, "milliseconds", "Silence of a WebRTC publisher after which whoever publishes under its name takes its stream over.";

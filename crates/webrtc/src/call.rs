@@ -9,7 +9,7 @@
 
 use std::{collections::HashSet, net::TcpStream, sync::Arc};
 
-use headwater_graph::{Publication, Stream, Subscription};
+use headwater_graph::{Publication, Stream, Subscription, Track};
 use headwater_media::{Codec, TrackKind};
 use headwater_net::{DialError, Permit};
 use tokio::sync::oneshot;
@@ -49,8 +49,9 @@ impl Proposal {
         self.sections.iter().any(|section| section.rendition_of.is_some())
     }
 
-    /// Brings a stream: each track in its own codec, and sound in Opus as well.
-    pub(crate) fn to_send(common: &Common, stream: &Stream) -> Result<Proposal, CallError> {
+    /// Brings a stream: each track in its own codec, and sound in Opus as well. A picture that comes in several
+    /// renditions is brought in up to so many of them.
+    pub(crate) fn to_send(common: &Common, stream: &Stream, renditions: usize) -> Result<Proposal, CallError> {
         let mut numbers = HashSet::from([0]);
         let mut fresh = || loop {
             let number = rand::random::<u32>();
@@ -63,9 +64,13 @@ impl Proposal {
             let Some(track) = stream.track(kind) else { continue };
             let own = track.native().parameters().map(|parameters| parameters.codec);
             let codecs = codecs_sent(kind, own.ok_or(CallError::NotBegun(kind))?)?;
-            let retransmissions = (kind == TrackKind::Video).then(&mut fresh);
-            let sources = Some(OfferedSource { main: fresh(), retransmissions });
-            sections.push(ProposedSection { kind, codecs, sources, rendition_of: None });
+            let first = sections.len();
+            for label in labels(&track, renditions) {
+                let retransmissions = (kind == TrackKind::Video).then(&mut fresh);
+                let sources = Some(OfferedSource { main: fresh(), retransmissions });
+                let rendition_of = (sections.len() > first).then_some(first);
+                sections.push(ProposedSection { kind, codecs: codecs.clone(), sources, rendition_of, label });
+            }
         }
         match sections.is_empty() {
             true => Err(CallError::NotBegun(TrackKind::Video)),
@@ -77,6 +82,13 @@ impl Proposal {
     pub fn sdp(&self) -> &Arc<str> {
         &self.sdp
     }
+}
+
+/// What is brought of a track: each of its renditions, up to so many; or the track itself, where it has no more than
+/// one or no more are wanted.
+fn labels(track: &Track, renditions: usize) -> Vec<Option<String>> {
+    let named: Vec<_> = track.labels().into_iter().take(renditions).map(Some).collect();
+    if named.len() > 1 { named } else { vec![None] }
 }
 
 /// What a track can be sent in over WebRTC.

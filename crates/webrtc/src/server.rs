@@ -148,7 +148,16 @@ impl WebRtc {
     /// # Errors
     /// The stream has not begun, or its picture cannot be sent over WebRTC.
     pub fn propose_sending(&self, stream: &Stream) -> Result<Proposal, CallError> {
-        Proposal::to_send(&self.0.common, stream)
+        Proposal::to_send(&self.0.common, stream, 1)
+    }
+
+    /// An offer by which a stream can be brought to a server that understands it with all renditions of its picture, up
+    /// to `HOP_RENDITIONS`: each in a media section of its own.
+    ///
+    /// # Errors
+    /// The stream has not begun, or its picture cannot be sent over WebRTC.
+    pub fn propose_sending_renditions(&self, stream: &Stream) -> Result<Proposal, CallError> {
+        Proposal::to_send(&self.0.common, stream, limits::HOP_RENDITIONS.get_usize())
     }
 
     /// Begins the session that another server has agreed to by its answer to a proposal, and writes what comes to the
@@ -171,8 +180,9 @@ impl WebRtc {
     }
 
     /// Begins the session that another server has agreed to by its answer to a proposal of
-    /// [`propose_sending`](Self::propose_sending), and sends it the stream, as to any viewer. `peer` is where the
-    /// answer came from.
+    /// [`propose_sending`](Self::propose_sending) or
+    /// [`propose_sending_renditions`](Self::propose_sending_renditions), and sends it the stream, as to any viewer.
+    /// `peer` is where the answer came from.
     ///
     /// # Errors
     /// Says why not; nothing is kept then.

@@ -2,13 +2,15 @@
 
 use serde_json::Value;
 
+use crate::Renditions;
+
 /// A message of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Said {
     /// Are you there?
     Ping,
-    /// The connection is taken; whether all renditions of a picture can be asked for at once.
-    UserData { sends_renditions: bool },
+    /// The connection is taken; what the server understands of several renditions at once.
+    UserData { renditions: Renditions },
     /// The answer to the offer of a stream.
     Answer { id: String, sdp: String },
     /// A stream has failed or was stopped, and why.
@@ -29,7 +31,9 @@ impl Said {
         match message["message"].as_str() {
             Some("ping") => Said::Ping,
             Some("getUserData") => {
-                Said::UserData { sends_renditions: first["sendsRenditions"].as_bool().unwrap_or_default() }
+                let says = |name: &str| first[name].as_bool().unwrap_or_default();
+                let renditions = Renditions { sends: says("sendsRenditions"), takes: says("takesRenditions") };
+                Said::UserData { renditions }
             }
             Some("setRemoteSDP") => match (first.as_str(), second.as_str()) {
                 (Some(id), Some(sdp)) => Said::Answer { id: id.to_owned(), sdp: sdp.to_owned() },
@@ -58,12 +62,14 @@ mod tests {
     #[test]
     fn messages_are_read_as_the_sdk_reads_them() {
         let over = |info: &str| Said::Over { id: "1".into(), info: info.into() };
+        let user_data = |sends, takes| Said::UserData { renditions: Renditions { sends, takes } };
         let cases = [
             (r#"{"message":"ping","data":[null]}"#, Said::Ping),
-            (r#"{"message":"getUserData","data":[{"authToken":"t"}]}"#, Said::UserData { sends_renditions: false }),
+            (r#"{"message":"getUserData","data":[{"authToken":"t"}]}"#, user_data(false, false)),
+            (r#"{"message":"getUserData","data":[{"authToken":"t","sendsRenditions":true}]}"#, user_data(true, false)),
             (
-                r#"{"message":"getUserData","data":[{"authToken":"t","sendsRenditions":true}]}"#,
-                Said::UserData { sends_renditions: true },
+                r#"{"message":"getUserData","data":[{"takesRenditions":true,"sendsRenditions":1}]}"#,
+                user_data(false, true),
             ),
             (
                 r#"{"message":"setRemoteSDP","data":["1","v=0",true]}"#,

@@ -39,8 +39,10 @@ pub(crate) struct ProposedSection {
     pub(crate) codecs: Vec<Codec>,
     /// Of what this side sends; `None` where it receives.
     pub(crate) sources: Option<OfferedSource>,
-    /// The number of the section whose picture it takes another rendition of.
+    /// The number of the section whose picture it takes or holds another rendition of.
     pub(crate) rendition_of: Option<usize>,
+    /// The rendition that it holds, where this side sends each in a section of its own.
+    pub(crate) label: Option<String>,
 }
 
 impl ProposedSection {
@@ -53,7 +55,8 @@ impl ProposedSection {
     pub(crate) fn receiving_renditions(renditions: usize) -> Vec<ProposedSection> {
         let audio = vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu];
         let video = vec![Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1, Codec::H265];
-        let section = |kind, codecs, rendition_of| ProposedSection { kind, codecs, sources: None, rendition_of };
+        let section =
+            |kind, codecs, rendition_of| ProposedSection { kind, codecs, sources: None, rendition_of, label: None };
         let mut sections = vec![section(TrackKind::Audio, audio, None), section(TrackKind::Video, video.clone(), None)];
         sections.extend((1..renditions).map(|_| section(TrackKind::Video, video.clone(), Some(1))));
         sections
@@ -94,6 +97,9 @@ pub(crate) fn propose(proposer: Proposer<'_>, sections: &[ProposedSection]) -> S
         transport(&mut line, proposer, section, mid);
         if let Some(first) = section.rendition_of.and_then(|first| mids.get(first)) {
             line(&format!("a={RENDITION_OF}:{first}"));
+        }
+        if let Some(label) = &section.label {
+            line(&format!("a=label:{label}"));
         }
         payloads.iter().for_each(|payload| payload.write(&mut line));
         if let Some(sources) = &section.sources {
@@ -245,12 +251,14 @@ mod tests {
                 codecs: vec![Codec::Vp9],
                 sources: Some(sources),
                 rendition_of: None,
+                label: None,
             },
             ProposedSection {
                 kind: TrackKind::Audio,
                 codecs: vec![Codec::Pcma, Codec::Opus],
                 sources: Some(OfferedSource { main: 9, retransmissions: None }),
                 rendition_of: None,
+                label: None,
             },
         ]);
         let seen: Vec<_> = offer.media.iter().map(|section| (section.kind, section.direction)).collect();
@@ -261,5 +269,21 @@ mod tests {
         assert_eq!(offer.media[1].sources[0].main, 9);
         let extensions: Vec<_> = offer.media[0].extensions.iter().map(|(_, uri)| uri.as_str()).collect();
         assert_eq!(extensions, [extension::MID, extension::TRANSPORT_SEQUENCE]);
+    }
+
+    #[test]
+    fn renditions_that_are_brought_say_their_names_and_whose_they_are() {
+        let section = |main, rendition_of, label: &str| ProposedSection {
+            kind: TrackKind::Video,
+            codecs: vec![Codec::Vp8],
+            sources: Some(OfferedSource { main, retransmissions: Some(main + 1) }),
+            rendition_of,
+            label: Some(label.to_owned()),
+        };
+        let offer = read(&[section(1, None, "q"), section(3, Some(0), "h"), section(5, Some(0), "f")]);
+        let told = offer.media.iter().map(|section| (section.label.as_deref(), section.rendition_of.as_deref()));
+        assert_eq!(told.collect::<Vec<_>>(), [(Some("q"), None), (Some("h"), Some("0")), (Some("f"), Some("0"))]);
+        let sources: Vec<_> = offer.media.iter().map(|section| section.sources[0].main).collect();
+        assert_eq!(sources, [1, 3, 5]);
     }
 }

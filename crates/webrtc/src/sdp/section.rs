@@ -3,8 +3,8 @@
 use headwater_media::limits::{self, Limit};
 use sdp_types::{Attribute, Media};
 
-/// The attribute by which a server that asks another for a stream says that a section takes a further rendition of the
-/// picture of the section that it names: `a=x-rendition-of:1`.
+/// The attribute by which a server that asks another for a stream, or brings it one, says that a section takes or holds
+/// a further rendition of the picture of the section that it names: `a=x-rendition-of:1`.
 ///
 /// It is ours. Whoever does not know it passes over it (RFC 8866 §5.13), and so over the section.
 pub(crate) const RENDITION_OF: &str = "x-rendition-of";
@@ -65,10 +65,10 @@ pub(crate) struct MediaSection {
     pub(crate) sources: Vec<OfferedSource>,
     /// The names of the renditions that the peer wants to send (RFC 8853 §5.1), in its order.
     pub(crate) rids: Vec<String>,
-    /// The name of the rendition that fills it, in the answer of a server that sends each in a section of its own
-    /// (RFC 4574).
+    /// The name of the rendition that fills it, in the answer or the offer of a server that sends each in a section of
+    /// its own (RFC 4574).
     pub(crate) label: Option<String>,
-    /// The section whose picture it takes another rendition of, by its name: see [`RENDITION_OF`].
+    /// The section whose picture it takes or holds another rendition of, by its name: see [`RENDITION_OF`].
     pub(crate) rendition_of: Option<String>,
 }
 

@@ -54,7 +54,7 @@ impl Core {
             return Err(ViewError::Full);
         }
         let (bell, is_new) = self.bell_of(&subscription);
-        let mut choice = choose(&offer, &subscription, &bell)?;
+        let mut choice = choose(&offer, &labels(&offer, &subscription), &subscription, &bell)?;
 
         let credentials = self.new_credentials();
         let mid_extension = mid_extension(&offer, &choice.sections);
@@ -149,13 +149,24 @@ fn stream_of(subscription: &Subscription) -> usize {
     Arc::as_ptr(subscription.stream()) as usize
 }
 
-/// Decides what each section is to become, and opens what is to be sent.
-pub(super) fn choose(offer: &Offer, subscription: &Subscription, bell: &Bell) -> Result<Choice, ViewError> {
+/// Whether the peer is ready to receive in a section.
+fn is_usable(section: &MediaSection) -> bool {
+    !section.disabled && section.direction.receives()
+}
+
+/// Decides what each section is to become, and opens what is to be sent. The labels say for each section which
+/// rendition it is to hold, where it is to hold one alone.
+pub(super) fn choose(
+    offer: &Offer,
+    labels: &[Option<String>],
+    subscription: &Subscription,
+    bell: &Bell,
+) -> Result<Choice, ViewError> {
     let mut choice = Choice { sections: Vec::new(), outlets: Vec::new() };
     let mut reasons = Vec::new();
     let mut taken = Vec::new();
-    let mut labels = labels(offer, subscription).into_iter();
-    for section in &offer.media {
+    let labels = labels.iter().map(Option::as_deref).chain(std::iter::repeat(None));
+    for (section, label) in offer.media.iter().zip(labels) {
         let kind = match section.kind {
             Kind::Audio => TrackKind::Audio,
             Kind::Video => TrackKind::Video,
@@ -164,11 +175,9 @@ pub(super) fn choose(offer: &Offer, subscription: &Subscription, bell: &Bell) ->
                 continue;
             }
         };
-        let is_usable = !section.disabled && section.direction.receives();
         let is_further = section.rendition_of.is_some();
-        let label = if is_usable && kind == TrackKind::Video { labels.next() } else { None };
-        let opened = match is_usable && (label.is_some() || !is_further && !taken.contains(&kind)) {
-            true => open(section, kind, label.as_deref(), subscription, bell),
+        let opened = match is_usable(section) && (label.is_some() || !is_further && !taken.contains(&kind)) {
+            true => open(section, kind, label, subscription, bell),
             false => Err(None),
         };
         choice.sections.push(match opened {
@@ -194,12 +203,14 @@ pub(super) fn choose(offer: &Offer, subscription: &Subscription, bell: &Bell) ->
     Ok(choice)
 }
 
-/// The renditions that a peer is sent, one for each section in which it takes one; none where it takes the best alone,
-/// or there is only one.
-fn labels(offer: &Offer, subscription: &Subscription) -> Vec<String> {
+/// The rendition that a peer is sent in each section, where it takes one in each; none where it takes the best alone, or
+/// there is only one.
+fn labels(offer: &Offer, subscription: &Subscription) -> Vec<Option<String>> {
     let takes_several = offer.media.iter().any(|section| section.rendition_of.is_some());
     let track = subscription.stream().track(TrackKind::Video).filter(|_| takes_several);
-    track.map(|track| track.labels()).unwrap_or_default()
+    let mut labels = track.map(|track| track.labels()).unwrap_or_default().into_iter();
+    let takes = |section: &MediaSection| section.kind == Kind::Video && is_usable(section);
+    offer.media.iter().map(|section| takes(section).then(|| labels.next()).flatten()).collect()
 }
 
 /// Opens a track, or the rendition of that label, in the best codec that the section takes. `Err(None)` where the stream

@@ -41,7 +41,7 @@ impl Core {
             return Err(PublishError::Full);
         }
         let decisions = decide(&offer, options)?;
-        let sections = sections(&offer, &decisions, false);
+        let sections = sections(&offer, &decisions, brings_renditions(&offer));
         let credentials = self.new_credentials();
         let agreed = Agreed {
             local_ice: &credentials,
@@ -92,12 +92,13 @@ pub(super) fn decide(offer: &Offer, options: &PublishOptions) -> Result<Vec<Deci
     let range = BitrateRange { min: options.min_bitrate, max: options.max_bitrate };
     let mut decisions = Vec::new();
     let mut taken = 0;
-    for section in &offer.media {
+    let surplus = surplus(offer);
+    for (index, section) in offer.media.iter().enumerate() {
         let formats = match section.kind {
             Kind::Other => Vec::new(),
             _ => sdp::receivable(section, &options.strip_codecs, &range),
         };
-        let sends = !section.disabled && section.kind != Kind::Other && section.direction.sends();
+        let sends = sends(section) && !surplus.contains(&index);
         decisions.push(match (sends, formats) {
             (true, formats) if formats.is_empty() => return Err(PublishError::NotTaken(no_codec(section))),
             (true, formats) => {
@@ -116,6 +117,36 @@ pub(super) fn decide(offer: &Offer, options: &PublishOptions) -> Result<Vec<Deci
         )),
         _ => Ok(decisions),
     }
+}
+
+fn sends(section: &MediaSection) -> bool {
+    !section.disabled && section.kind != Kind::Other && section.direction.sends()
+}
+
+/// Whether a peer brings each rendition of a picture in a section of its own.
+fn brings_renditions(offer: &Offer) -> bool {
+    offer.media.iter().any(|section| section.rendition_of.is_some() && sends(section))
+}
+
+/// The sections with further renditions that are not received: they have no name, or that of another, or there are more
+/// than `HOP_RENDITIONS`.
+fn surplus(offer: &Offer) -> Vec<usize> {
+    let mut labels: Vec<&str> = Vec::new();
+    let mut surplus = Vec::new();
+    let sections = offer.media.iter().enumerate();
+    for (index, section) in sections.filter(|(_, section)| section.kind == Kind::Video && sends(section)) {
+        match section.label.as_deref() {
+            Some(label) if !labels.contains(&label) && labels.len() < limits::HOP_RENDITIONS.get_usize() => {
+                labels.push(label);
+            }
+            _ if section.rendition_of.is_some() => surplus.push(index),
+            _ => {}
+        }
+    }
+    if labels.len() >= limits::HOP_RENDITIONS.get_usize() && !surplus.is_empty() {
+        limits::HOP_RENDITIONS.hit();
+    }
+    surplus
 }
 
 fn no_codec(section: &MediaSection) -> String {

@@ -254,7 +254,9 @@ fn user_data(connection: &Connection, auth_token: &str, session: &str) -> Value 
         "clientVersion": connection.client_version,
         "custom": connection.custom,
         "status": "ESTABLISHED",
-        // For servers that fetch streams: each rendition of a picture may be asked for by a section of its own.
+        // For servers that fetch streams or bring them: each rendition of a picture may be asked for, or sent, in a
+        // section of its own.
         "sendsRenditions": true,
+        "takesRenditions": true,
     }])
 }

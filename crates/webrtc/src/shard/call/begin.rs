@@ -15,13 +15,13 @@ use crate::{
     publisher::{Agreed as Received, Call, Ingress, Publisher},
     sdp::{self, Answer, Kind, ProposedSection},
     session::Session,
-    viewer::{Outlet, Viewer},
+    viewer::Viewer,
 };
 
 use super::super::{
     Command,
     core::Core,
-    join::{choose, first_section as first_sent, mid_extension, outgoing},
+    join::{SectionChoice, choose, first_section as first_sent, mid_extension, outgoing},
     publish::{decide, first_section, sections},
 };
 
@@ -83,10 +83,12 @@ impl Core {
         let answer = &peer.description;
         check_taken(&proposal.sections, answer)?;
         let (bell, is_new) = self.bell_of(&subscription);
-        let mut choice = choose(answer, &subscription, &bell).map_err(|error| CallError::Answer(error.to_string()))?;
+        let labels: Vec<_> = proposal.sections.iter().map(|section| section.label.clone()).collect();
+        let chosen = choose(answer, &labels, &subscription, &bell);
+        let mut choice = chosen.map_err(|error| CallError::Answer(error.to_string()))?;
         let mid_extension = mid_extension(answer, &choice.sections);
         let mut media = outgoing(answer, &choice, mid_extension);
-        tell_sources(&mut media, &choice.outlets, &proposal.sections);
+        tell_sources(&mut media, &choice.sections, &proposal.sections);
         let remote = |address: &std::net::SocketAddr| Remote { carrier: Carrier::Call(number), address: *address };
         let candidates: Vec<Remote> = peer.candidates.iter().map(remote).collect();
         let agreed = Sent {
@@ -123,7 +125,7 @@ impl Core {
 }
 
 /// Whether an answer has the sections of the proposal (RFC 3264 §6), and takes the stream's picture, or its sound if it
-/// has no picture.
+/// has no picture. Further renditions of the picture are taken or not.
 fn check_taken(proposed: &[ProposedSection], answer: &Offer) -> Result<(), CallError> {
     let wrong = |what: String| Err(CallError::Answer(what));
     if proposed.len() != answer.media.len() {
@@ -137,7 +139,8 @@ fn check_taken(proposed: &[ProposedSection], answer: &Offer) -> Result<(), CallE
         }
         let formats = sdp::choose(answered, None);
         let takes = formats.iter().any(|format| section.codecs.contains(&format.codec));
-        if (is_video || !has_picture) && (answered.disabled || !answered.direction.receives() || !takes) {
+        let has_to = (is_video || !has_picture) && section.rendition_of.is_none();
+        if has_to && (answered.disabled || !answered.direction.receives() || !takes) {
             let names: Vec<&str> = section.codecs.iter().map(|codec| codec.name()).collect();
             return wrong(format!("the other server takes no {kind} in {}", names.join(" or ")));
         }
@@ -146,9 +149,12 @@ fn check_taken(proposed: &[ProposedSection], answer: &Offer) -> Result<(), CallE
 }
 
 /// The numbers of the sources are those that the proposal has told.
-fn tell_sources(media: &mut [Outgoing], outlets: &[Outlet], proposed: &[ProposedSection]) {
-    for (media, outlet) in media.iter_mut().zip(outlets) {
-        let section = proposed.iter().find(|section| section.kind == outlet.track().kind());
-        media.sources = section.and_then(|section| section.sources);
+fn tell_sources(media: &mut [Outgoing], choice: &[SectionChoice], proposed: &[ProposedSection]) {
+    for (choice, section) in choice.iter().zip(proposed) {
+        if let SectionChoice::Send(index) = choice
+            && let Some(media) = media.get_mut(*index)
+        {
+            media.sources = section.sources;
+        }
     }
 }
