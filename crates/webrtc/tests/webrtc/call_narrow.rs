@@ -25,53 +25,56 @@ use crate::{
 /// What waits longer is lost.
 const QUEUE: Duration = Duration::from_millis(200);
 
-/// Stands between two servers, and lets so many bits in a second through from the sender.
-struct Narrow {
+/// Stands between two servers, and lets so many bits in a second through from the one that sends media.
+pub(crate) struct Narrow {
     address: SocketAddr,
     bits: Arc<AtomicU64>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Narrow {
-    async fn start(sender: SocketAddr) -> Narrow {
+    /// Before the server that was called; media comes from there, or from the one that calls.
+    async fn start(called: SocketAddr, from_called: bool) -> Narrow {
         let bind = || UdpSocket::bind((Ipv4Addr::LOCALHOST, 0));
         let (near, far) = (bind().await.unwrap(), bind().await.unwrap());
         let (address, bits) = (near.local_addr().unwrap(), Arc::new(AtomicU64::new(u64::MAX)));
         let rate = bits.clone();
         let task = tokio::spawn(async move {
-            let (mut to_sender, mut to_receiver, mut receiver) = ([0; 2_048], [0; 2_048], None);
+            let (mut to_called, mut to_caller, mut caller) = ([0; 2_048], [0; 2_048], None);
             let (mut waiting, mut free) = (VecDeque::<(Instant, Vec<u8>)>::new(), Instant::now());
             loop {
                 let due = waiting.front().map_or_else(|| Instant::now() + QUEUE, |(due, _)| *due);
-                tokio::select! {
-                    Ok((size, from)) = near.recv_from(&mut to_sender) => {
-                        receiver = Some(from);
-                        far.send_to(&to_sender[..size], sender).await.unwrap();
+                let (datagram, is_media) = tokio::select! {
+                    Ok((size, from)) = near.recv_from(&mut to_called) => {
+                        caller = Some(from);
+                        (&to_called[..size], !from_called)
                     }
-                    Ok((size, _)) = far.recv_from(&mut to_receiver) => {
-                        let now = Instant::now();
-                        let takes = Duration::from_secs_f64(size as f64 * 8.0 / rate.load(Relaxed) as f64);
-                        let leaves = free.max(now) + takes;
-                        if leaves < now + QUEUE {
-                            free = leaves;
-                            waiting.push_back((leaves, to_receiver[..size].to_vec()));
-                        }
-                    }
+                    Ok((size, _)) = far.recv_from(&mut to_caller) => (&to_caller[..size], from_called),
                     () = sleep_until(due.into()), if !waiting.is_empty() => {
                         while waiting.front().is_some_and(|(due, _)| *due <= Instant::now()) {
                             let (_, datagram) = waiting.pop_front().unwrap();
-                            if let Some(receiver) = receiver {
-                                near.send_to(&datagram, receiver).await.unwrap();
-                            }
+                            pass(&datagram, from_called, (&near, caller), (&far, called)).await;
                         }
+                        continue;
                     }
+                };
+                if !is_media {
+                    pass(datagram, !from_called, (&near, caller), (&far, called)).await;
+                    continue;
+                }
+                let now = Instant::now();
+                let takes = Duration::from_secs_f64(datagram.len() as f64 * 8.0 / rate.load(Relaxed) as f64);
+                let leaves = free.max(now) + takes;
+                if leaves < now + QUEUE {
+                    free = leaves;
+                    waiting.push_back((leaves, datagram.to_vec()));
                 }
             }
         });
         Narrow { address, bits, task }
     }
 
-    fn limit(&self, bits: u64) {
+    pub(crate) fn limit(&self, bits: u64) {
         self.bits.store(bits, Relaxed);
     }
 }
@@ -82,14 +85,31 @@ impl Drop for Narrow {
     }
 }
 
+/// Sends a datagram on: to the caller if it comes from the called, else to the called.
+async fn pass(
+    datagram: &[u8],
+    from_called: bool,
+    (near, caller): (&UdpSocket, Option<SocketAddr>),
+    (far, called): (&UdpSocket, SocketAddr),
+) {
+    match caller.filter(|_| from_called) {
+        Some(caller) => near.send_to(datagram, caller).await.unwrap(),
+        None => far.send_to(datagram, called).await.unwrap(),
+    };
+}
+
+/// The answer of a server, with a narrow network before it.
+pub(crate) async fn narrowed(answer: &str, called: SocketAddr, from_called: bool) -> (Answer, Narrow) {
+    let narrow = Narrow::start(called, from_called).await;
+    let text = answer.replace(&format!(" {} ", called.port()), &format!(" {} ", narrow.address.port()));
+    (Answer::parse(&text).unwrap(), narrow)
+}
+
 async fn fetch(origin: (&Hub, &WebRtc), edge: (&Hub, &WebRtc)) -> (Session, Narrow) {
     let proposal = edge.1.propose_renditions();
     let subscription = origin.0.subscribe(&name(), Peer::new("WebRTC", "edge")).await.unwrap();
     let accepted = origin.1.view(Offer::parse(proposal.sdp()).unwrap(), subscription, FROM).await.unwrap();
-    let narrow = Narrow::start(origin.1.address()).await;
-    let own = format!(" {} ", origin.1.address().port());
-    let text = accepted.sdp.replace(&own, &format!(" {} ", narrow.address.port()));
-    let answer = Answer::parse(&text).unwrap();
+    let (answer, narrow) = narrowed(&accepted.sdp, origin.1.address(), true).await;
     let publication = edge.0.publish(name(), Peer::new("WebRTC", "origin")).unwrap();
     let session = edge.1.call(proposal, answer, publication, PublishOptions::default(), FROM).await.unwrap();
     (session, narrow)
@@ -100,7 +120,16 @@ async fn the_largest_rendition_is_held_back_while_the_network_between_servers_do
     let ((origin, from), (edge, to)) = ((hub(), server()), (hub(), server()));
     let mut source = Simulcast::new(&origin, &[0, 1, 2]);
     let (session, narrow) = fetch((&origin, &from), (&edge, &to)).await;
-    let (subscription, mut lanes) = lanes(&mut source, &edge, &LABELS).await;
+    hold_and_bring_back(&mut source, &edge, &narrow, &session).await;
+    session.end().await;
+    to.stop().await;
+    from.stop().await;
+}
+
+/// Shows at the server that receives that the largest of three renditions is held back on a narrow network, that the
+/// others go on whole, and that it comes again.
+pub(crate) async fn hold_and_bring_back(source: &mut Simulcast, edge: &Hub, narrow: &Narrow, session: &Session) {
+    let (subscription, mut lanes) = lanes(source, edge, &LABELS).await;
     let track = subscription.stream().track(TrackKind::Video).unwrap();
     let mut best = Lane::open(&subscription, track.native());
     let mut is_last = |number| {
@@ -136,7 +165,4 @@ async fn the_largest_rendition_is_held_back_while_the_network_between_servers_do
     }
     narrow.limit(u64::MAX);
     source.run_until("the largest comes again", || is_last(2)).await;
-    session.end().await;
-    to.stop().await;
-    from.stop().await;
 }

@@ -38,14 +38,14 @@ impl Simulcast {
     }
 
     /// Says which renditions are sent. Those that are not among them end.
-    fn announce(&mut self, labels: &[&str]) {
+    pub(crate) fn announce(&mut self, labels: &[&str]) {
         let track = self.publication.stream().track(TrackKind::Video).unwrap();
         let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
         self.publication.retain_renditions(&track, &labels);
         self.renditions.retain(|(number, _)| labels.iter().any(|label| label == LABELS[*number]));
     }
 
-    fn add(&mut self, number: usize) {
+    pub(crate) fn add(&mut self, number: usize) {
         let track = self.publication.stream().track(TrackKind::Video).unwrap();
         let lane = self.publication.add_rendition(&track, LABELS[number], h264()).unwrap();
         self.renditions.push((number, lane));
@@ -139,14 +139,14 @@ async fn call(
     (session, accepted.sdp.to_string())
 }
 
-fn labels(stream: &Stream) -> Vec<String> {
+pub(crate) fn labels(stream: &Stream) -> Vec<String> {
     let named = stream.track(TrackKind::Video).map(|track| track.named_renditions()).unwrap_or_default();
     let mut labels: Vec<String> = named.iter().filter_map(|rendition| rendition.label().map(str::to_owned)).collect();
     labels.sort();
     labels
 }
 
-fn rendition(stream: &Stream, label: &str) -> Option<std::sync::Arc<Rendition>> {
+pub(crate) fn rendition(stream: &Stream, label: &str) -> Option<std::sync::Arc<Rendition>> {
     let named = stream.track(TrackKind::Video)?.named_renditions();
     named.into_iter().find(|rendition| rendition.label() == Some(label))
 }

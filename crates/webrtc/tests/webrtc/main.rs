@@ -5,6 +5,7 @@ mod attack_by_publisher;
 mod call;
 mod call_narrow;
 mod call_over_tcp;
+mod call_push_renditions;
 mod call_renditions;
 mod call_silence;
 mod call_to_send;

@@ -12,6 +12,7 @@ async fn a_client_is_established_once_with_a_token_of_the_server() {
     let told = client.hear_of("getUserData").await;
     assert_eq!((told["authToken"].as_str().unwrap().len(), &told["appKey"]), (32, &json!("shop")), "{told}");
     assert_eq!(told["custom"]["user"], "anna");
+    assert_eq!((&told["sendsRenditions"], &told["takesRenditions"]), (&json!(true), &json!(true)));
     client.say("connection", json!({})).await;
     assert_eq!(client.hear_of("fail").await["apiMethod"], "connection");
 
