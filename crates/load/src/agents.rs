@@ -1,5 +1,6 @@
 //! What agents do, each in a file of its own: they publish, they play, they hold a session open.
 
+mod balancer;
 mod http;
 mod listen;
 mod pair;
@@ -7,7 +8,13 @@ mod publish;
 mod session;
 mod whep;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -15,9 +22,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Failure,
-    figures::Board,
+    figures::{Board, Way},
     plan::{Protocol, Target, What},
     run::Crew,
+    seen::Seen,
     worker::Worker,
 };
 
@@ -66,6 +74,17 @@ pub(crate) async fn run(
 /// # Errors
 /// Why it did not come about or did not stay.
 pub(crate) async fn sit(seat: &Seat, worker: &Worker) -> Result<(), Failure> {
+    let placed;
+    let seat = match &seat.target.balancer {
+        None => seat,
+        Some(_) => {
+            placed = tokio::select! {
+                () = seat.stop.cancelled() => return Ok(()),
+                placed = balancer::place(seat, worker) => placed?,
+            };
+            &placed
+        }
+    };
     match seat.target.protocol {
         Protocol::Whep => whep::play(seat, worker).await,
         Protocol::Session if seat.plays => session::play(seat, worker).await,
@@ -79,6 +98,9 @@ pub(crate) async fn sit(seat: &Seat, worker: &Worker) -> Result<(), Failure> {
 pub(crate) struct Presence {
     pub(crate) board: Arc<Board>,
     asked: Instant,
+    /// When the one in whose place it comes was lost.
+    missed: Option<Instant>,
+    has_pictures: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -90,15 +112,34 @@ enum State {
 }
 
 impl Presence {
-    /// It asks now.
-    pub(crate) fn ask(board: Arc<Board>) -> Arc<Presence> {
-        board.ask();
-        Arc::new(Presence { board, asked: Instant::now(), state: Mutex::new(State::Asking) })
+    /// It asks now, for the first time or in place of one that was lost then.
+    pub(crate) fn ask(board: Arc<Board>, missed: Option<Instant>) -> Arc<Presence> {
+        board.ask(missed.is_some());
+        let (has_pictures, state) = (AtomicBool::new(false), Mutex::new(State::Asking));
+        Arc::new(Presence { board, asked: Instant::now(), missed, has_pictures, state })
     }
 
-    /// When it asked.
-    pub(crate) fn asked(&self) -> Instant {
-        self.asked
+    /// What it sees, which is nothing yet.
+    pub(crate) fn see(&self) -> Seen {
+        Seen::new(self.asked.into_std(), self.missed.map(Instant::into_std))
+    }
+
+    /// Hands over what it has seen, and leaves it empty.
+    pub(crate) fn tell(&self, seen: &mut Seen, way: Way) {
+        if seen.has_firsts() {
+            self.has_pictures.store(true, Relaxed);
+        }
+        self.board.take(seen, way);
+    }
+
+    /// Whether pictures have come to it.
+    pub(crate) fn has_pictures(&self) -> bool {
+        self.has_pictures.load(Relaxed)
+    }
+
+    /// Whether it is there, or was until it left.
+    pub(crate) fn is_live(&self) -> bool {
+        *self.state.lock() == State::Live
     }
 
     /// How long ago it asked.

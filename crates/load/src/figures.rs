@@ -33,6 +33,8 @@ pub(crate) struct Tally {
     pub(crate) latency: Spread,
     first_packet: Spread,
     first_picture: Spread,
+    back: Spread,
+    rejoined: u64,
     join: Spread,
     jitter: Spread,
     round_trip: Spread,
@@ -53,9 +55,11 @@ impl Board {
         Board(Mutex::default())
     }
 
-    /// An agent begins to ask.
-    pub(crate) fn ask(&self) {
-        self.0.lock().asked += 1;
+    /// An agent begins to ask, be it again because it lost what it had.
+    pub(crate) fn ask(&self, is_again: bool) {
+        let mut tally = self.0.lock();
+        tally.asked += 1;
+        tally.rejoined += u64::from(is_again);
     }
 
     /// An agent is there: its session has come about, so long after it asked.
@@ -96,9 +100,11 @@ impl Board {
             tally.latency.add(latency);
             tally.recent.latency.add(latency);
         }
-        let (first_packet, first_picture) = seen.take_firsts();
-        first_packet.into_iter().for_each(|time| tally.first_packet.add(time));
-        first_picture.into_iter().for_each(|time| tally.first_picture.add(time));
+        if let Some(firsts) = seen.take_firsts() {
+            firsts.packet.into_iter().for_each(|time| tally.first_packet.add(time));
+            tally.first_picture.add(firsts.picture);
+            firsts.back.into_iter().for_each(|time| tally.back.add(time));
+        }
         way.jitter.into_iter().for_each(|time| tally.jitter.add(time));
         way.round_trip.into_iter().for_each(|time| tally.round_trip.add(time));
     }
@@ -144,6 +150,7 @@ impl Tally {
             target: task.shown(),
             count: task.count.into(),
             asked: self.asked,
+            rejoined: self.rejoined,
             joined: self.joined,
             live: self.live,
             live_max: self.live_max,
@@ -171,6 +178,7 @@ impl Tally {
             join_ms: self.join.read(),
             first_packet_ms: self.first_packet.read(),
             first_picture_ms: self.first_picture.read(),
+            back_ms: self.back.read(),
             latency_ms: self.latency.read(),
             jitter_ms: self.jitter.read(),
             round_trip_ms: self.round_trip.read(),

@@ -60,6 +60,8 @@ pub struct TaskRow {
     pub count: u64,
     /// How many have asked, those among them that came in place of others.
     pub asked: u64,
+    /// How many of them asked because they had failed before.
+    pub rejoined: u64,
     /// How many have come about.
     pub joined: u64,
     /// How many are there now.
@@ -102,6 +104,8 @@ pub struct TaskRow {
     pub first_packet_ms: Option<Quantiles>,
     /// From asking to the first whole picture.
     pub first_picture_ms: Option<Quantiles>,
+    /// From losing what was played to the first whole picture of whoever came again, waits and vain attempts included.
+    pub back_ms: Option<Quantiles>,
     /// From sending to receiving, by the stamps in the pictures; without those sent before the agent asked, which a
     /// server keeps for those who join.
     pub latency_ms: Option<Quantiles>,

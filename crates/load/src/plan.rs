@@ -70,6 +70,14 @@ pub struct TaskPlan {
     /// How many leave in a second, and as many come in their place, once all have come.
     #[serde(default)]
     pub churn: f64,
+    /// Whether an agent that fails comes again, as pages and players that are left alone do: after half a second, and
+    /// then after twice the time before, up to ten seconds.
+    #[serde(default)]
+    pub rejoin: bool,
+    /// Where each asks, before it plays, which server it is to go to, in the form of the `lbUrl` of WCS; the host and
+    /// the port of `target` then give way to what is answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balancer: Option<String>,
     /// Shown to the server: a bearer token (RFC 6750), or the `token` of a WebSocket's URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,

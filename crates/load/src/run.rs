@@ -206,7 +206,7 @@ async fn conduct(shared: Arc<Shared>, dialer: Dialer, stop: CancellationToken) {
 /// Waits until the time of the plan is over, or nobody is left who could stay.
 async fn hold(shared: &Shared) {
     let over = Instant::now() + Duration::try_from_secs_f64(shared.plan.hold_s).unwrap_or_default();
-    let may_return = shared.plan.tasks.iter().any(|task| task.churn > 0.0);
+    let may_return = shared.plan.tasks.iter().any(|task| task.churn > 0.0 || task.rejoin);
     while Instant::now() < over {
         sleep(STEP.min(over.saturating_duration_since(Instant::now()))).await;
         if !may_return && shared.is_deserted() {

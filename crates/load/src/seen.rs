@@ -20,6 +20,8 @@ pub(crate) struct Seen {
     pub(crate) latencies: Vec<u32>,
     /// When it was asked for; nothing once the times from there on have been handed over.
     asked: Option<Instant>,
+    /// When what was played before was lost.
+    missed: Option<Instant>,
     /// The same in microseconds since 1970: older pictures were kept for those who join, and say nothing of the way.
     since_us: u64,
     first_packet: Option<Duration>,
@@ -80,11 +82,11 @@ struct Pictures {
 }
 
 impl Seen {
-    /// Nothing yet; the stream is asked for now.
-    pub(crate) fn new(now: Instant) -> Seen {
+    /// Nothing yet; the stream is asked for now, because it was lost then, or for the first time.
+    pub(crate) fn new(now: Instant, missed: Option<Instant>) -> Seen {
         let since = Duration::from_micros(micros_of_day()).saturating_sub(now.elapsed());
         let since_us = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
-        Seen { asked: Some(now), since_us, latencies: Vec::with_capacity(64), ..Seen::default() }
+        Seen { asked: Some(now), missed, since_us, latencies: Vec::with_capacity(64), ..Seen::default() }
     }
 
     /// A packet has come, or a frame.
@@ -131,16 +133,29 @@ impl Seen {
         }
     }
 
-    /// The time to the first packet and to the first picture, each handed over once.
-    pub(crate) fn take_firsts(&mut self) -> (Option<Duration>, Option<Duration>) {
-        match (self.asked, self.first_picture) {
-            (Some(_), Some(first_picture)) => {
-                self.asked = None;
-                (self.first_packet, Some(first_picture))
-            }
-            _ => (None, None),
-        }
+    /// Whether there is what [`Seen::take_firsts`] hands over.
+    pub(crate) fn has_firsts(&self) -> bool {
+        self.asked.is_some() && self.first_picture.is_some()
     }
+
+    /// The times to the first packet and picture, handed over once, when there is a picture.
+    pub(crate) fn take_firsts(&mut self) -> Option<Firsts> {
+        let picture = self.first_picture?;
+        let asked = self.asked.take()?;
+        let waited = self.missed.map(|missed| asked.saturating_duration_since(missed));
+        Some(Firsts { packet: self.first_packet, picture, back: waited.map(|waited| waited + picture) })
+    }
+}
+
+/// How long some things took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Firsts {
+    /// From asking to the first packet.
+    pub(crate) packet: Option<Duration>,
+    /// From asking to the first whole picture.
+    pub(crate) picture: Duration,
+    /// From losing what was played before to the first whole picture.
+    pub(crate) back: Option<Duration>,
 }
 
 /// Microseconds since 1970.
@@ -178,7 +193,7 @@ mod tests {
         // Distances after sixty usual ones; how many freezes.
         for (gap_ms, freezes) in [(33, 0), (100, 0), (182, 0), (184, 1), (1_000, 1)] {
             let mut now = Instant::now();
-            let mut seen = Seen::new(now);
+            let mut seen = Seen::new(now, None);
             for _ in 0..60 {
                 now += STEP;
                 seen.picture(now);
@@ -193,7 +208,7 @@ mod tests {
     #[test]
     fn slow_pictures_are_no_freeze() {
         let mut now = Instant::now();
-        let mut seen = Seen::new(now);
+        let mut seen = Seen::new(now, None);
         for _ in 0..50 {
             now += Duration::from_secs(1);
             seen.picture(now);
@@ -204,21 +219,27 @@ mod tests {
     #[test]
     fn the_first_packet_and_the_first_picture_are_told_once() {
         let start = Instant::now();
-        let mut seen = Seen::new(start);
-        assert_eq!(seen.take_firsts(), (None, None));
-        seen.of_packet(TrackKind::Video, false, 10, start + STEP);
-        assert_eq!(seen.take_firsts(), (None, None));
-        seen.of_packet(TrackKind::Video, true, 10, start + 2 * STEP);
-        assert_eq!(seen.take_firsts(), (Some(STEP), Some(2 * STEP)));
-        seen.of_packet(TrackKind::Video, true, 10, start + 3 * STEP);
-        assert_eq!(seen.take_firsts(), (None, None));
+        let lost = start.checked_sub(STEP).unwrap();
+        for (missed, back) in [(None, None), (Some(lost), Some(3 * STEP))] {
+            let mut seen = Seen::new(start, missed);
+            assert_eq!(seen.take_firsts(), None);
+            seen.of_packet(TrackKind::Video, false, 10, start + STEP);
+            assert!(seen.take_firsts().is_none() && !seen.has_firsts());
+            seen.of_packet(TrackKind::Video, true, 10, start + 2 * STEP);
+            assert!(seen.has_firsts());
+            assert_eq!(seen.take_firsts(), Some(Firsts { packet: Some(STEP), picture: 2 * STEP, back }));
+            seen.of_packet(TrackKind::Video, true, 10, start + 3 * STEP);
+            assert!(seen.take_firsts().is_none() && !seen.has_firsts());
+        }
+        let mut seen = Seen::new(start, None);
+        (1..=3).for_each(|step| seen.of_packet(TrackKind::Video, step > 1, 10, start + step * STEP));
         assert_eq!((seen.counts.packets, seen.counts.bytes, seen.counts.pictures), (3, 30, 2));
     }
 
     #[test]
     fn latencies_are_bounded_and_never_below_zero_and_not_those_of_pictures_from_before() {
         let asked = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
-        let mut seen = Seen::new(asked);
+        let mut seen = Seen::new(asked, None);
         let now = micros_of_day();
         seen.stamp(now - 1_100_000);
         assert!(seen.latencies.is_empty());

@@ -33,7 +33,7 @@ pub(super) struct Answered {
 /// # Errors
 /// There is no answer, or it refuses.
 pub(super) async fn offer(worker: &Worker, target: &Target, sdp: &str) -> Result<Answered, Failure> {
-    let (body, location, peer) = ask(worker, target, &target.url, Method::POST, sdp).await?;
+    let Reply { body, location, peer } = ask(worker, target, &target.url, Method::POST, sdp).await?;
     let place = location.and_then(|location| target.url.join(&location).ok());
     let place = place.filter(|place| place.origin() == target.url.origin());
     Ok(Answered { sdp: body, place, peer })
@@ -46,9 +46,24 @@ pub(super) async fn delete(worker: &Worker, target: &Target, place: &Url) {
     }
 }
 
-type Reply = (String, Option<String>, IpAddr);
+/// What a server has answered.
+pub(super) struct Reply {
+    pub(super) body: String,
+    location: Option<String>,
+    peer: IpAddr,
+}
 
-async fn ask(worker: &Worker, target: &Target, url: &Url, method: Method, body: &str) -> Result<Reply, Failure> {
+/// Asks a server, and waits for a bounded time.
+///
+/// # Errors
+/// There is no answer, or it refuses.
+pub(super) async fn ask(
+    worker: &Worker,
+    target: &Target,
+    url: &Url,
+    method: Method,
+    body: &str,
+) -> Result<Reply, Failure> {
     let time = limits::LOAD_SETUP_MS.get_duration();
     timeout(time, exchange(worker, target, url, method, body)).await.unwrap_or_else(|_| {
         Err(Failure::new(Reason::NoAnswer, format!("the server has not answered a request within {time:?}")))
@@ -56,8 +71,8 @@ async fn ask(worker: &Worker, target: &Target, url: &Url, method: Method, body: 
 }
 
 async fn exchange(worker: &Worker, target: &Target, url: &Url, method: Method, body: &str) -> Result<Reply, Failure> {
-    let (host, port) = target.place();
-    let io = worker.dialer.dial(host, port, target.is_secure()).await?;
+    let (host, port) = place(url);
+    let io = worker.dialer.dial(host, port, is_secure(url)).await?;
     let peer = headwater_net::peer_of(&io).map_err(|error| Failure::new(Reason::Lost, error))?.ip();
     let wrong =
         |error: hyper::Error| Failure::new(Reason::Protocol, format!("the server does not speak HTTP: {error}"));
@@ -72,9 +87,18 @@ async fn exchange(worker: &Worker, target: &Target, url: &Url, method: Method, b
         }
         let location = head.headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
         let body = body.map_err(|error| Failure::new(Reason::Protocol, format!("the answer breaks off: {error}")))?;
-        Ok((body, location.map(str::to_owned), peer))
+        Ok(Reply { body, location: location.map(str::to_owned), peer })
     };
     answer_over(connection, exchange).await
+}
+
+/// The host of a URL of HTTP, and the port that is connected to.
+fn place(url: &Url) -> (&str, u16) {
+    (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80))
+}
+
+fn is_secure(url: &Url) -> bool {
+    url.scheme() == "https"
 }
 
 fn refusal(status: StatusCode, words: &str, target: &Target) -> Failure {
@@ -87,7 +111,7 @@ fn refusal(status: StatusCode, words: &str, target: &Target) -> Failure {
 }
 
 fn request(target: &Target, url: &Url, method: Method, body: &str) -> Result<Request<Full<Bytes>>, Failure> {
-    let (host, port) = target.place();
+    let (host, port) = place(url);
     let path = match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),

@@ -49,7 +49,7 @@ pub(super) async fn watch(
         worker,
         receiver,
         socket,
-        seen: Seen::new(seat.presence.asked().into_std()),
+        seen: seat.presence.see(),
         turn: worker.turns.join(seat.presence.board.clone()),
         answered: Instant::now(),
         joined: None,
@@ -102,6 +102,9 @@ impl Viewer<'_> {
                 ready = self.socket.readable() => {
                     ready.map_err(Failure::generator)?;
                     self.receive()?;
+                    if self.seen.has_firsts() {
+                        self.tell();
+                    }
                 }
                 () = &mut timer => {
                     let now = Instant::now();
@@ -195,7 +198,7 @@ impl Viewer<'_> {
         counts.duplicates += known.duplicates.saturating_sub(told.duplicates);
         counts.recovered += known.recovered.saturating_sub(told.recovered);
         counts.key_frame_requests += known.key_frame_requests.saturating_sub(told.key_frame_requests);
-        self.seat.presence.board.take(&mut self.seen, way);
+        self.seat.presence.tell(&mut self.seen, way);
     }
 }
 

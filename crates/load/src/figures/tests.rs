@@ -9,9 +9,9 @@ fn what_agents_hand_over_adds_up_and_is_handed_over_once() {
     let board = Board::new();
     let start = Instant::now();
     for _ in 0..2 {
-        board.ask();
+        board.ask(false);
         board.join(Duration::from_millis(20));
-        let mut seen = Seen::new(start);
+        let mut seen = Seen::new(start, None);
         seen.of_packet(TrackKind::Video, true, 100, start + Duration::from_millis(40));
         seen.counts.lost += 1;
         seen.latencies.push(3_000);
@@ -21,7 +21,7 @@ fn what_agents_hand_over_adds_up_and_is_handed_over_once() {
     }
     board.leave(true, Ok(()));
     board.leave(true, Err(Failure::new(Reason::Silent, "nothing comes")));
-    board.ask();
+    board.ask(false);
     board.leave(false, Err(Failure::new(Reason::Silent, "something else")));
     let task =
         crate::Plan::from_json(r#"{"name":"x","task":[{"what":"play","target":"http://h/s/whep?a","count":2}]}"#);

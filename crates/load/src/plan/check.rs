@@ -116,6 +116,9 @@ impl TaskPlan {
         if self.playback.is_some() && self.what != What::Pairs {
             return field("only pairs have a playback");
         }
+        if self.balancer.is_some() && self.what != What::Play {
+            return field("only those who play ask a balancer");
+        }
         let publishes = matches!(self.what, What::Publish | What::Pairs);
         if publishes && self.streams.is_some() {
             return field("two publishers cannot share a stream");

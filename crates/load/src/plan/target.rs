@@ -47,6 +47,8 @@ pub struct Target {
     pub url: Url,
     /// The name of the stream, for the session protocol.
     pub stream: Option<String>,
+    /// Who says which server it is.
+    pub(crate) balancer: Option<Url>,
     /// Shown to the server.
     token: Option<String>,
 }
@@ -114,7 +116,8 @@ impl Target {
         if protocol == Protocol::Session && what != What::Websocket && stream.is_none() {
             return Err(InvalidTarget::NoStream);
         }
-        let target = Target { protocol, url, stream, token: task.token.clone() };
+        let balancer = task.balancer.as_deref().map(Url::parse).transpose()?;
+        let target = Target { protocol, url, stream, balancer, token: task.token.clone() };
         if what == What::Publish {
             target.remote()?;
         }
@@ -139,6 +142,15 @@ impl Target {
     pub(crate) fn token(&self) -> Option<String> {
         let in_query = || self.url.query_pairs().find(|(key, _)| key == "token").map(|(_, token)| token.into_owned());
         self.token.clone().or_else(in_query)
+    }
+
+    /// The same at another server.
+    pub(crate) fn at(&self, host: &str, port: u16) -> Result<Target, InvalidTarget> {
+        let mut url = self.url.clone();
+        url.set_host(Some(host))?;
+        // Nothing but a URL without a host has no port.
+        url.set_port(Some(port)).map_err(|()| InvalidTarget::NoHost)?;
+        Ok(Target { url, ..self.clone() })
     }
 
     /// Words of the server without the token, which it may have repeated.

@@ -146,12 +146,15 @@ struct Place {
 }
 
 impl Place {
-    /// Fills the place until it is left for good: by failure, where nobody takes turns, or when all leave.
+    /// Fills the place until it is left for good: by failure, where nobody takes turns or comes again, or when all
+    /// leave.
     async fn fill(self: Arc<Self>, crew: Arc<Crew>, leave: CancellationToken) {
         let mut round = self.rounds.subscribe();
+        let mut patience = Patience::default();
+        let mut missed = None;
         loop {
             round.borrow_and_update();
-            let presence = Presence::ask(self.board.clone());
+            let presence = Presence::ask(self.board.clone(), missed);
             let stop = leave.child_token();
             let ended = {
                 let mut running = std::pin::pin!(agents::run(&crew, self.task, self.agent, &presence, &stop));
@@ -163,27 +166,51 @@ impl Place {
                     }
                 }
             };
-            let has_failed = ended.is_err();
+            let (has_failed, was_live, had_pictures) = (ended.is_err(), presence.is_live(), presence.has_pictures());
             presence.leave(ended);
             if leave.is_cancelled() {
                 return;
             }
-            if has_failed && !has_turns(&crew, self.task) {
+            if !has_failed {
+                (missed, patience) = Default::default();
+                continue;
+            }
+            let Ok(plan) = crew.task(self.task) else { return };
+            if !plan.rejoin && plan.churn == 0.0 {
                 return;
             }
-            // Whoever has failed is missed until it is the turn of its place.
-            if has_failed {
-                tokio::select! {
-                    () = leave.cancelled() => return,
-                    _ = round.changed() => {}
-                }
+            if was_live {
+                patience = Patience::default();
+            }
+            if had_pictures {
+                missed = None;
+            }
+            // Whoever does not come again is missed until it is the turn of its place.
+            let pause = if plan.rejoin { patience.next() } else { Duration::MAX };
+            missed = missed.or(plan.rejoin.then(Instant::now));
+            tokio::select! {
+                () = leave.cancelled() => return,
+                _ = round.changed() => missed = None,
+                () = sleep(pause) => {}
             }
         }
     }
 }
 
-fn has_turns(crew: &Crew, task: usize) -> bool {
-    crew.task(task).is_ok_and(|task| task.churn > 0.0)
+/// How long those who come again wait: longer each time, each by chance a little apart from the others.
+#[derive(Debug, Default)]
+struct Patience(u32);
+
+impl Patience {
+    const FIRST: Duration = Duration::from_millis(500);
+    const LONGEST: Duration = Duration::from_secs(10);
+
+    fn next(&mut self) -> Duration {
+        let longest =
+            Patience::FIRST.saturating_mul(1u32.checked_shl(self.0).unwrap_or(u32::MAX)).min(Patience::LONGEST);
+        self.0 = self.0.saturating_add(1);
+        longest.mul_f64(rand::random_range(0.5..1.0))
+    }
 }
 
 /// Sends for another in one place after the other.

@@ -113,6 +113,51 @@ async fn a_run_is_stopped_before_all_have_come() {
 }
 
 #[tokio::test]
+async fn who_fails_comes_again_more_and_more_seldom_until_the_run_is_over() {
+    let refusing = server(|stream| answer(stream, http("503 Service Unavailable", "no"))).await;
+    let plan = format!(
+        r#"{{"name":"x","hold_s":6,"workers":1,"task":[{{"what":"play","target":"http://{refusing}/a/whep","count":20,
+        "rate":200,"rejoin":true}}]}}"#
+    );
+    let run = Run::start(Plan::from_json(&plan).unwrap(), &Options::default()).unwrap();
+    let outcome = tokio::time::timeout(PATIENCE, run.finished()).await.expect("the run ends by itself");
+    let row = &outcome.tasks[0];
+    // After 0.25 to 0.5 s, 0.75 to 1.5, 1.75 to 3.5 and 3.75 to 7.5; the first attempt comes besides.
+    assert!((20 * 4..=20 * 5).contains(&row.asked), "{row:?}");
+    assert_eq!((row.rejoined, row.failed + row.left), (row.asked - 20, row.asked), "{row:?}");
+    assert!(row.back_ms.is_none(), "{row:?}");
+}
+
+#[tokio::test]
+async fn who_asks_a_balancer_goes_where_it_says_and_nowhere_else() {
+    let refusing = server(|stream| answer(stream, http("404 Not Found", "no"))).await;
+    let named = |host: &str, port: &str| {
+        let body = format!(r#"{{"server":"{host}","ws":{port},"wss":1,"flash":1}}"#);
+        server(move |stream| answer(stream, http("200 OK", &body)))
+    };
+    let (host, port) = refusing.split_once(':').unwrap();
+    let there = named(host, port).await;
+    let elsewhere = named("192.0.2.1", port).await;
+    let nowhere = server(|stream| answer(stream, http("503 Service Unavailable", "nobody"))).await;
+    let nonsense = server(|stream| answer(stream, http("200 OK", "{}"))).await;
+    for (balancer, reason) in [
+        (there, Reason::NoStream),
+        (elsewhere, Reason::NotAllowed),
+        (nowhere, Reason::Refused),
+        (nonsense, Reason::Protocol),
+    ] {
+        let plan = format!(
+            r#"{{"name":"x","hold_s":60,"workers":1,"task":[{{"what":"play","target":"http://127.0.0.1:9/a/whep",
+            "balancer":"http://{balancer}/balancer","count":2,"rate":100}}]}}"#
+        );
+        let run = Run::start(Plan::from_json(&plan).unwrap(), &Options::default()).unwrap();
+        let outcome = tokio::time::timeout(PATIENCE, run.finished()).await.expect("the run ends by itself");
+        let failures = &outcome.tasks[0].failures;
+        assert_eq!((failures.len(), failures[0].reason, failures[0].count), (1, reason, 2), "{failures:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_plan_reads_no_file_and_goes_nowhere_unless_it_may() {
     let plan = |more: &str| {
         let text = format!(

@@ -48,6 +48,8 @@ fn task(task: LoadTaskObject) -> Result<TaskPlan, LoadRefused> {
         rate: task.rate.unwrap_or(RATE),
         ramp_s: task.ramp_s,
         churn: task.churn.unwrap_or(0.0),
+        rejoin: false,
+        balancer: None,
         token: task.token,
     })
 }
