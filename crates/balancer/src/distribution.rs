@@ -22,8 +22,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// By what streams are sent to edges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carrier {
-    /// WebRTC, asked for by the session protocol at the address in the list.
-    WebRtc,
+    /// WebRTC over this transport, asked for by the session protocol at the address in the list.
+    WebRtc(Transport),
     /// RTMP, at this port.
     Rtmp(u16),
 }
@@ -50,9 +50,17 @@ impl Distribution {
             |token: &str| url::form_urlencoded::Serializer::new(String::new()).append_pair("token", token).finish();
         let query = self.token.as_deref().map(|token| format!("?{}", form(token))).unwrap_or_default();
         match self.carrier {
-            Carrier::WebRtc => format!("{}/{query}", edge.id()),
+            Carrier::WebRtc(_) => format!("{}/{query}", edge.id()),
             Carrier::Rtmp(port) => format!("rtmp://{}:{port}/live/{stream}{query}", edge.host()),
         }
+    }
+
+    fn leg(&self, edge: &Edge, stream: &StreamName) -> Leg {
+        let transport = match self.carrier {
+            Carrier::WebRtc(transport) => Some(transport),
+            Carrier::Rtmp(_) => None,
+        };
+        Leg { stream: stream.clone(), url: self.url(edge, stream), transport }
     }
 }
 
@@ -60,14 +68,21 @@ impl Distribution {
 pub(crate) struct Distributor {
     hub: Hub,
     relays: Relays,
-    /// By stream and URL: the id of the push, or nothing while it begins.
+    /// The id of the push, or nothing while it begins.
     pushes: HashMap<Leg, Option<String>>,
     begin: FuturesUnordered<BoxFuture<'static, (Leg, Result<String, RelayError>)>>,
     /// What could not begin, so that it is told once.
     refused: HashSet<Leg>,
 }
 
-type Leg = (StreamName, String);
+/// A stream that is sent to an edge.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Leg {
+    stream: StreamName,
+    url: String,
+    /// Of WebRTC; by RTMP where there is none.
+    transport: Option<Transport>,
+}
 
 impl Distributor {
     pub(crate) fn new(hub: Hub, relays: Relays) -> Distributor {
@@ -117,7 +132,7 @@ impl Distributor {
         });
         let legs = streams.flat_map(|stream| {
             let name = stream.name().clone();
-            settings.edges.iter().map(move |edge| (name.clone(), distribution.url(edge, &name)))
+            settings.edges.iter().map(move |edge| distribution.leg(edge, &name))
         });
         legs.collect()
     }
@@ -131,7 +146,7 @@ impl Distributor {
             Err(error) => {
                 self.pushes.remove(&leg);
                 if !matches!(error, RelayError::NoStream(_)) && self.refused.insert(leg.clone()) {
-                    tracing::warn!(stream = %leg.0, %error, "a stream cannot be sent to an edge; it is tried again");
+                    tracing::warn!(stream = %leg.stream, %error, "a stream cannot be sent to an edge; it is tried again");
                 }
             }
         }
@@ -139,10 +154,14 @@ impl Distributor {
 }
 
 async fn begin(relays: Relays, leg: Leg) -> (Leg, Result<String, RelayError>) {
-    let ((stream, url), transport) = (leg.clone(), Transport::Udp);
-    let begun = match url.starts_with("rtmp:") {
-        true => relays.push(PushRequest { stream, url, is_whole: true, is_muted: false, sound: None, transport }).await,
-        false => relays.push_webrtc(&url, stream, None, transport).await,
+    let Leg { stream, url, transport } = leg.clone();
+    let begun = match transport {
+        Some(transport) => relays.push_webrtc(&url, stream, None, transport).await,
+        None => {
+            let transport = Transport::default();
+            let request = PushRequest { stream, url, is_whole: true, is_muted: false, sound: None, transport };
+            relays.push(request).await
+        }
     };
     (leg, begun.map(|push| push.id))
 }

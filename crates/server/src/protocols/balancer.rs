@@ -14,9 +14,9 @@ use headwater_balancer::{
 use headwater_cluster::{Cluster, NodeFacts, NodeState, Role};
 use headwater_control::{Metric, Record, Source};
 use headwater_net::{Dialer, Reach};
-use headwater_relay::Relays;
+use headwater_relay::{Relays, Transport};
 
-use super::{Context, Protocol};
+use super::{Context, Protocol, cluster::MediaSetting};
 use crate::{
     config::{
         Complaint, Listener, Section, Value,
@@ -42,6 +42,8 @@ section! {
         @live @secret token: Option<String> = None;
         /// How every stream that is published here is sent to all edges before anybody asks for it: "webrtc", "rtmp", or "" to send none. Edges inside a network of your own have to stand in `allow` of [relay].
         @live distribution: Option<Distributed> = None;
+        /// What the media of "webrtc" goes over: "udp", or "tcp" for networks that let no UDP through.
+        @live distribution_transport: MediaSetting = MediaSetting(Transport::Udp);
         /// The port of RTMP at the edges, where streams are sent there by it.
         @live distribution_port: u16 = 1935;
         /// A token that edges are shown where they let those alone publish who may.
@@ -116,7 +118,7 @@ impl Balancing {
             token: self.section.token.clone(),
             distribution: self.section.distribution.map(|distributed| Distribution {
                 carrier: match distributed {
-                    Distributed::WebRtc => Carrier::WebRtc,
+                    Distributed::WebRtc => Carrier::WebRtc(self.section.distribution_transport.0),
                     Distributed::Rtmp => Carrier::Rtmp(self.section.distribution_port),
                 },
                 token: self.section.distribution_token.clone(),

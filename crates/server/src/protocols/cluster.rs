@@ -101,7 +101,7 @@ impl Setting for RoleSetting {
 
 /// What media between servers goes over, as the configuration writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct MediaSetting(Media);
+pub(crate) struct MediaSetting(pub(crate) Media);
 
 impl Setting for MediaSetting {
     fn read(value: &crate::config::Value) -> Option<MediaSetting> {
