@@ -71,6 +71,9 @@ fn write_task(task: &TaskRow, out: &mut impl Write) -> Result<()> {
             task.frozen_s,
         )?;
     }
+    if task.playlists > 0 {
+        writeln!(out, "    {} playlists, {} segments, {} parts", task.playlists, task.segments, task.parts)?;
+    }
     let spreads = [
         ("join", &task.join_ms),
         ("first packet", &task.first_packet_ms),

@@ -2,11 +2,18 @@
 
 mod balancer;
 mod http;
+mod hls;
 mod listen;
+mod movie;
+mod mse;
 mod pair;
 mod publish;
+mod rtmp;
+mod screen;
 mod session;
+mod websocket;
 mod whep;
+mod wsplayer;
 
 use std::{
     sync::{
@@ -89,7 +96,11 @@ pub(crate) async fn sit(seat: &Seat, worker: &Worker) -> Result<(), Failure> {
         Protocol::Whep => whep::play(seat, worker).await,
         Protocol::Session if seat.plays => session::play(seat, worker).await,
         Protocol::Session => session::hold(seat, worker).await,
-        other => Err(Failure::generator(format!("agents cannot play by {other}"))),
+        Protocol::Rtmp => rtmp::play(seat, worker).await,
+        Protocol::Hls => hls::play(seat, worker).await,
+        Protocol::Mse => mse::play(seat, worker).await,
+        Protocol::WsPlayer => wsplayer::play(seat, worker).await,
+        Protocol::Whip => Err(Failure::generator("agents cannot play by WHIP")),
     }
 }
 

@@ -55,10 +55,8 @@ pub(crate) enum Piece {
     /// A packet of the picture.
     Packet(Packet),
     /// What a decoder must know from here on.
-    #[expect(dead_code, reason = "said by protocols that bring frames")]
     Parameters(TrackParameters),
     /// A picture.
-    #[expect(dead_code, reason = "said by protocols that bring frames")]
     Frame(Frame),
     /// The turn is over.
     End,
@@ -138,6 +136,25 @@ impl Turn {
             self.change(is_mine, codec);
         }
         self.is_listening
+    }
+
+    /// The same for protocols that bring whole pictures: what a decoder must know is handed over as a turn begins.
+    pub(crate) fn give_frame(&mut self, codec: Codec, parameters: Option<&TrackParameters>, frame: Frame) {
+        let was_mine = self.is_listening;
+        if !self.is_mine(codec) {
+            return;
+        }
+        if let Some(parameters) = parameters.filter(|_| !was_mine) {
+            self.give(Piece::Parameters(parameters.clone()));
+        }
+        self.give(Piece::Frame(frame));
+    }
+
+    /// What a decoder must know has changed.
+    pub(crate) fn give_parameters(&mut self, parameters: &TrackParameters) {
+        if self.is_listening {
+            self.give(Piece::Parameters(parameters.clone()));
+        }
     }
 
     /// Hands a piece over, if the decoder has time for it.

@@ -18,6 +18,7 @@ mod failure;
 mod figures;
 mod outcome;
 mod plan;
+mod player;
 mod process;
 mod run;
 mod seen;
@@ -27,6 +28,8 @@ mod worker;
 
 pub use failure::{Failure, Reason};
 pub use outcome::{Check, DecodedRow, FailureRow, Generator, Outcome, Phase, Point, Quantiles, TaskRow};
-pub use plan::{Bounds, Expect, InvalidTarget, NUMBER, Plan, PlanError, Protocol, SourcePlan, Target, TaskPlan, What};
+pub use plan::{
+    Bounds, Choice, Expect, HlsPlan, InvalidTarget, NUMBER, Plan, PlanError, Protocol, SourcePlan, Target, TaskPlan, What,
+};
 pub use run::{Options, Run, RunError};
 pub use source::SourceError;

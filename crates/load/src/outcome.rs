@@ -98,6 +98,12 @@ pub struct TaskRow {
     pub frozen_s: f64,
     /// Requests for a key frame.
     pub key_frame_requests: u64,
+    /// Playlists loaded, by HLS.
+    pub playlists: u64,
+    /// Segments loaded whole, by HLS.
+    pub segments: u64,
+    /// Parts of segments loaded, by HLS.
+    pub parts: u64,
     /// From asking to being connected.
     pub join_ms: Option<Quantiles>,
     /// From asking to the first packet; of publishers, to the first that is sent.

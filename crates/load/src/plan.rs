@@ -81,6 +81,45 @@ pub struct TaskPlan {
     /// Shown to the server: a bearer token (RFC 6750), or the `token` of a WebSocket's URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// How those play who play by HLS.
+    #[serde(default, skip_serializing_if = "HlsPlan::is_usual")]
+    pub hls: HlsPlan,
+}
+
+/// How viewers of HLS play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HlsPlan {
+    /// Which rendition of a multivariant playlist.
+    pub rendition: Choice,
+    /// Whether they load parts, where a playlist lists them (draft-pantos-hls-rfc8216bis, Low-Latency HLS).
+    #[serde(alias = "lowLatency")]
+    pub low_latency: bool,
+}
+
+impl Default for HlsPlan {
+    fn default() -> HlsPlan {
+        HlsPlan { rendition: Choice::default(), low_latency: true }
+    }
+}
+
+impl HlsPlan {
+    fn is_usual(&self) -> bool {
+        *self == HlsPlan::default()
+    }
+}
+
+/// Which of several renditions is played.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Choice {
+    /// The one that is listed first, as most players begin.
+    #[default]
+    First,
+    /// That of the lowest bitrate.
+    Lowest,
+    /// That of the highest bitrate.
+    Highest,
 }
 
 /// What agents of a task do.

@@ -7,7 +7,7 @@ use headwater_media::TrackKind;
 /// Pictures whose distances say what is usual (WebRTC statistics, `freezeCount`).
 const USUAL_PICTURES: usize = 30;
 /// Added to what is usual before a gap is a freeze.
-const FREEZE_MARGIN: Duration = Duration::from_millis(150);
+pub(crate) const FREEZE_MARGIN: Duration = Duration::from_millis(150);
 /// Latencies kept until they are handed over; what comes beyond it is left out.
 const LATENCIES_MAX: usize = 256;
 
@@ -53,12 +53,19 @@ pub(crate) struct Counts {
     pub(crate) frozen_us: u64,
     /// Requests for a key frame.
     pub(crate) key_frame_requests: u64,
+    /// Playlists loaded.
+    pub(crate) playlists: u64,
+    /// Segments loaded whole.
+    pub(crate) segments: u64,
+    /// Parts of segments loaded.
+    pub(crate) parts: u64,
 }
 
 impl Counts {
     /// The sum of both.
     pub(crate) fn add(&mut self, other: &Counts) {
         let Counts { packets, bytes, lost, reordered, duplicates, recovered, pictures, freezes, frozen_us, .. } = other;
+        let Counts { key_frame_requests, playlists, segments, parts, .. } = other;
         self.packets += packets;
         self.bytes += bytes;
         self.lost += lost;
@@ -68,7 +75,10 @@ impl Counts {
         self.pictures += pictures;
         self.freezes += freezes;
         self.frozen_us += frozen_us;
-        self.key_frame_requests += other.key_frame_requests;
+        self.key_frame_requests += key_frame_requests;
+        self.playlists += playlists;
+        self.segments += segments;
+        self.parts += parts;
     }
 }
 
@@ -99,13 +109,19 @@ impl Seen {
         }
     }
 
-    /// A picture is whole.
+    /// A picture is whole, and shown as it comes.
     pub(crate) fn picture(&mut self, now: Instant) {
+        let frozen = self.pictures.next(now).unwrap_or_default();
+        self.picture_after(frozen, now);
+    }
+
+    /// A picture is whole, and is shown after a freeze of this length; of zero, where there was none.
+    pub(crate) fn picture_after(&mut self, frozen: Duration, now: Instant) {
         self.counts.pictures += 1;
         if self.first_picture.is_none() {
             self.first_picture = self.asked.map(|asked| now.saturating_duration_since(asked));
         }
-        if let Some(frozen) = self.pictures.next(now) {
+        if !frozen.is_zero() {
             self.counts.freezes += 1;
             self.counts.frozen_us += u64::try_from(frozen.as_micros()).unwrap_or(u64::MAX);
         }
@@ -113,10 +129,19 @@ impl Seen {
 
     /// A picture said when it was sent, in microseconds since 1970.
     pub(crate) fn stamp(&mut self, sent: u64) {
-        if sent >= self.since_us && self.latencies.len() < LATENCIES_MAX {
+        if sent >= self.since_us {
+            self.latency(sent, Duration::ZERO);
+        }
+    }
+
+    /// A picture said when it was sent, in microseconds since 1970, and is shown after this time. It counts however old
+    /// it is: a player that keeps behind shows each picture as late as the others.
+    pub(crate) fn latency(&mut self, sent: u64, shown_after: Duration) {
+        if self.latencies.len() < LATENCIES_MAX {
             // A clock that lags behind the sender's shows nothing, rather than less.
             let passed = micros_of_day().saturating_sub(sent);
-            self.latencies.push(u32::try_from(passed).unwrap_or(u32::MAX));
+            let whole = passed.saturating_add(u64::try_from(shown_after.as_micros()).unwrap_or(u64::MAX));
+            self.latencies.push(u32::try_from(whole).unwrap_or(u32::MAX));
         }
     }
 
@@ -158,6 +183,14 @@ pub(crate) struct Firsts {
     pub(crate) back: Option<Duration>,
 }
 
+/// Whether a person would notice a gap between two pictures that are usually so far apart: it is longer than three
+/// times what is usual, and than that and 150 ms.
+///
+/// Source: W3C Identifiers for WebRTC's Statistics API, `freezeCount`.
+pub(crate) fn is_freeze(gap: Duration, usual: Duration) -> bool {
+    gap > (usual * 3).max(usual + FREEZE_MARGIN)
+}
+
 /// Microseconds since 1970.
 fn micros_of_day() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -165,16 +198,13 @@ fn micros_of_day() -> u64 {
 }
 
 impl Pictures {
-    /// How long the gap before this picture was, if it was a freeze: longer than three times what is usual, and than
-    /// that and 150 ms.
-    ///
-    /// Source: W3C Identifiers for WebRTC's Statistics API, `freezeCount`.
+    /// How long the gap before this picture was, if it was a freeze.
     fn next(&mut self, now: Instant) -> Option<Duration> {
         let last = self.last.replace(now)?;
         let distance = now.saturating_duration_since(last);
         let known = self.count.min(USUAL_PICTURES);
         let usual = self.sum.checked_div(known as u32);
-        let is_freeze = usual.is_some_and(|usual| distance > (usual * 3).max(usual + FREEZE_MARGIN));
+        let is_freeze = usual.is_some_and(|usual| is_freeze(distance, usual));
         let place = self.distances.get_mut(self.count % USUAL_PICTURES)?;
         self.sum = self.sum.saturating_add(distance).saturating_sub(std::mem::replace(place, distance));
         self.count += 1;

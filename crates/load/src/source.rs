@@ -97,6 +97,11 @@ impl Source {
         Ok(Source { hub, name, playing })
     }
 
+    /// Where the stream is.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
     /// The stream, for one publisher.
     ///
     /// # Errors

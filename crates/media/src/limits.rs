@@ -220,6 +220,8 @@ limits! {
     LOAD_POINTS = 3_600, "points", "Seconds of a run of load agents that are kept one by one; beyond it two become one.";
     LOAD_PICTURE_SIDE = 1_920, "pixels", "Width or height of the picture that publishing load agents send.";
     LOAD_SOURCE_BYTES = 256 << 20, "bytes", "A file that publishing load agents send.";
+    LOAD_PLAYLIST_BYTES = 1 << 20, "bytes", "A playlist that a load agent reads.";
+    LOAD_MEDIA_BYTES = 64 << 20, "bytes", "A segment, part or message of media that a load agent reads.";
     LOAD_SETUP_MS = 10_000, "milliseconds", "Time of a load agent from one step of its joining to the next: answer, connection, first media.";
     LOAD_SILENCE_MS = 10_000, "milliseconds", "Silence of what a load agent plays before it counts as failed.";
     KEY_FRAME_INTERVAL_MS = 500, "milliseconds", "Shortest time between two key-frame requests to one source, whatever the number of viewers.";

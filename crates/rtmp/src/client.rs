@@ -10,7 +10,10 @@ use std::sync::{
 use headwater_graph::{Bell, Publication, Subscription};
 use headwater_media::limits;
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::Notify,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -67,6 +70,7 @@ where
 pub struct Pushing {
     is_muted: AtomicBool,
     has_begun: AtomicBool,
+    begins: Notify,
     substitute: Mutex<Option<Arc<dyn Substitute>>>,
 }
 
@@ -105,6 +109,20 @@ impl Pushing {
     pub fn has_begun(&self) -> bool {
         self.has_begun.load(Relaxed)
     }
+
+    /// Waits until a server has taken the stream in.
+    pub async fn begun(&self) {
+        let mut begins = std::pin::pin!(self.begins.notified());
+        begins.as_mut().enable();
+        if !self.has_begun() {
+            begins.await;
+        }
+    }
+
+    fn begin(&self) {
+        self.has_begun.store(true, Relaxed);
+        self.begins.notify_waiters();
+    }
 }
 
 /// Publishes a stream to a URL, until it ends here or `stop`.
@@ -140,7 +158,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let mut client = Client::start(io, url, Intent::Publish, context).await?;
-    pushing.has_begun.store(true, Relaxed);
+    pushing.begin();
     let mut sound = SoundSwitch::default();
     let mut outbox = Outbox::new(client.conversation.chunk_size(), client.conversation.stream());
     let mut ended = std::pin::pin!(subscription.ended());

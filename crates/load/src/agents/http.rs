@@ -101,7 +101,7 @@ fn is_secure(url: &Url) -> bool {
     url.scheme() == "https"
 }
 
-fn refusal(status: StatusCode, words: &str, target: &Target) -> Failure {
+pub(super) fn refusal(status: StatusCode, words: &str, target: &Target) -> Failure {
     let reason = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Reason::Denied,
         StatusCode::NOT_FOUND => Reason::NoStream,

@@ -1,4 +1,4 @@
-//! Publishers by WHIP and by the session protocol: all of them send one stream, coded once.
+//! Publishers by WHIP, by the session protocol and by RTMP: all of them send one stream, coded once.
 
 use std::net::Ipv4Addr;
 
@@ -8,10 +8,10 @@ use headwater_webrtc::{Config, WebRtc};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::Presence;
+use super::{Presence, rtmp};
 use crate::{
     Failure,
-    plan::Target,
+    plan::{Protocol, Target},
     source::{Source, SourceError},
 };
 
@@ -19,6 +19,7 @@ use crate::{
 pub(crate) struct Publishers {
     source: Source,
     agent: Agent,
+    rtmp: rtmp::Publishing,
     webrtc: WebRtc,
 }
 
@@ -39,7 +40,8 @@ impl Publishers {
         let start = move || WebRtc::start(&config, &Quota::connections()).map_err(|error| error.to_string());
         let webrtc = tokio::task::spawn_blocking(start).await.map_err(|error| SourceError::Bug(error.to_string()))?;
         let webrtc = webrtc.map_err(SourceError::Bug)?;
-        Ok(Publishers { source, agent: Agent::new(webrtc.clone(), dialer), webrtc })
+        let rtmp = rtmp::Publishing::new(&source, dialer.clone());
+        Ok(Publishers { source, agent: Agent::new(webrtc.clone(), dialer), rtmp, webrtc })
     }
 
     /// Publishes until told to stop.
@@ -68,6 +70,9 @@ impl Publishers {
         told: &Flowing<'_>,
         stop: &CancellationToken,
     ) -> Result<(), Failure> {
+        if target.protocol == Protocol::Rtmp {
+            return self.rtmp.send(&self.source, target, agent, told, stop).await;
+        }
         let remote = target.remote().map_err(Failure::generator)?;
         let subscription = self.source.subscribe(agent).await?;
         Ok(self.agent.publish(&remote, subscription, told, stop).await?)

@@ -49,6 +49,8 @@ struct Listening {
     pictures: Pictures,
     is_h264: bool,
     has_picture: bool,
+    /// Whether anything has come: where segments are longer than a turn, nothing may.
+    has_input: bool,
     found: DecodedRow,
 }
 
@@ -68,11 +70,13 @@ impl Listening {
             pictures: Pictures::new(),
             is_h264: codec == Codec::H264,
             has_picture: false,
+            has_input: false,
             found: DecodedRow::default(),
         }
     }
 
     fn packet(&mut self, packet: &Packet) {
+        self.has_input = true;
         let Some(frames) = &mut self.frames else { return };
         self.order.push(packet, |packet| frames.push(packet));
         while let Some(whole) = self.frames.as_mut().and_then(|frames| frames.pull()) {
@@ -84,6 +88,7 @@ impl Listening {
     }
 
     fn frame(&mut self, frame: &Frame) {
+        self.has_input = true;
         if !self.is_h264 {
             self.found.parsed += 1;
             self.has_picture = true;
@@ -109,7 +114,7 @@ impl Listening {
     }
 
     fn end(mut self) {
-        let is_whole = self.has_picture || self.begun.elapsed() >= KEY_FRAME_TIME;
+        let is_whole = self.has_picture || self.has_input && self.begun.elapsed() >= KEY_FRAME_TIME;
         self.found.turns = u64::from(is_whole);
         self.found.turns_without_picture = u64::from(is_whole && !self.has_picture);
         self.tell();

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use headwater_agent::{InvalidRemote, Remote};
+use headwater_rtmp::{InvalidUrl, RtmpUrl};
 use url::Url;
 
-use super::{NUMBER, TaskPlan, What};
+use super::{HlsPlan, NUMBER, TaskPlan, What};
 
 /// What an agent speaks with the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +24,8 @@ pub enum Protocol {
     Hls,
     /// Fragmented MP4 over WebSocket.
     Mse,
+    /// Coded frames over WebSocket.
+    WsPlayer,
 }
 
 impl fmt::Display for Protocol {
@@ -34,6 +37,7 @@ impl fmt::Display for Protocol {
             Protocol::Rtmp => "RTMP",
             Protocol::Hls => "HLS",
             Protocol::Mse => "MSE",
+            Protocol::WsPlayer => "WSPlayer",
         })
     }
 }
@@ -49,6 +53,8 @@ pub struct Target {
     pub stream: Option<String>,
     /// Who says which server it is.
     pub(crate) balancer: Option<Url>,
+    /// How it plays, where that is by HLS.
+    pub hls: HlsPlan,
     /// Shown to the server.
     token: Option<String>,
 }
@@ -80,6 +86,9 @@ pub enum InvalidTarget {
     /// It leads to no stream.
     #[error(transparent)]
     Remote(#[from] InvalidRemote),
+    /// It leads to no stream of RTMP.
+    #[error(transparent)]
+    Rtmp(#[from] InvalidUrl),
 }
 
 impl Target {
@@ -117,11 +126,18 @@ impl Target {
             return Err(InvalidTarget::NoStream);
         }
         let balancer = task.balancer.as_deref().map(Url::parse).transpose()?;
-        let target = Target { protocol, url, stream, balancer, token: task.token.clone() };
-        if what == What::Publish {
-            target.remote()?;
+        let target = Target { protocol, url, stream, balancer, hls: task.hls, token: task.token.clone() };
+        match protocol {
+            Protocol::Rtmp => drop(target.rtmp()?),
+            _ if what == What::Publish => drop(target.remote()?),
+            _ => {}
         }
         Ok(target)
+    }
+
+    /// The same taken apart as RTMP has it.
+    pub(crate) fn rtmp(&self) -> Result<RtmpUrl, InvalidUrl> {
+        RtmpUrl::parse(self.with_token().as_str())
     }
 
     /// The same for the agent of the workspace that publishes.
@@ -186,18 +202,18 @@ fn protocol(url: &Url, what: What) -> Result<Protocol, InvalidTarget> {
         "http" | "https" if what == What::Publish => Protocol::Whip,
         "http" | "https" => Protocol::Whep,
         "ws" | "wss" if url.path().starts_with("/mse/") => Protocol::Mse,
+        "ws" | "wss" if url.path().starts_with("/ws/") => Protocol::WsPlayer,
         "ws" | "wss" => Protocol::Session,
         "rtmp" | "rtmps" => Protocol::Rtmp,
         other => return Err(InvalidTarget::Scheme(other.chars().take(32).collect())),
     })
 }
 
-/// What agents can do so far.
+/// What agents can do.
 fn is_able(what: What, protocol: Protocol) -> bool {
     match what {
-        What::Play => matches!(protocol, Protocol::Whep | Protocol::Session),
-        What::Publish => matches!(protocol, Protocol::Whip | Protocol::Session),
+        What::Play => protocol != Protocol::Whip,
+        What::Publish | What::Pairs => matches!(protocol, Protocol::Whip | Protocol::Session | Protocol::Rtmp),
         What::Websocket => protocol == Protocol::Session,
-        What::Pairs => false,
     }
 }

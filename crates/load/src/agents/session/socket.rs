@@ -5,13 +5,10 @@ use std::net::IpAddr;
 use futures_util::{SinkExt, StreamExt};
 use headwater_media::limits;
 use headwater_net::{Dialed, Dialer};
-use http::StatusCode;
 use serde_json::{Value, json};
-use tokio_tungstenite::{
-    WebSocketStream, client_async_with_config,
-    tungstenite::{Error, Message, protocol::WebSocketConfig},
-};
+use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 
+use crate::agents::websocket;
 use crate::{Failure, failure::Reason, plan::Target};
 
 pub(super) struct Socket {
@@ -36,14 +33,8 @@ pub(super) enum Said {
 
 impl Socket {
     pub(super) async fn open(dialer: &Dialer, target: &Target) -> Result<Socket, Failure> {
-        let (host, port) = target.place();
-        let io = dialer.dial(host, port, target.is_secure()).await?;
-        let peer = headwater_net::peer_of(&io).map_err(|error| Failure::new(Reason::Lost, error))?.ip();
-        let bytes = limits::WCS_MESSAGE_BYTES.get_usize();
-        let config = WebSocketConfig::default().max_message_size(Some(bytes)).max_frame_size(Some(bytes));
-        let url = target.with_token();
-        let shaken = client_async_with_config(url.as_str(), io, Some(config)).await;
-        let (socket, _) = shaken.map_err(|error| not_opened(&error))?;
+        let socket = websocket::open(dialer, target, limits::WCS_MESSAGE_BYTES.get_usize()).await?;
+        let peer = headwater_net::peer_of(socket.get_ref()).map_err(|error| Failure::new(Reason::Lost, error))?.ip();
         Ok(Socket { socket, peer })
     }
 
@@ -54,7 +45,7 @@ impl Socket {
 
     pub(super) async fn say(&mut self, name: &str, data: Value) -> Result<(), Failure> {
         let text = json!({ "message": name, "data": [data] }).to_string();
-        self.socket.send(Message::text(text)).await.map_err(|error| lost(&error))
+        self.socket.send(Message::text(text)).await.map_err(|error| websocket::lost(&error))
     }
 
     /// Waits for what the server says next; pings are answered here. Nothing is lost if it is not waited for to the end.
@@ -75,7 +66,7 @@ impl Socket {
                 ))
             }
             Some(Ok(_)) => Ok(Said::Other),
-            Some(Err(error)) => Err(lost(&error)),
+            Some(Err(error)) => Err(websocket::lost(&error)),
             None => Err(Failure::new(Reason::Lost, "the server has closed the connection")),
         }
     }
@@ -105,25 +96,5 @@ impl Said {
             Some("fail") => Said::Fail(field("info")),
             _ => Said::Other,
         }
-    }
-}
-
-fn not_opened(error: &Error) -> Failure {
-    let reason = match error {
-        Error::Http(response) => match response.status() {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Reason::Denied,
-            StatusCode::NOT_FOUND => Reason::NoStream,
-            _ => Reason::Refused,
-        },
-        Error::Io(_) => Reason::Lost,
-        _ => Reason::Protocol,
-    };
-    Failure::new(reason, format!("no WebSocket: {error}"))
-}
-
-fn lost(error: &Error) -> Failure {
-    match error {
-        Error::Capacity(error) => Failure::new(Reason::Protocol, error),
-        error => Failure::new(Reason::Lost, error),
     }
 }

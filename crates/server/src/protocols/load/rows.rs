@@ -51,6 +51,7 @@ fn task(task: LoadTaskObject) -> Result<TaskPlan, LoadRefused> {
         rejoin: false,
         balancer: None,
         token: task.token,
+        hls: headwater_load::HlsPlan::default(),
     })
 }
 
