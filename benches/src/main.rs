@@ -3,6 +3,8 @@
 //! Every figure of the server is put beside a floor measured in the same run, because the machine under it is
 //! shared and differs from minute to minute: ratios hold, nanoseconds do not.
 
+mod against;
+mod agents;
 mod camera;
 mod clock;
 mod control;
@@ -100,6 +102,13 @@ enum Bench {
     Recovery(recovery::Options),
     /// What the server takes when there is little to do.
     Idle(idle::Options),
+    /// Load agents: what they cost beside a tab of a browser, and what they hold.
+    Agents(agents::Options),
+    /// Another server that runs already, under the same agents as this one.
+    Against(against::Options),
+    /// Publishes until its standard input ends.
+    #[command(hide = true)]
+    Broadcast { target: String, allowed: Vec<String> },
 }
 
 /// Several benches, one after the other.
@@ -138,6 +147,10 @@ fn run() -> Result<Verdict> {
         writeln!(io::stdout(), "{done}")?;
         return Ok(Verdict::Well);
     }
+    if let Bench::Broadcast { target, allowed } = arguments.bench {
+        agents::broadcast(&target, &allowed)?;
+        return Ok(Verdict::Well);
+    }
     let other = arguments.outputs.other()?;
     let (mut report, mut result) = (Report::new(), Ok(()));
     for run in 0..arguments.repeat {
@@ -173,7 +186,9 @@ fn measure(bench: &Bench, server: &server::Options, report: &mut Report) -> Resu
             let all: Vec<Member> = WITHIN.iter().chain(&LOAD).copied().collect();
             in_turn(&all, group.extent(), server, report)
         }
-        Bench::Count { .. } => Ok(()),
+        Bench::Agents(options) => agents::run(options, server, report),
+        Bench::Against(options) => against::run(options, server, report),
+        Bench::Count { .. } | Bench::Broadcast { .. } => Ok(()),
     }
 }
 
@@ -203,7 +218,7 @@ const WITHIN: [Member; 3] = [
 ];
 
 /// What loads the real server.
-const LOAD: [Member; 13] = [
+const LOAD: [Member; 14] = [
     Member::new("idle", true, |extent, server, report| idle::run(&idle::Options::of(extent), server, report)),
     Member::new("rtmp", true, |extent, server, report| rtmp::run(&rtmp::Options::of(extent), server, report)),
     Member::new("webrtc", true, |extent, server, report| webrtc::run(&webrtc::Options::of(extent), server, report)),
@@ -220,6 +235,7 @@ const LOAD: [Member; 13] = [
     Member::new("recovery", false, |extent, server, report| {
         recovery::run(&recovery::Options::of(extent), server, report)
     }),
+    Member::new("agents", false, |extent, server, report| agents::run(&agents::Options::of(extent), server, report)),
     Member::new("hls-memory", false, |extent, server, report| {
         hls_memory::run(&hls_memory::Options::of(extent), server, report)
     }),
