@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 /// How long all agents may take to come.
 const ARRIVAL: Duration = Duration::from_secs(60);
 /// They stay until the bench has seen enough.
-const HOLD_S: u64 = 86_400;
+const HOLD_S: u64 = 43_200;
 
 /// Agents at work; they leave when this is dropped.
 pub(crate) struct Crew {
