@@ -104,6 +104,7 @@ impl Stream {
                 timestamp: frame as i64 * 3_000,
                 marker: self.sequence % BURST == BURST - 1,
                 random_access: self.sequence.is_multiple_of(BURST * 60),
+                orientation: Default::default(),
                 payload,
             });
             self.sequence += 1;

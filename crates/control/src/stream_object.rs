@@ -49,6 +49,9 @@ pub(crate) struct StreamObject {
     /// Height of the picture in pixels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) height: Option<u32>,
+    /// Degrees by which viewers over WebRTC turn the picture clockwise, where its publisher says so: 90, 180 or 270. Width and height are as sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rotation: Option<u16>,
     /// Pictures in a second, as counted; as announced before there was time to count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fps: Option<f64>,
@@ -180,6 +183,7 @@ fn describe_video(object: &mut StreamObject, video: &Arc<Rendition>, accounts: &
     };
     object.width = Some(format.width).filter(|width| *width > 0);
     object.height = Some(format.height).filter(|height| *height > 0);
+    object.rotation = Some(video.orientation().degrees()).filter(|degrees| *degrees > 0);
     let counted = accounts.rendition_rate(video).map(|rate| rate.frames).filter(|frames| *frames > 0.0);
     object.fps = counted.or(format.frame_rate).map(|fps| (fps * 10.0).round() / 10.0);
 }

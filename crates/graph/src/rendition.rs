@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak, atomic::Ordering};
 
-use headwater_media::{Codec, Frame, Packet, TrackKind, TrackParameters};
+use headwater_media::{Codec, Frame, Orientation, Packet, TrackKind, TrackParameters};
 use parking_lot::Mutex;
 
 use crate::{
@@ -124,6 +124,12 @@ impl Rendition {
     /// How loud the newest sound is, where the source says it: dBov from 0, the loudest, to −127, silence.
     pub fn audio_level(&self) -> Option<i8> {
         self.facts.audio_level()
+    }
+
+    /// How viewers who can are to turn the newest picture, where its packets say so. Frames are as the camera sees
+    /// them and say nothing of it.
+    pub fn orientation(&self) -> Orientation {
+        self.facts.orientation()
     }
 
     /// What it has carried so far.

@@ -5,6 +5,7 @@
 mod codec;
 mod frame;
 mod name;
+mod orientation;
 mod packet;
 mod time;
 mod times;
@@ -15,6 +16,7 @@ pub mod limits;
 pub use codec::{Codec, TrackKind};
 pub use frame::Frame;
 pub use name::{InvalidName, StreamName};
+pub use orientation::Orientation;
 pub use packet::Packet;
 pub use time::{ClockRate, Ticks};
 pub use times::{TIME_BOUNDS, Times, TimesRead};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::Ticks;
+use crate::{Orientation, Ticks};
 
 /// The payload of one RTP packet, with what a viewer needs to write its own header.
 ///
@@ -24,6 +24,12 @@ pub struct Packet {
     pub marker: bool,
     /// Whether this is the first packet of a frame at which a decoder can start.
     pub random_access: bool,
+    /// How the picture that this packet is part of is to be turned; it counts where `marker` is set, at the picture's
+    /// last packet.
+    ///
+    /// It stands in each packet and not in the parameters of the track: a viewer that turns pictures does so from the
+    /// right one on, also where packets are sent again, and for all who do not, nothing changes.
+    pub orientation: Orientation,
     /// The RTP payload, in the payload format of the codec.
     pub payload: Arc<[u8]>,
 }

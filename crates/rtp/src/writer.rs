@@ -45,6 +45,7 @@ impl FrameWriter<'_> {
             timestamp: self.timestamp,
             marker: false,
             random_access,
+            orientation: Default::default(),
             payload: scratch.as_slice().into(),
         });
         self.writer.next = self.writer.next.wrapping_add(1);

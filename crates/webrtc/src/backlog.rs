@@ -103,7 +103,14 @@ mod tests {
     use super::*;
 
     fn packet(sequence: u64, timestamp: Ticks) -> Packet {
-        Packet { sequence, timestamp, marker: true, random_access: sequence == 0, payload: [0].into() }
+        Packet {
+            sequence,
+            timestamp,
+            marker: true,
+            random_access: sequence == 0,
+            orientation: Default::default(),
+            payload: [0].into(),
+        }
     }
 
     fn times(packets: &[(u64, Ticks)]) -> Vec<Ticks> {

@@ -31,6 +31,7 @@ use std::{
     time::Instant,
 };
 
+use headwater_media::Orientation;
 use headwater_net::WallClock;
 use str0m::{RtcConfig, config::CryptoProvider, crypto::Fingerprint};
 
@@ -111,6 +112,8 @@ pub(crate) struct Outgoing {
     pub(crate) formats: Vec<Format>,
     /// The number of the extension by which its packets can be numbered among all of the transport.
     pub(crate) transport_extension: Option<u8>,
+    /// The number of the extension that says how its pictures are to be turned.
+    pub(crate) orientation_extension: Option<u8>,
     /// The numbers of its sources, where they have been told to the peer already.
     pub(crate) sources: Option<OfferedSource>,
 }
@@ -180,6 +183,8 @@ pub(crate) struct OutPacket<'a> {
     pub(crate) sequence: u64,
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,
+    /// How the picture that it ends is to be turned.
+    pub(crate) orientation: Orientation,
     pub(crate) payload: &'a [u8],
 }
 

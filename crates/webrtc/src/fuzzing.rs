@@ -31,6 +31,7 @@ pub fn session_description(text: &str) {
                 source: 1,
                 retransmissions: Some(2),
                 transport_extension: Some(3),
+                orientation_extension: Some(5),
                 label: section.rendition_of.clone(),
             },
         }
@@ -202,7 +203,13 @@ pub(crate) fn egress() -> Option<(Egress, Vec<sdp::Format>)> {
     let offer = Offer::parse(OFFER).ok()?;
     let section = offer.media.iter().find(|section| section.kind == Kind::Video)?;
     let formats = sdp::choose(section, Some(&h264()));
-    let media = [Outgoing { mid: "1".into(), formats: formats.clone(), transport_extension: Some(3), sources: None }];
+    let media = [Outgoing {
+        mid: "1".into(),
+        formats: formats.clone(),
+        transport_extension: Some(3),
+        orientation_extension: Some(5),
+        sources: None,
+    }];
     let local = IceCredentials { fragment: "fragment".into(), password: "password-of-the-server-side".into() };
     let agreed = Agreed {
         local_ice: &local,

@@ -72,6 +72,7 @@ impl Audience {
                 timestamp: (self.frames * 3_000).cast_signed(),
                 marker: is_last,
                 random_access: self.frames.is_multiple_of(GROUP) && part == 0,
+                orientation: Default::default(),
                 payload: vec![7; if is_last { LAST_PAYLOAD_BYTES } else { PAYLOAD_BYTES }].into(),
             });
         }

@@ -8,6 +8,7 @@ mod key_frames;
 mod lanes;
 mod numbers;
 mod options;
+mod orientation;
 mod paths;
 mod rivals;
 mod selector;

@@ -84,7 +84,14 @@ pub(super) fn packets(mut data: &[u8]) -> Vec<Packet> {
             _ => 0,
         };
         let (marker, random_access) = (flags & 1 != 0, flags & 2 != 0);
-        packets.push(Packet { sequence, timestamp, marker, random_access, payload: payload.into() });
+        packets.push(Packet {
+            sequence,
+            timestamp,
+            marker,
+            random_access,
+            orientation: Default::default(),
+            payload: payload.into(),
+        });
         data = rest;
     }
     packets

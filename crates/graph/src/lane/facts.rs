@@ -1,6 +1,6 @@
 //! What is known of a rendition, counted where it is written.
 
-use headwater_media::{Ticks, TrackParameters};
+use headwater_media::{Orientation, Ticks, TrackParameters};
 
 use super::item::LaneItem;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering, Published};
@@ -23,6 +23,8 @@ pub(crate) struct Facts {
     pub(crate) reorders: AtomicBool,
     /// As `LaneWriter::set_audio_level` takes it; more than `QUIETEST` is not known.
     audio_level: AtomicU64,
+    /// Of the newest picture that says it, as its byte.
+    orientation: AtomicU64,
 }
 
 /// The least audio level that can be told, in −dBov: silence (RFC 6464 §3).
@@ -44,6 +46,7 @@ impl Facts {
             key_frames_requested: AtomicU64::new(0),
             reorders: AtomicBool::new(false),
             audio_level: AtomicU64::new(u64::MAX),
+            orientation: AtomicU64::new(0),
         }
     }
 
@@ -57,12 +60,20 @@ impl Facts {
         self.audio_level.store(level.map_or(u64::MAX, u64::from), Ordering::Relaxed);
     }
 
+    /// How the newest picture is to be turned.
+    pub(crate) fn orientation(&self) -> Orientation {
+        Orientation::read(self.orientation.load(Ordering::Relaxed) as u8)
+    }
+
     /// Counts an item, and sees whether pictures are shown in another order than they come.
     pub(super) fn count<T: LaneItem>(&self, item: &T, last_presentation: &mut Ticks) {
         self.items.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(item.bytes() as u64, Ordering::Relaxed);
         if item.starts_group() {
             self.count_group();
+        }
+        if let Some(orientation) = item.orientation() {
+            self.orientation.store(u64::from(orientation.byte()), Ordering::Relaxed);
         }
         let is_shown_later = item.presentation() > *last_presentation;
         // The packets of a frame have one time, and come late one by one; a frame is one item.

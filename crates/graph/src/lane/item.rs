@@ -1,6 +1,6 @@
 //! What a lane needs to know of the things in it.
 
-use headwater_media::{Frame, Packet, Ticks};
+use headwater_media::{Frame, Orientation, Packet, Ticks};
 
 /// Something that a lane can hold.
 pub trait LaneItem: Send + Sync + 'static {
@@ -12,6 +12,10 @@ pub trait LaneItem: Send + Sync + 'static {
     fn bytes(&self) -> usize;
     /// Whether a reader can start here.
     fn starts_group(&self) -> bool;
+    /// How the picture that ends with it is to be turned; `None` where it does not say.
+    fn orientation(&self) -> Option<Orientation> {
+        None
+    }
     /// Whether items of this type tell a change of order, as frames with B-pictures do.
     const ORDERED_BY_DECODING: bool;
 }
@@ -53,5 +57,9 @@ impl LaneItem for Packet {
 
     fn starts_group(&self) -> bool {
         self.random_access
+    }
+
+    fn orientation(&self) -> Option<Orientation> {
+        self.marker.then_some(self.orientation)
     }
 }

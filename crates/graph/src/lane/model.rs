@@ -146,7 +146,14 @@ fn a_fork_goes_on_where_its_origin_stands_while_the_lane_grows() {
 fn a_packet_is_recalled_whole_or_not_at_all() {
     fn packet(sequence: u64) -> Packet {
         let payload = sequence.to_be_bytes().into();
-        Packet { sequence, timestamp: 0, marker: true, random_access: sequence == 0, payload }
+        Packet {
+            sequence,
+            timestamp: 0,
+            marker: true,
+            random_access: sequence == 0,
+            orientation: Default::default(),
+            payload,
+        }
     }
     bounded(|| {
         let (mut writer, lane) = lane(options());

@@ -49,6 +49,7 @@ fn thousand_viewers_read_without_allocating() {
                 timestamp: (sequence / 7 * 3_000) as i64,
                 marker: sequence % 7 == 6,
                 random_access: sequence % 210 == 0,
+                orientation: Default::default(),
                 payload: vec![0; 1_172].into(),
             });
         }

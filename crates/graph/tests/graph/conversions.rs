@@ -33,6 +33,7 @@ impl Conversion<Frame, Packet> for ToPackets {
             timestamp: item.pts,
             marker: true,
             random_access: item.random_access,
+            orientation: Default::default(),
             payload: item.data.to_vec().into(),
         });
     }

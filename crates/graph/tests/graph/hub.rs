@@ -285,6 +285,7 @@ async fn renditions_that_come_at_once_are_read_by_their_names_and_taken_up_again
         timestamp: number as i64 * 3_000,
         marker: true,
         random_access: true,
+        orientation: Default::default(),
         payload: vec![0; 10].into(),
     };
     small.push(packet(1));

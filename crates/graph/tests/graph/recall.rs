@@ -13,6 +13,7 @@ fn push(writer: &mut LaneWriter<Packet>, sequence: u64) {
         timestamp: sequence as i64 * 300,
         marker: true,
         random_access: sequence.is_multiple_of(100),
+        orientation: Default::default(),
         payload: sequence.to_be_bytes().into(),
     });
 }
@@ -52,7 +53,14 @@ fn where_a_new_source_counts_anew_its_own_packet_is_found() {
     (1_000..1_200).for_each(|sequence| push(&mut writer, sequence));
     writer.discontinuity();
     for sequence in 1_100..1_300u64 {
-        writer.push(Packet { sequence, timestamp: 0, marker: false, random_access: false, payload: [9].into() });
+        writer.push(Packet {
+            sequence,
+            timestamp: 0,
+            marker: false,
+            random_access: false,
+            orientation: Default::default(),
+            payload: [9].into(),
+        });
     }
     assert_eq!(*cursor.recall(1_150).unwrap().payload, [9]);
 }

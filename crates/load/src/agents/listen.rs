@@ -223,6 +223,7 @@ fn take(arrived: &Arrived<'_>, seen: &mut Seen, turn: &mut Turn, now: Instant) {
             timestamp: i64::try_from(arrived.timestamp).unwrap_or(i64::MAX),
             marker: arrived.marker,
             random_access: false,
+            orientation: Default::default(),
             payload: arrived.payload.into(),
         }));
     }

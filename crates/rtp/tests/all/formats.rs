@@ -14,7 +14,14 @@ fn payloads(track: &Track) -> Vec<Vec<Packet>> {
 }
 
 fn received(sequence: u64, timestamp: i64, marker: bool, payload: &[u8]) -> Packet {
-    Packet { sequence, timestamp, marker, random_access: false, payload: payload.into() }
+    Packet {
+        sequence,
+        timestamp,
+        marker,
+        random_access: false,
+        orientation: Default::default(),
+        payload: payload.into(),
+    }
 }
 
 #[test]

@@ -39,6 +39,7 @@ fn depacketize(codec: Codec, payloads: &[&[u8]]) {
                 timestamp: index as i64 * frame_ticks,
                 marker: index + 1 == payloads.len(),
                 random_access: false,
+                orientation: Default::default(),
                 payload: (*payload).into(),
             });
         }
@@ -119,6 +120,7 @@ fn a_frame_that_never_ends_is_given_up() {
             timestamp: 0,
             marker: sequence == 12_999,
             random_access: false,
+            orientation: Default::default(),
             payload: payload[..].into(),
         });
     }

@@ -5,7 +5,14 @@ use headwater_rtp::Reorder;
 use rstest::rstest;
 
 fn packet(sequence: u64, timestamp: i64) -> Packet {
-    Packet { sequence, timestamp, marker: false, random_access: false, payload: [1][..].into() }
+    Packet {
+        sequence,
+        timestamp,
+        marker: false,
+        random_access: false,
+        orientation: Default::default(),
+        payload: [1][..].into(),
+    }
 }
 
 fn deliver(window: &mut Reorder, arrivals: &[(u64, i64)]) -> Vec<u64> {

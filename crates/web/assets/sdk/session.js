@@ -47,9 +47,9 @@ export class Session {
    * @param {string} [rendition]
    * @returns {Promise<Signalling>}
    */
-  async signalling({ name, maxBitrate = 0 }, published, rendition) {
+  async signalling({ name, maxBitrate = 0, cvoExtension = false }, published, rendition) {
     if (this.lbUrl && !this.#socket?.streams.size) await (await loaded(import('./balance.js'))).ask(this);
-    if (this.#socket) return new SocketSignalling(this.#socket, { name, published, rendition, maxBitrate: Math.round(maxBitrate / 1000) });
+    if (this.#socket) return new SocketSignalling(this.#socket, { name, published, rendition, cvoExtension, maxBitrate: Math.round(maxBitrate / 1000) });
     const { HttpSignalling } = await loaded(import('./http.js'));
     const path = name.split('/').map(encodeURIComponent).join('/');
     const address = new URL(`${path}/${published ? 'whip' : 'whep'}`, this.url);

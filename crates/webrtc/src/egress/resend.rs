@@ -10,7 +10,7 @@ use crate::srtp::Sealer;
 
 use super::{
     OutPacket, Path, Sink,
-    wire::{Fields, Header, TransportNumber},
+    wire::{Extensions, Fields, Header, TransportNumber, Turn},
 };
 
 /// The most that can be saved up, and what a stream begins with.
@@ -110,6 +110,7 @@ impl Resend {
     pub(super) fn push(
         &mut self,
         packet: Option<&OutPacket<'_>>,
+        turn: Option<Turn>,
         number: impl FnOnce(usize) -> Option<TransportNumber>,
         sealer: &Sealer,
         path: &Path,
@@ -119,7 +120,7 @@ impl Resend {
             return false;
         };
         self.saved += ASIDE_BYTES;
-        let sent = self.write(packet, number, sealer, path, out);
+        let sent = self.write(packet, turn, number, sealer, path, out);
         self.saved = self.saved.saturating_sub(i64::try_from(sent).unwrap_or(SAVED_BYTES_MAX));
         sent > 0
     }
@@ -129,6 +130,7 @@ impl Resend {
     pub(super) fn write(
         &mut self,
         packet: &OutPacket<'_>,
+        turn: Option<Turn>,
         number: impl FnOnce(usize) -> Option<TransportNumber>,
         sealer: &Sealer,
         path: &Path,
@@ -150,11 +152,11 @@ impl Resend {
         payload.extend_from_slice(&[high, low]);
         payload.extend_from_slice(packet.payload);
         let header = &self.header;
-        let length = |numbered| header.length(true, numbered) + payload.len() + sealer.media_overhead();
+        let length = |numbered| header.length(true, numbered, turn.is_some()) + payload.len() + sealer.media_overhead();
         let number = number(length(true));
         let length = length(number.is_some());
         let is_sent = out.write(path, length, |datagram| {
-            header.write(true, number, &fields, datagram);
+            header.write(Extensions { named: true, number, turn }, &fields, datagram);
             sealer.seal_media(fields.source, fields.sequence, &payload, datagram)
         });
         if !is_sent {
@@ -210,7 +212,7 @@ mod tests {
             if resend.allows(sequence, None, now) {
                 searched += 1;
                 let mut sink: Vec<Vec<u8>> = Vec::new();
-                assert!(!resend.push(None, |_| None, &sealer, &crate::egress::tests::path(), &mut sink));
+                assert!(!resend.push(None, None, |_| None, &sealer, &crate::egress::tests::path(), &mut sink));
             }
         }
         assert!((10..=30).contains(&searched), "{searched}");
@@ -230,10 +232,17 @@ mod tests {
                 media += 1_200;
             }
             let payload = [0; 1_000];
-            let packet = OutPacket { payload_type: 96, sequence, timestamp: 0, marker: false, payload: &payload };
+            let packet = OutPacket {
+                payload_type: 96,
+                sequence,
+                timestamp: 0,
+                marker: false,
+                orientation: Default::default(),
+                payload: &payload,
+            };
             if resend.allows(sequence, None, now) {
                 let mut sink: Vec<Vec<u8>> = Vec::new();
-                resend.push(Some(&packet), |_| None, &sealer, &crate::egress::tests::path(), &mut sink);
+                resend.push(Some(&packet), None, |_| None, &sealer, &crate::egress::tests::path(), &mut sink);
                 again += sink.iter().map(|datagram| datagram.len() as i64).sum::<i64>();
             }
         }

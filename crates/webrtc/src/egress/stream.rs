@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use headwater_media::{ClockRate, limits};
+use headwater_media::{ClockRate, Orientation, limits};
 
 use crate::srtp::{ReplayWindow, Sealer};
 
@@ -11,7 +11,7 @@ use super::{
     estimate::Estimator,
     resend::Resend,
     rtcp::SenderReport,
-    wire::{self, Fields, Header, TransportNumber},
+    wire::{self, Extensions, Fields, Header, TransportNumber, Turn},
 };
 
 /// The largest RTP payload: beyond it a datagram would not fit a path of 1,500 bytes.
@@ -30,6 +30,11 @@ pub(super) struct Stream {
     header: Header,
     /// Where packets tell their number among all of the transport, while that is of use.
     transport_extension: Option<u8>,
+    /// Where the last packet of a picture says how it is to be turned.
+    orientation_extension: Option<u8>,
+    /// One was to be turned: from then on each says it, those that are upright again too. What comes before needs to
+    /// say nothing.
+    has_turned: bool,
     /// The receiver has told that it knows the source, so packets need not name their media section any more.
     is_known: bool,
     packets: u32,
@@ -77,6 +82,8 @@ impl Stream {
             source,
             header,
             transport_extension: media.transport_extension.filter(|number| wire::is_short_form(*number)),
+            orientation_extension: media.orientation_extension.filter(|number| wire::is_short_form(*number)),
+            has_turned: false,
             is_known: false,
             packets: 0,
             bytes: 0,
@@ -120,6 +127,15 @@ impl Stream {
         self.transport_extension.is_some()
     }
 
+    /// What a packet says of how its picture is to be turned.
+    #[inline]
+    fn turn(&self, packet: &OutPacket<'_>) -> Option<Turn> {
+        let extension = self.orientation_extension?;
+        let orientation = packet.orientation;
+        let says_it = packet.marker && (self.has_turned || orientation != Orientation::default());
+        says_it.then_some(Turn { extension, orientation })
+    }
+
     #[inline]
     fn push(
         &mut self,
@@ -139,7 +155,8 @@ impl Stream {
         }
         self.latest = self.latest.max(packet.sequence);
         let header = &self.header;
-        let named = !self.is_known;
+        let (named, turn) = (!self.is_known, self.turn(packet));
+        self.has_turned |= turn.is_some();
         let fields = Fields {
             marker: packet.marker,
             payload_type: packet.payload_type,
@@ -148,10 +165,11 @@ impl Stream {
             source: self.source,
         };
         let estimator = estimator.zip(self.transport_extension);
-        let length = header.length(named, estimator.is_some()) + payload.len() + sealer.media_overhead();
+        let length =
+            header.length(named, estimator.is_some(), turn.is_some()) + payload.len() + sealer.media_overhead();
         let number = number(estimator, length, false);
         let is_sent = out.write(path, length, |datagram| {
-            header.write(named, number, &fields, datagram);
+            header.write(Extensions { named, number, turn }, &fields, datagram);
             sealer.seal_media(fields.source, fields.sequence, payload, datagram)
         });
         if is_sent {
@@ -177,9 +195,10 @@ impl Stream {
     ) -> usize {
         let estimator = estimator.zip(self.transport_extension);
         let number = |bytes| number(estimator, bytes, probe);
+        let turn = packet.and_then(|packet| self.turn(packet));
         match (&mut self.resend, packet) {
-            (Some(resend), Some(packet)) if probe => resend.write(packet, number, sealer, path, out),
-            (Some(resend), packet) if !probe => usize::from(resend.push(packet, number, sealer, path, out)),
+            (Some(resend), Some(packet)) if probe => resend.write(packet, turn, number, sealer, path, out),
+            (Some(resend), packet) if !probe => usize::from(resend.push(packet, turn, number, sealer, path, out)),
             _ => 0,
         }
     }

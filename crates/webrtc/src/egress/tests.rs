@@ -27,8 +27,20 @@ fn format(payload_type: u8, retransmission: Option<u8>) -> Format {
 /// A session with one stream that can be sent again, and one that cannot.
 fn session(common: &Common, fingerprint: Vec<u8>, role: Role, now: Instant) -> Egress {
     let media = [
-        Outgoing { mid: "0".into(), formats: vec![format(96, Some(97))], transport_extension: Some(3), sources: None },
-        Outgoing { mid: "1".into(), formats: vec![format(111, None)], transport_extension: None, sources: None },
+        Outgoing {
+            mid: "0".into(),
+            formats: vec![format(96, Some(97))],
+            transport_extension: Some(3),
+            orientation_extension: Some(5),
+            sources: None,
+        },
+        Outgoing {
+            mid: "1".into(),
+            formats: vec![format(111, None)],
+            transport_extension: None,
+            orientation_extension: None,
+            sources: None,
+        },
     ];
     let agreed = Agreed {
         local_ice: &credentials("here"),
@@ -81,7 +93,8 @@ fn send(egress: &mut Egress, stream: usize, sequences: std::ops::Range<u64>, now
         for sequence in sequences {
             let payload_type = if stream == 0 { 96 } else { 111 };
             let payload = &[7; 1_000];
-            writer.push(&OutPacket { payload_type, sequence, timestamp: 5, marker: true, payload });
+            let orientation = Orientation::default();
+            writer.push(&OutPacket { payload_type, sequence, timestamp: 5, marker: true, orientation, payload });
         }
         writer.captured(5, ClockRate::VIDEO, now);
     });

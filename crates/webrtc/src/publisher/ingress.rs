@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use headwater_media::Ticks;
+use headwater_media::{Orientation, Ticks};
 use str0m::{
     Candidate, Event, Input, Output, Rtc, RtcError,
     bwe::Bitrate,
@@ -16,7 +16,7 @@ use str0m::{
     crypto::Fingerprint,
     media::{KeyframeRequestKind, MediaKind, Mid, Rid},
     net::{Protocol, Receive},
-    rtp::{Extension, ExtensionMap, RtpPacket, Ssrc},
+    rtp::{Extension, ExtensionMap, ExtensionSerializer, ExtensionValues, RtpPacket, Ssrc},
 };
 
 use crate::{
@@ -55,6 +55,8 @@ pub(crate) struct Incoming {
     pub(crate) audio_level: Option<u8>,
     /// When it was captured by the peer's clock, where the peer says it: now and then.
     pub(crate) captured: Option<SystemTime>,
+    /// How its picture is to be turned, where it says so.
+    pub(crate) orientation: Option<Orientation>,
     pub(crate) payload: Arc<[u8]>,
 }
 
@@ -68,8 +70,36 @@ impl From<RtpPacket> for Incoming {
             marker: packet.header.marker,
             audio_level: packet.header.ext_vals.audio_level.map(i8::unsigned_abs),
             captured: packet.header.ext_vals.abs_capture_time.map(|time| time.capture_time),
+            orientation: packet.header.ext_vals.user_values.get().copied(),
             payload: packet.payload,
         }
+    }
+}
+
+/// Reads how a picture is to be turned. str0m's own reader passes over the bits for flip and camera.
+#[derive(Debug)]
+struct ReadOrientation;
+
+impl ExtensionSerializer for ReadOrientation {
+    fn write_to(&self, _: &mut [u8], _: &ExtensionValues) -> usize {
+        // This session only receives.
+        0
+    }
+
+    fn parse_value(&self, bytes: &[u8], values: &mut ExtensionValues) -> bool {
+        let read = bytes.first().map(|byte| Orientation::read(*byte));
+        read.is_some_and(|orientation| {
+            values.user_values.set(orientation);
+            true
+        })
+    }
+
+    fn is_video(&self) -> bool {
+        true
+    }
+
+    fn is_audio(&self) -> bool {
+        false
     }
 }
 
@@ -330,6 +360,7 @@ fn known(uri: &str) -> Option<Extension> {
         extension::TRANSPORT_SEQUENCE => Extension::TransportSequenceNumber,
         extension::AUDIO_LEVEL => Extension::AudioLevel,
         extension::CAPTURE_TIME => Extension::AbsoluteCaptureTime,
+        extension::ORIENTATION => Extension::with_serializer(uri, ReadOrientation),
         _ => return None,
     })
 }

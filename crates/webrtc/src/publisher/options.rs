@@ -16,6 +16,9 @@ pub struct PublishOptions {
     pub max_bitrate: Option<u64>,
     /// Codecs that are not taken though the server knows them.
     pub strip_codecs: Vec<Codec>,
+    /// Whether the publisher may not say how its pictures are to be turned (3GPP TS 26.114 §7.4.5), so that it turns
+    /// them itself before it sends them.
+    pub strip_orientation: bool,
 }
 
 /// What a publisher's session has received.

@@ -153,7 +153,14 @@ mod tests {
             for (source, size) in sizes(ms).into_iter().enumerate().filter(|(_, size)| *size > 0) {
                 let random_access = std::mem::take(&mut asked[source]);
                 let payload = vec![source as u8; size].into();
-                let packet = Packet { sequence: ms, timestamp: ms as i64 * 90, marker: true, random_access, payload };
+                let packet = Packet {
+                    sequence: ms,
+                    timestamp: ms as i64 * 90,
+                    marker: true,
+                    random_access,
+                    orientation: Default::default(),
+                    payload,
+                };
                 let written = Written { packet, after_break: false };
                 let now = start + Duration::from_millis(ms);
                 asked[source] |= selector.take(source, || None, &written, now);

@@ -13,6 +13,7 @@ use super::{
     ingress::Incoming,
     key_frames::KeyFrames,
     numbers::Numbers,
+    orientation::Said,
     untold::{Untold, Window},
 };
 
@@ -40,6 +41,7 @@ pub(crate) struct Source {
     numbers: Numbers,
     entries: EntryFinder,
     key_frames: KeyFrames,
+    orientation: Said,
     /// What was written that the lane's readers have not been told of.
     untold: Untold,
 }
@@ -65,6 +67,7 @@ impl Source {
             numbers: Numbers::default(),
             entries: EntryFinder::new(parameters.codec),
             key_frames: KeyFrames::new(),
+            orientation: Said::default(),
             untold: Untold::default(),
         }
     }
@@ -118,8 +121,10 @@ impl Source {
         if let Some(level) = incoming.audio_level {
             self.writer.set_audio_level(level);
         }
-        let payload = incoming.payload.clone();
-        let packet = Packet { sequence, timestamp, marker: incoming.marker, random_access, payload };
+        let orientation =
+            self.orientation.take(incoming.timestamp, incoming.marker, random_access, incoming.orientation);
+        let (marker, payload) = (incoming.marker, incoming.payload.clone());
+        let packet = Packet { sequence, timestamp, marker, random_access, orientation, payload };
         self.writer.push(packet.clone());
         self.writer.set_lost(self.numbers.missing());
         self.untold.add(packet.marker || !self.is_video(), now);
@@ -140,6 +145,7 @@ impl Source {
     fn begin_anew(&mut self) {
         self.writer.discontinuity();
         self.numbers = Numbers::after(&self.numbers);
+        self.orientation = Said::default();
         self.key_frames.want();
     }
 

@@ -24,6 +24,8 @@ pub(crate) enum Decision {
         retransmissions: Option<u32>,
         /// The extension by which its packets are numbered among all of the transport, where the offer has it.
         transport_extension: Option<u8>,
+        /// The extension by which its pictures say how they are to be turned, where the offer has it.
+        orientation_extension: Option<u8>,
         /// The rendition that it holds, where the peer takes each in a section of its own.
         label: Option<String>,
     },
@@ -114,11 +116,11 @@ pub(crate) fn write(offer: &Offer, decisions: &[Decision], local: &Local<'_>) ->
                 line(&mut sdp, "a=inactive");
                 first = false;
             }
-            Decision::Send { formats, source, retransmissions, transport_extension, label } => {
+            Decision::Send { formats, source, retransmissions, transport_extension, orientation_extension, label } => {
                 take(&mut sdp, section, formats, None, offer.role, local, first);
-                let numbered = transport_extension.map(|number| (number, extension::TRANSPORT_SEQUENCE));
                 let mut taken = local.mid();
-                taken.extend(numbered);
+                taken.extend(transport_extension.map(|number| (number, extension::TRANSPORT_SEQUENCE)));
+                taken.extend(orientation_extension.map(|number| (number, extension::ORIENTATION)));
                 extensions(&mut sdp, &taken);
                 line(&mut sdp, "a=sendonly");
                 if let Some(label) = label {

@@ -14,8 +14,9 @@ pub(crate) const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-leve
 /// When the picture or sound of a packet was captured, by the clock of who captured it.
 pub(crate) const CAPTURE_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";
 
+/// How a picture is to be turned before it is shown (3GPP TS 26.114 §7.4.5).
+pub(crate) const ORIENTATION: &str = "urn:3gpp:video-orientation";
+
 /// Those that a publisher may use.
-///
-/// `urn:3gpp:video-orientation` is left out on purpose: a browser that may not tell how a picture is rotated rotates
-/// it before it encodes it, so that viewers of every protocol see it upright.
-pub(crate) const RECEIVED: [&str; 6] = [MID, RID, REPAIRED_RID, TRANSPORT_SEQUENCE, AUDIO_LEVEL, CAPTURE_TIME];
+pub(crate) const RECEIVED: [&str; 7] =
+    [MID, RID, REPAIRED_RID, TRANSPORT_SEQUENCE, AUDIO_LEVEL, CAPTURE_TIME, ORIENTATION];

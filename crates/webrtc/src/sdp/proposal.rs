@@ -22,14 +22,15 @@ const FIRST_VIDEO: u8 = 96;
 const OPUS: u8 = 112;
 
 /// Numbers of the header extensions (RFC 8285): the same in both sections, as they are in one bundle.
-const EXTENSIONS: [(u8, &str); 4] = [
+const EXTENSIONS: [(u8, &str); 5] = [
     (1, extension::MID),
     (2, extension::TRANSPORT_SEQUENCE),
-    (3, extension::CAPTURE_TIME),
-    (4, extension::AUDIO_LEVEL),
+    (3, extension::ORIENTATION),
+    (4, extension::CAPTURE_TIME),
+    (5, extension::AUDIO_LEVEL),
 ];
 /// How many of them, from the first on, are written by this side.
-const EXTENSIONS_SENT: usize = 2;
+const EXTENSIONS_SENT: usize = 3;
 
 /// One media section of the offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,8 +123,11 @@ fn transport(line: &mut dyn FnMut(&str), proposer: Proposer<'_>, section: &Propo
     line("a=rtcp-mux");
     line("a=rtcp-rsize");
     let written = if section.sources.is_some() { EXTENSIONS_SENT } else { EXTENSIONS.len() };
-    let is_audio = section.kind == TrackKind::Audio;
-    for (number, uri) in EXTENSIONS.iter().take(written).filter(|(_, uri)| is_audio || *uri != extension::AUDIO_LEVEL) {
+    let of_kind = |uri: &str| match section.kind {
+        TrackKind::Audio => uri != extension::ORIENTATION,
+        TrackKind::Video => uri != extension::AUDIO_LEVEL,
+    };
+    for (number, uri) in EXTENSIONS.iter().take(written).filter(|(_, uri)| of_kind(uri)) {
         line(&format!("a=extmap:{number} {uri}"));
     }
 }
@@ -268,7 +272,9 @@ mod tests {
         assert_eq!(offer.media[0].sources, [sources]);
         assert_eq!(offer.media[1].sources[0].main, 9);
         let extensions: Vec<_> = offer.media[0].extensions.iter().map(|(_, uri)| uri.as_str()).collect();
-        assert_eq!(extensions, [extension::MID, extension::TRANSPORT_SEQUENCE]);
+        assert_eq!(extensions, [extension::MID, extension::TRANSPORT_SEQUENCE, extension::ORIENTATION]);
+        let of_sound: Vec<_> = offer.media[1].extensions.iter().map(|(_, uri)| uri.as_str()).collect();
+        assert_eq!(of_sound, [extension::MID, extension::TRANSPORT_SEQUENCE]);
     }
 
     #[test]

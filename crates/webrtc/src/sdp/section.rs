@@ -142,6 +142,11 @@ impl MediaSection {
             rendition_of: first(RENDITION_OF).map(str::to_owned),
         })
     }
+
+    /// The number of a header extension, where the section has it.
+    pub(crate) fn extension(&self, uri: &str) -> Option<u8> {
+        self.extensions.iter().find(|(_, known)| known == uri).map(|(number, _)| *number)
+    }
 }
 
 fn has_direction(attributes: &[Attribute]) -> bool {

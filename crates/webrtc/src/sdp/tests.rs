@@ -154,6 +154,7 @@ fn send(offer: &Offer, kind: Kind) -> Decision {
         source: 11,
         retransmissions: Some(12),
         transport_extension: None,
+        orientation_extension: None,
         label: None,
     }
 }

@@ -272,6 +272,7 @@ fn decisions(offer: &Offer, choice: &Choice) -> Vec<Decision> {
                 source: outlet.sources().main,
                 retransmissions: outlet.sources().retransmissions,
                 transport_extension: transport_extension(section),
+                orientation_extension: orientation_extension(section),
                 label: outlet.label().map(str::to_owned),
             },
             None => Decision::Refuse,
@@ -311,8 +312,12 @@ fn transport_extension(section: &MediaSection) -> Option<u8> {
     if section.kind != Kind::Video || !section.payloads.iter().any(tells) {
         return None;
     }
-    let mut extensions = section.extensions.iter();
-    extensions.find(|(_, uri)| uri == sdp::extension::TRANSPORT_SEQUENCE).map(|(number, _)| *number)
+    section.extension(sdp::extension::TRANSPORT_SEQUENCE)
+}
+
+/// The number of the extension by which pictures say how they are to be turned.
+fn orientation_extension(section: &MediaSection) -> Option<u8> {
+    section.extension(sdp::extension::ORIENTATION).filter(|_| section.kind == Kind::Video)
 }
 
 pub(super) fn outgoing(offer: &Offer, choice: &Choice, mid_extension: Option<u8>) -> Vec<Outgoing> {
@@ -323,6 +328,7 @@ pub(super) fn outgoing(offer: &Offer, choice: &Choice, mid_extension: Option<u8>
             mid: section.mid.clone().filter(|_| mid_extension.is_some()).unwrap_or(own_name),
             formats: outlet.formats().to_vec(),
             transport_extension: transport_extension(section),
+            orientation_extension: orientation_extension(section),
             sources: None,
         })
     });

@@ -104,7 +104,7 @@ pub(super) fn decide(offer: &Offer, options: &PublishOptions) -> Result<Vec<Deci
             (true, formats) => {
                 taken += 1;
                 let bitrate_max = options.max_bitrate.filter(|_| section.kind == Kind::Video);
-                let extensions = extensions(offer, section);
+                let extensions = extensions(offer, section, options);
                 Decision::Receive { formats, extensions, rids: section.rids.clone(), bitrate_max }
             }
             (false, mut formats) if !section.disabled && !formats.is_empty() => Decision::Idle(formats.swap_remove(0)),
@@ -169,12 +169,14 @@ fn no_codec(section: &MediaSection) -> String {
 
 /// The header extensions of a section that are taken. A number that stands for two things in a bundle stands for
 /// the first (RFC 8843 §9.2).
-fn extensions(offer: &Offer, section: &MediaSection) -> Vec<(u8, &'static str)> {
+fn extensions(offer: &Offer, section: &MediaSection, options: &PublishOptions) -> Vec<(u8, &'static str)> {
+    let is_taken =
+        |uri: &str| uri != extension::ORIENTATION || section.kind == Kind::Video && !options.strip_orientation;
     let earlier = || offer.media.iter().flat_map(|section| &section.extensions);
     let is_first = |number: u8, uri: &str| earlier().find(|(n, _)| *n == number).is_some_and(|(_, first)| first == uri);
     let known = section.extensions.iter().filter_map(|(number, uri)| {
         let uri = extension::RECEIVED.into_iter().find(|known| known == uri)?;
-        is_first(*number, uri).then_some((*number, uri))
+        (is_first(*number, uri) && is_taken(uri)).then_some((*number, uri))
     });
     known.collect()
 }

@@ -108,8 +108,9 @@ impl Flow {
             return 0;
         };
         self.latest = Some((timestamp, ticks));
-        let (marker, payload) = (packet.marker, &*packet.payload);
-        u64::from(writer.push(&OutPacket { payload_type, sequence, timestamp, marker, payload }))
+        let Packet { marker, orientation, .. } = *packet;
+        let payload = &*packet.payload;
+        u64::from(writer.push(&OutPacket { payload_type, sequence, timestamp, marker, orientation, payload }))
     }
 
     /// Tells when the latest of the packets written was captured, once for all of them.

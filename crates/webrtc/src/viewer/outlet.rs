@@ -62,6 +62,7 @@ impl Recalled {
             sequence: self.sequence,
             timestamp: self.timestamp,
             marker: self.packet.marker,
+            orientation: self.packet.orientation,
             payload: &self.packet.payload,
         }
     }

@@ -96,6 +96,7 @@ async fn packets_are_sealed_and_sent_without_allocating() {
                 timestamp: frame as i64 * 3_000,
                 marker: part == 6,
                 random_access: frame.is_multiple_of(60) && part == 0,
+                orientation: Default::default(),
                 payload: vec![0; if part == 6 { 300 } else { 1_172 }].into(),
             });
         }

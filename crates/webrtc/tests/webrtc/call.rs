@@ -6,7 +6,7 @@ use std::{
 };
 
 use headwater_graph::{Hub, LaneWriter, Peer, Publication};
-use headwater_media::{Codec, Packet, limits};
+use headwater_media::{Codec, Orientation, Packet, TrackKind, limits};
 use headwater_webrtc::{Answer, CallError, Ended, Offer, Proposal, PublishOptions, Session, WebRtc};
 
 use crate::{
@@ -30,6 +30,8 @@ pub(crate) struct Source {
     audio: LaneWriter<Packet>,
     frame: i64,
     sequence: u64,
+    /// How a picture is to be turned.
+    turns: fn(i64) -> Orientation,
 }
 
 impl Source {
@@ -37,7 +39,7 @@ impl Source {
         let mut publication = hub.publish(name(), Peer::new("TEST", "publisher")).unwrap();
         let (video, audio) = (publication.add_packets(h264()).unwrap(), publication.add_packets(opus()).unwrap());
         publication.ready();
-        Source { publication, video, audio, frame: 0, sequence: 65_530 }
+        Source { publication, video, audio, frame: 0, sequence: 65_530, turns: |_| Orientation::default() }
     }
 
     /// One picture, whose number stands at the end of its slice, and the sound that goes with it.
@@ -52,6 +54,7 @@ impl Source {
                 timestamp: self.frame * 1_800,
                 marker: index + 1 == count,
                 random_access: is_key && index == 0,
+                orientation: (self.turns)(self.frame),
                 payload: part.into(),
             });
             self.sequence += 1;
@@ -62,6 +65,7 @@ impl Source {
             timestamp: self.frame * 960,
             marker: false,
             random_access: true,
+            orientation: Default::default(),
             payload: self.frame.to_be_bytes().to_vec().into(),
         });
         self.audio.ring();
@@ -150,6 +154,28 @@ async fn a_stream_of_one_server_becomes_that_of_another_whole_and_in_time() {
     session.end().await;
     session.ended().await;
     assert!(edge.find(&name()).is_none(), "the stream has ended with its session");
+    source.abort();
+    to.stop().await;
+    from.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_pictures_are_to_be_turned_is_told_to_the_next_server_for_each_of_them() {
+    // Upright for a while, and then all that can be said, changed within groups and at their beginnings.
+    let turns = |frame: i64| Orientation::read(u8::try_from((frame / 7 - 3).clamp(0, 400) % 16).unwrap());
+    let ((origin, from), (edge, to)) = ((hub(), server()), (hub(), server()));
+    let source = tokio::spawn(Source { turns, ..Source::new(&origin) }.run());
+    let (proposal, answer) = answer((&origin, &from), &to).await;
+    let _session = call(&edge, &to, proposal, &answer).await.unwrap();
+    let mut reader = reader(&edge).await;
+    read(&mut reader, 200).await;
+    let ends = reader.pictures.iter().filter(|packet| packet.marker);
+    let seen: Vec<_> = ends.filter_map(|packet| Some((frame(packet)?, packet.orientation))).collect();
+    let all = |bytes: &[u8]| bytes.iter().all(|byte| seen.iter().any(|(_, seen)| seen.byte() == *byte));
+    assert!(seen.len() > 120 && all(&[0, 1, 2, 3, 4, 8, 15]), "{seen:?}");
+    assert!(seen.iter().all(|(frame, orientation)| *orientation == turns(*frame)), "{seen:?}");
+    let track = reader.subscription.stream().track(TrackKind::Video).unwrap();
+    assert_ne!(track.native().orientation(), Orientation::default());
     source.abort();
     to.stop().await;
     from.stop().await;

@@ -69,6 +69,7 @@ impl Simulcast {
                 timestamp: frame * 1_800,
                 marker: true,
                 random_access: is_key,
+                orientation: Default::default(),
                 payload: payload.into(),
             }
         };
@@ -80,7 +81,14 @@ impl Simulcast {
         self.best.ring();
         let payload = frame.to_be_bytes().to_vec().into();
         let (sequence, timestamp) = (frame as u64, frame * 960);
-        self.sound.push(Packet { sequence, timestamp, marker: false, random_access: true, payload });
+        self.sound.push(Packet {
+            sequence,
+            timestamp,
+            marker: false,
+            random_access: true,
+            orientation: Default::default(),
+            payload,
+        });
         self.sound.ring();
         self.frame += 1;
     }

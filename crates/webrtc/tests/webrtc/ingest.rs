@@ -2,8 +2,9 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use headwater_media::{Codec, TrackKind};
+use headwater_media::{Codec, Orientation, TrackKind};
 use headwater_webrtc::PublishOptions;
+use str0m::rtp::VideoOrientation;
 
 use crate::{
     publisher::{hub, name},
@@ -39,7 +40,7 @@ async fn comes_in_whole(codec: Codec) {
     assert_eq!(track.native().parameters().unwrap().codec, codec);
     let sound = reader.subscription.stream().track(TrackKind::Audio).unwrap();
     assert_eq!((sound.native().audio_level(), track.native().audio_level()), (Some(-33), None));
-    assert!(!sender.accepted.sdp.contains("video-orientation"), "pictures are turned before they are sent");
+    assert_eq!(track.native().orientation(), Orientation::default());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,4 +167,61 @@ async fn a_ceiling_stands_in_the_answer() {
     let audio = answer.split("m=video").next().unwrap();
     assert!(!audio.contains("b="), "{audio}");
     assert!(hub.find(&name()).is_some());
+}
+
+fn turned(frame: i64) -> VideoOrientation {
+    VideoOrientation::from(match frame {
+        ..40 => 0,
+        40..80 => 1,
+        80..110 => 3,
+        _ => 0,
+    })
+}
+
+/// As the specification has it and no more: at key frames and at changes.
+fn turned_seldom(frame: i64, is_key: bool) -> Option<VideoOrientation> {
+    (is_key || turned(frame) != turned(frame - 1)).then_some(turned(frame))
+}
+
+/// As browsers do: with each picture that is not upright, too.
+fn turned_always(frame: i64, is_key: bool) -> Option<VideoOrientation> {
+    turned_seldom(frame, is_key || turned(frame) != VideoOrientation::Deg0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_publisher_says_of_how_to_turn_its_pictures_stands_at_each_of_them_also_where_it_was_lost() {
+    // While a picture that says it first is on its way again, those behind it do not know; who repeats it is known to
+    // once it has.
+    for (turns, unknown) in [(turned_seldom as fn(_, _) -> _, 12), (turned_always, 3)] {
+        let (hub, server) = (hub(), server());
+        let mut sender = Sender::publish(&hub, &server, Plan::default()).await;
+        sender.turns = turns;
+        let mut reader = reader(&hub, &mut sender).await;
+        let mut ends = 0;
+        sender.loses = Box::new(move |datagram| {
+            let is_end = datagram.len() > 200 && datagram.get(1).is_some_and(|second| second & 0x80 != 0);
+            ends += usize::from(is_end);
+            is_end && ends % 4 == 1
+        });
+        let wanted = 124 * usize::from(PARTS);
+        sender.run_until("124 pictures", |_| reader.read() >= wanted).await;
+        sender.loses = Box::new(|_| false);
+        sender.run_for(Duration::from_millis(300)).await;
+        reader.read();
+        // The last packet of a picture is the shortest, and holds its number as all do.
+        let ends = reader.pictures.iter().filter(|packet| packet.marker);
+        let seen: Vec<(i64, u8)> = ends.map(|end| (frame(end, Codec::H264), end.orientation.byte())).collect();
+        let wrong: Vec<_> = seen.iter().filter(|(frame, seen)| *seen != turned(*frame) as u8).collect();
+        assert!(seen.len() >= 120 && wrong.len() <= unknown, "{wrong:?} of {seen:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_say_how_pictures_are_to_be_turned_is_not_answered_for_it() {
+    for (strip_orientation, is_taken) in [(false, true), (true, false)] {
+        let options = PublishOptions { strip_orientation, ..Default::default() };
+        let sender = Sender::try_publish(&hub(), &server(), Plan::default(), options).await.unwrap();
+        assert_eq!(sender.accepted.sdp.contains("urn:3gpp:video-orientation"), is_taken);
+        assert_eq!(sender.accepted.sdp.matches("urn:3gpp:video-orientation").count(), usize::from(is_taken));
+    }
 }

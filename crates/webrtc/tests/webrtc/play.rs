@@ -2,6 +2,8 @@
 
 use std::{collections::HashSet, time::Duration};
 
+use headwater_media::Orientation;
+
 use crate::{
     publisher::{FRAMES_PER_GROUP, PACKETS_PER_FRAME, Publisher, hub},
     viewer::{Viewer, frame, server},
@@ -127,4 +129,64 @@ async fn a_key_frame_request_reaches_the_source() {
     viewer.run_for(Duration::from_millis(200)).await;
     assert!(demand.take_key_frame_request());
     assert!(server.statistics()[0].key_frames_wanted >= 1);
+}
+
+/// Frames of three groups: upright, turned, turned otherwise within its group, and upright again.
+fn turns(frame: i64) -> Orientation {
+    Orientation::read(match frame {
+        ..50 => 0,
+        50..80 => 1,
+        80..110 => 3,
+        _ => 0,
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_is_told_at_the_end_of_each_picture_how_to_turn_it_also_where_it_is_sent_again() {
+    let (hub, server) = (hub(), server());
+    let mut publisher = Publisher::new(&hub);
+    publisher.turns = turns;
+    let mut viewer = Viewer::join(&hub, &server).await;
+    viewer.run_until("connected", |viewer| viewer.connected.is_some()).await;
+    tokio::spawn(publisher.run());
+    // Of every third picture the last packet is lost, the one that says it.
+    let mut ends = 0;
+    viewer.loses = Box::new(move |datagram| {
+        let is_end = datagram.len() > 200 && datagram.get(1).is_some_and(|second| second & 0x80 != 0);
+        ends += usize::from(is_end);
+        is_end && ends % 3 == 1
+    });
+    let newest = |viewer: &Viewer| viewer.of(true).map(frame).max().unwrap_or_default();
+    viewer.run_until("140 frames", |viewer| newest(viewer) >= 140).await;
+    viewer.loses = Box::new(|_| false);
+    viewer.run_for(Duration::from_millis(300)).await;
+    assert!(server.statistics()[0].packets_again >= 20);
+    let mut seen = 0;
+    for packet in viewer.of(true).filter(|packet| frame(packet) < 140) {
+        let (said, number) = (packet.header.ext_vals.video_orientation, frame(packet));
+        let said = said.map(|said| said as u8);
+        // What is sent again after the first turned picture says that it is upright, where it said nothing before.
+        let is_upright_again = number < 50 && packet.header.marker && said == Some(0);
+        let expected = (packet.header.marker && number >= 50).then_some(turns(number).byte());
+        assert!(said == expected || is_upright_again, "frame {number}: {said:?}, not {expected:?}");
+        seen += usize::from(expected.is_some());
+    }
+    assert!(seen >= 85, "{seen} pictures have said it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_offer_it_is_not_told_how_pictures_are_turned() {
+    let (hub, server) = (hub(), server());
+    let mut publisher = Publisher::new(&hub);
+    publisher.turns = |_| Orientation::read(1);
+    tokio::spawn(publisher.run());
+    let strip = |offer: String| {
+        let kept = offer.lines().filter(|line| !line.contains("urn:3gpp:video-orientation"));
+        kept.map(|line| format!("{line}\r\n")).collect::<String>()
+    };
+    let mut viewer = Viewer::join_saying(&hub, &server, false, strip).await.unwrap();
+    viewer.run_until("100 packets", |viewer| viewer.of(true).count() >= 100).await;
+    assert!(!viewer.accepted.as_ref().unwrap().sdp.contains("video-orientation"));
+    assert!(viewer.of(true).all(|packet| packet.header.ext_vals.video_orientation.is_none()));
+    check_video(&viewer);
 }

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use headwater_graph::{Hub, HubOptions, LaneWriter, Peer, Publication};
-use headwater_media::{AudioFormat, ClockRate, Codec, Format, Packet, StreamName, TrackParameters, VideoFormat};
+use headwater_media::{
+    AudioFormat, ClockRate, Codec, Format, Orientation, Packet, StreamName, TrackParameters, VideoFormat,
+};
 use headwater_net::TokioEnvironment;
 
 pub(crate) fn hub() -> Hub {
@@ -41,6 +43,8 @@ pub(crate) struct Publisher {
     /// The number of the next frame.
     pub(crate) frame: i64,
     sequence: u64,
+    /// How a frame is to be turned.
+    pub(crate) turns: fn(i64) -> Orientation,
 }
 
 pub(crate) const PACKETS_PER_FRAME: u8 = 5;
@@ -53,7 +57,7 @@ impl Publisher {
         let video = publication.add_packets(h264()).unwrap();
         let audio = publication.add_packets(opus()).unwrap();
         publication.ready();
-        Publisher { publication, video, audio, frame: 0, sequence: 70_000 }
+        Publisher { publication, video, audio, frame: 0, sequence: 70_000, turns: |_| Orientation::default() }
     }
 
     /// Writes a frame of video and the sound that goes with it. Each payload begins with the frame's number.
@@ -68,6 +72,7 @@ impl Publisher {
                 timestamp: self.frame * FRAME_TICKS,
                 marker: last,
                 random_access: random_access && part == 0,
+                orientation: (self.turns)(self.frame),
                 payload: payload.into(),
             });
             self.sequence += 1;
@@ -80,6 +85,7 @@ impl Publisher {
             timestamp: self.frame * 960,
             marker: false,
             random_access: true,
+            orientation: Default::default(),
             payload: payload.into(),
         });
         self.audio.ring();
@@ -90,7 +96,14 @@ impl Publisher {
     pub(crate) fn write_packet(&mut self, payload: Arc<[u8]>) {
         let timestamp = self.frame * FRAME_TICKS;
         let sequence = self.sequence;
-        self.video.push(Packet { sequence, timestamp, marker: true, random_access: true, payload });
+        self.video.push(Packet {
+            sequence,
+            timestamp,
+            marker: true,
+            random_access: true,
+            orientation: Default::default(),
+            payload,
+        });
         self.sequence += 1;
         self.frame += 1;
     }

@@ -15,7 +15,7 @@ use str0m::{
     change::{SdpAnswer, SdpPendingOffer},
     media::{Direction, MediaKind, Mid},
     net::{Protocol, Receive},
-    rtp::{ExtensionValues, RtpWrite},
+    rtp::{ExtensionValues, RtpWrite, VideoOrientation},
 };
 use tokio::net::UdpSocket;
 
@@ -63,6 +63,9 @@ pub(crate) struct Sender {
     pub(crate) closed: bool,
     /// Which media datagrams to the server are lost.
     pub(crate) loses: Loss,
+    /// What the last packet of a picture says of how it is to be turned, by its number and whether it is a key frame.
+    pub(crate) turns: fn(i64, bool) -> Option<VideoOrientation>,
+    is_key: bool,
 }
 
 /// A client's offer to send sound and picture.
@@ -130,6 +133,8 @@ impl Sender {
             asked: Vec::new(),
             closed: false,
             loses: Box::new(|_| false),
+            turns: |_, _| None,
+            is_key: false,
         })
     }
 
@@ -210,6 +215,7 @@ impl Sender {
     fn write_picture(&mut self, frame: i64, captured: Instant) {
         let regular = frame == 0 || self.plan.group > 0 && frame % self.plan.group == 0;
         let is_key = regular || std::mem::take(&mut self.key_frame_wanted);
+        self.is_key = is_key;
         for part in 0..PARTS {
             let mut payload = header(self.plan.codec, is_key, part == 0);
             payload.extend_from_slice(&frame.to_be_bytes());
@@ -227,10 +233,12 @@ impl Sender {
         let mut api = self.rtc.direct_api();
         let stream = api.stream_tx_by_mid(mid, None).unwrap();
         let write = RtpWrite::new(payload_type, sequence.into(), time as u32, captured, payload);
+        let turn = (self.turns)((time - 4_294_900_000) / 1_800, self.is_key).filter(|_| is_video && marker);
         let loudness = (!is_video).then_some((-33, true));
         let said = ExtensionValues {
             audio_level: loudness.map(|(level, _)| level),
             voice_activity: loudness.map(|(_, speaks)| speaks),
+            video_orientation: turn,
             ..ExtensionValues::default()
         };
         stream.write_rtp(write.marker(marker).nackable(is_video).ext_vals(said));

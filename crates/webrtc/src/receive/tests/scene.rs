@@ -134,6 +134,7 @@ impl Scene {
             mid: mid.to_string(),
             formats: vec![format.clone()],
             transport_extension: Some(2),
+            orientation_extension: None,
             sources: None,
         };
         let media: Vec<Outgoing> = formats.iter().enumerate().map(outgoing).collect();
@@ -304,6 +305,7 @@ fn packet<'a>(formats: &[Format], stream: usize, sequence: u64, payload: &'a [u8
         sequence,
         timestamp: timestamp(stream, sequence),
         marker: sequence % PICTURE_PACKETS == PICTURE_PACKETS - 1,
+        orientation: Default::default(),
         payload,
     }
 }
