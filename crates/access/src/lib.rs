@@ -51,7 +51,7 @@ pub use gate::{Change, Gate, Pass, Ticket, Visitor};
 pub use gates::{Admission, Gates, Visit};
 pub use keys::{NoRandomness, make_token};
 pub use refusals::{Refusals, Wanted};
-pub use refused::{Refused, Why};
+pub use refused::{Elsewhere, Refused, Why};
 pub use rules::{BadPattern, Pattern, Role, UnknownRole};
 pub use secret::Secret;
 pub use servers::{SERVER_HEADER, Servers};

@@ -1,6 +1,10 @@
 //! Why somebody was not let in.
 
+use std::sync::Arc;
+
 use thiserror::Error;
+
+use crate::asking::Action;
 
 /// What stands against it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +43,43 @@ pub struct Refused {
     pub why: Why,
     /// The same in a sentence for who asked, without capital and full stop.
     pub sentence: String,
+    /// Other servers that take whoever is refused here, if some are known.
+    pub elsewhere: Option<Arc<Elsewhere>>,
+}
+
+/// Servers to go to instead, each as `ws://HOST:PORT` or `wss://HOST:PORT`, where its pages and sessions are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// One to play from.
+    pub play: Option<String>,
+    /// One to publish to.
+    pub publish: Option<String>,
+}
+
+impl Elsewhere {
+    /// The one for what is asked for.
+    pub fn to(&self, action: Action) -> Option<&str> {
+        match action {
+            Action::Play => self.play.as_deref(),
+            Action::Publish => self.publish.as_deref(),
+        }
+    }
 }
 
 impl Refused {
     /// A refusal.
     pub fn new(why: Why, sentence: impl Into<String>) -> Refused {
-        Refused { why, sentence: sentence.into() }
+        Refused { why, sentence: sentence.into(), elsewhere: None }
+    }
+
+    /// The same with servers to go to instead.
+    #[must_use]
+    pub fn but_there(self, elsewhere: Elsewhere) -> Refused {
+        Refused { elsewhere: Some(Arc::new(elsewhere)), ..self }
+    }
+
+    /// Where to do instead what is asked for.
+    pub fn instead(&self, action: Action) -> Option<&str> {
+        self.elsewhere.as_deref().and_then(|elsewhere| elsewhere.to(action))
     }
 }

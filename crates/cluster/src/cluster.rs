@@ -158,6 +158,11 @@ impl Cluster {
         self.0.directory.lock().facts_of(node, stream)
     }
 
+    /// The groups of this node, the first the most.
+    pub fn groups(&self) -> &[String] {
+        &self.0.settings.groups
+    }
+
     /// All other nodes that are or were seen.
     pub fn nodes(&self) -> Vec<NodeFacts> {
         self.0.directory.lock().nodes()

@@ -54,6 +54,12 @@ pub trait Clients: Send + Sync + 'static {
     /// Ends a session with its streams. Says whether there was one.
     fn terminate(&self, session: &str) -> bool;
 
+    /// Ends a session, as the server is about to stop, and says that the client is to come again. Says whether there was
+    /// one.
+    fn send_elsewhere(&self, session: &str) -> bool {
+        self.terminate(session)
+    }
+
     /// Has each message of a session logged, or no more. Says whether there is such a session.
     fn watch(&self, session: &str, is_watched: bool) -> bool;
 

@@ -62,6 +62,15 @@ impl ConnectRequest {
     }
 }
 
+/// The address that a client connected to, at another server: `ws://HOST:PORT` or the same with `wss`, of which the host
+/// is taken, as the ports of RTMP are the same at all servers that work together.
+pub(crate) fn elsewhere(request: &ConnectRequest, server: Option<&str>) -> Option<String> {
+    let server = Url::parse(server?).ok()?;
+    let mut url = Url::parse(request.tc_url.as_deref()?).ok()?;
+    url.set_host(server.host_str()).ok()?;
+    Some(url.into())
+}
+
 fn user(url: &Url) -> Option<(String, Secret)> {
     let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
     let is_there = !url.username().is_empty();

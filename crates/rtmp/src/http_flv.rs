@@ -123,8 +123,8 @@ impl Viewing {
             tokio::select! {
                 biased;
                 () = self.pace.wait(self.from.bell()) => {}
-                Some(reason) = self.orders.next() => {
-                    self.admitted.fail(info_of_end(self.from.subscription().stream(), &reason));
+                Some(order) = self.orders.next() => {
+                    self.admitted.fail(info_of_end(self.from.subscription().stream(), &order.reason));
                     self.last_pieces();
                 }
             }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::stream::FuturesUnordered;
-use headwater_access::Admitted;
+use headwater_access::{Admitted, Refused};
 use headwater_graph::{Bell, BoxFuture, Stream, Subscription};
 use tokio_util::sync::CancellationToken;
 
@@ -66,9 +66,29 @@ impl Pace {
     }
 }
 
-pub(crate) type Orders = FuturesUnordered<BoxFuture<'static, String>>;
+pub(crate) type Orders = FuturesUnordered<BoxFuture<'static, Order>>;
 
-/// Orders to end, with the reason. Each is looked at only when it has something to say, not for every frame.
+/// An order to end.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) reason: String,
+    /// What was said where leave was taken back.
+    pub(crate) refused: Option<Refused>,
+}
+
+impl From<String> for Order {
+    fn from(reason: String) -> Order {
+        Order { reason, refused: None }
+    }
+}
+
+impl From<Refused> for Order {
+    fn from(refused: Refused) -> Order {
+        Order { reason: refused.sentence.clone(), refused: Some(refused) }
+    }
+}
+
+/// Orders to end. Each is looked at only when it has something to say, not for every frame.
 pub(crate) fn orders(
     subscription: &Subscription,
     admitted: Option<Arc<Admitted>>,
@@ -76,13 +96,14 @@ pub(crate) fn orders(
 ) -> Orders {
     let orders = Orders::new();
     if let Some(admitted) = admitted {
-        orders.push(Box::pin(async move { admitted.revoked().await.sentence }));
+        orders.push(Box::pin(async move { admitted.revoked().await.into() }));
     }
-    orders.push(Box::pin(subscription.ended()));
+    let ended = subscription.ended();
+    orders.push(Box::pin(async move { ended.await.into() }));
     if let Some(shutdown) = shutdown.cloned() {
         orders.push(Box::pin(async move {
             shutdown.cancelled_owned().await;
-            "the server is stopping".to_owned()
+            "the server is stopping".to_owned().into()
         }));
     }
     orders

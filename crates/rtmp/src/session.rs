@@ -6,7 +6,7 @@ mod travel;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use headwater_access::{Action, Admitted, Refused, Visit};
+use headwater_access::{Action, Admitted, Refused, Visit, Why};
 use headwater_graph::Peer;
 use headwater_media::{
     StreamName,
@@ -174,6 +174,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 return Ok(Step::Closed);
             }
         }
+    }
+
+    /// Whether it is sent away because this server is emptied, and knows how to connect anew by itself.
+    fn may_reconnect(&self, refused: &Refused) -> bool {
+        refused.why == Why::Unavailable && self.request.capabilities.reconnects()
     }
 
     fn next_event(&mut self) -> Result<Option<Event>, RtmpError> {

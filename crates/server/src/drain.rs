@@ -5,10 +5,11 @@ use std::{
     time::Duration,
 };
 
-use headwater_cluster::Cluster;
+use headwater_access::Elsewhere;
+use headwater_cluster::{Cluster, NodeFacts, NodeState, Role};
 use headwater_control::{Clients, Drain, DrainObject, Readiness};
 use headwater_media::limits;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -18,6 +19,8 @@ use crate::{
 
 /// Time for other servers and balancers to learn that nobody is taken here, before viewers go looking for another.
 const NOTICE: Duration = Duration::from_secs(1);
+/// How long it stays after the last has left.
+const LINGER: Duration = Duration::from_secs(2);
 /// Hundredths of the time that viewers have to leave, the notice included.
 const VIEWERS_SHARE: u32 = 70;
 
@@ -51,6 +54,9 @@ impl Drainer {
     ) -> Drainer {
         if let Some(clients) = &clients {
             doors.set_clients(clients.clone());
+        }
+        if let Some(cluster) = cluster.clone() {
+            doors.set_elsewhere(Arc::new(move || elsewhere(&cluster)));
         }
         let (deadline, exits, is_over) = Default::default();
         Drainer(Arc::new(Inner { doors, readiness, cluster, clients, spawner, time, deadline, exits, is_over }))
@@ -101,6 +107,10 @@ impl Drainer {
             let until = deadline.checked_sub(time / 100 * (100 - VIEWERS_SHARE)).unwrap_or(deadline);
             self.viewers(until).await;
             self.everybody(deadline).await;
+            if self.0.doors.moved() != (0, 0) {
+                // Whoever asks again where they were before is still told where to go.
+                sleep_until(deadline.min(Instant::now() + LINGER)).await;
+            }
         }
         let left = self.inside();
         let (viewers_moved, publishers_moved) = self.0.doors.moved();
@@ -136,7 +146,7 @@ impl Drainer {
         let step = self::spread(idle.len() as u64, until) / u32::try_from(idle.len().max(1)).unwrap_or(u32::MAX);
         for client in idle {
             if let Some(clients) = &self.0.clients {
-                clients.terminate(&client.session_id);
+                clients.send_elsewhere(&client.session_id);
             }
             sleep(step).await;
         }
@@ -155,6 +165,22 @@ impl Drainer {
     fn deadline(&self) -> Instant {
         self.0.deadline.get().copied().unwrap_or_else(Instant::now)
     }
+}
+
+/// Servers of the cluster that take viewers and publishers, by chance, so that those who leave one after the other are
+/// spread: edges and origins, and of each those of a group of this server's first.
+fn elsewhere(cluster: &Cluster) -> Elsewhere {
+    let mut nodes = cluster.nodes();
+    nodes.retain(|node| node.state == NodeState::Active && node.load.accepts);
+    let near = |node: &NodeFacts| node.groups.iter().any(|group| cluster.groups().contains(group));
+    let any_of = |role: Role| {
+        let all: Vec<&NodeFacts> = nodes.iter().filter(|node| node.role == role).collect();
+        let here: Vec<&NodeFacts> = all.iter().copied().filter(|node| near(node)).collect();
+        let those = if here.is_empty() { all } else { here };
+        let chosen = rand::random_range(0..those.len().max(1));
+        those.get(chosen).map(|node| node.media.clone())
+    };
+    Elsewhere { play: any_of(Role::Edge), publish: any_of(Role::Origin) }
 }
 
 /// How long so many have to leave one after the other, so that all have until then and some time to go.

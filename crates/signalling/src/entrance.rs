@@ -64,7 +64,10 @@ impl Entrance {
         let admitted = self.decided(address, self.gates.admit(&client, asking)).await;
         admitted.map(Admitted::new).map_err(|refused| {
             tracing::info!(stream = %wish.stream, session, action = ?wish.action, %refused, "a peer is refused");
-            refusal(refused)
+            match elsewhere(&wish, &refused) {
+                Some(location) => Refusal::new(StatusCode::TEMPORARY_REDIRECT, refused.sentence).at(location),
+                None => refusal(refused),
+            }
         })
     }
 
@@ -93,6 +96,15 @@ pub(crate) struct Wish<'a> {
     pub(crate) headers: &'a HeaderMap,
     pub(crate) query: Option<&'a str>,
     pub(crate) offer: &'a str,
+}
+
+/// Where the same is had for the asking, of a server that takes nobody any more (RFC 9725 §4.5). What the peer shows in
+/// the address goes with it.
+fn elsewhere(wish: &Wish<'_>, refused: &Refused) -> Option<String> {
+    let (server, action) = (refused.instead(wish.action)?, if wish.action == Action::Play { "whep" } else { "whip" });
+    let base = server.strip_prefix("ws").map(|rest| format!("http{rest}"))?;
+    let query = wish.query.map(|query| format!("?{query}")).unwrap_or_default();
+    Some(format!("{}/{}/{action}{query}", base.trim_end_matches('/'), wish.stream))
 }
 
 impl Wish<'_> {

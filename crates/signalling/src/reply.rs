@@ -13,11 +13,12 @@ pub(crate) struct Refusal {
     pub(crate) sentence: String,
     pub(crate) retry_after_s: Option<u32>,
     pub(crate) allow: Option<&'static str>,
+    pub(crate) location: Option<String>,
 }
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, sentence: impl Into<String>) -> Refusal {
-        Refusal { status, sentence: sentence.into(), retry_after_s: None, allow: None }
+        Refusal { status, sentence: sentence.into(), retry_after_s: None, allow: None, location: None }
     }
 
     /// The same as those know it who decide about viewers: in the words of WCS where it has any.
@@ -34,6 +35,11 @@ impl Refusal {
         Refusal { retry_after_s: Some(seconds), ..self }
     }
 
+    /// Leads to where the same is to be had.
+    pub(crate) fn at(self, location: String) -> Refusal {
+        Refusal { location: Some(location), ..self }
+    }
+
     pub(crate) fn allow(self, methods: &'static str) -> Refusal {
         Refusal { allow: Some(methods), ..self }
     }
@@ -48,6 +54,9 @@ impl IntoResponse for Refusal {
         // RFC 9110 §11.6.1: who refuses for want of authority says how it is shown.
         if self.status == StatusCode::UNAUTHORIZED {
             set(&mut response, header::WWW_AUTHENTICATE, "Bearer");
+        }
+        if let Some(location) = &self.location {
+            set(&mut response, header::LOCATION, location);
         }
         if let Some(methods) = self.allow {
             set(&mut response, header::ALLOW, methods);

@@ -128,6 +128,12 @@ impl Wcs {
         self.0.directory.dismiss(session)
     }
 
+    /// Ends the connection of a session, and says that the client is to come again: this server is about to stop, and
+    /// its page will be sent to another. Says whether there was one.
+    pub fn send_elsewhere(&self, session: &str) -> bool {
+        self.0.directory.send_elsewhere(session)
+    }
+
     /// Has each message of a session logged, or no more. Says whether there is such a session.
     pub fn watch(&self, session: &str, is_watched: bool) -> bool {
         self.0.directory.watch(session, is_watched)

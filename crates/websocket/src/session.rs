@@ -2,7 +2,7 @@
 
 use std::{pin::pin, time::Duration};
 
-use headwater_access::Admitted;
+use headwater_access::{Admitted, Why};
 use headwater_graph::{StreamState, Subscription};
 use headwater_media::limits;
 use tokio::{
@@ -21,6 +21,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Status codes of RFC 6455 §7.4.1.
 const NORMAL: u16 = 1000;
 const AWAY: u16 = 1001;
+/// The server is about to stop, and others are there (IANA registry of close codes, "Service Restart").
+const RESTART: u16 = 1012;
 /// What operators' order to stop a stream says.
 const TERMINATED: &str = "Stopped by rest /terminate";
 
@@ -34,6 +36,8 @@ enum End {
     Broke(u16, &'static str),
     /// The stream has ended, or the viewer is sent away.
     Over(String),
+    /// The server is emptied: the viewer is to come again, and will find itself elsewhere.
+    Moved(String),
     /// The viewer gets nothing.
     Failed(Trouble),
     /// The server stops.
@@ -125,7 +129,10 @@ where
         tokio::select! {
             biased;
             reason = &mut ended => break End::Over(reason),
-            refused = &mut revoked => break End::Over(refused.sentence),
+            refused = &mut revoked => break match refused.why {
+                Why::Unavailable => End::Moved(refused.sentence),
+                _ => End::Over(refused.sentence),
+            },
             () = audience.stopping().cancelled() => break End::Stopping,
             heard = ear.hear() => if let Some(end) = end_of(heard) {
                 break end;
@@ -152,6 +159,7 @@ fn tell_gates(admitted: &Admitted, end: &End, state: StreamState) {
     match end {
         End::Left => {}
         End::Gone | End::Broke(..) => admitted.disconnect(),
+        End::Moved(reason) => admitted.fail(reason),
         End::Over(reason) if reason == TERMINATED || state != StreamState::Ended => admitted.fail(reason),
         End::Over(_) => admitted.fail("Stopped by publisher stop"),
         End::Failed(trouble) => admitted.fail(trouble.info()),
@@ -168,6 +176,10 @@ where
         End::Gone => return,
         End::Left => mouth.close(NORMAL, ""),
         End::Broke(code, reason) => mouth.close(*code, reason),
+        End::Moved(reason) => {
+            mouth.text(&LastWord::End { reason }.write());
+            mouth.close(RESTART, reason);
+        }
         End::Over(reason) => {
             mouth.text(&LastWord::End { reason }.write());
             mouth.close(NORMAL, reason);

@@ -11,16 +11,19 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{Left, Session};
 use crate::{
     access::{self, tell_end},
+    address::elsewhere,
     context::Present,
     error::RtmpError,
     from_stream::{FromStream, TracksRead},
     outbox::Outbox,
-    pace::{Orders, Pace, orders},
+    pace::{Order, Orders, Pace, orders},
     wire::server::Event,
 };
 
 /// A client is listened to at least once in so many turns of media.
 const MEDIA_TURNS: u32 = 16;
+/// How long a player that is asked to connect elsewhere is sent media all the same.
+const RECONNECT_TIME: Duration = Duration::from_secs(2);
 /// Time for what is being written when the session has to end.
 const LAST_WRITE: Duration = Duration::from_secs(1);
 
@@ -82,7 +85,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 continue;
             }
             watch.pace.begin();
-            if let Some(reason) = watch.over {
+            if let Some(order) = watch.over.take() {
+                if self.sends_elsewhere(&order, &mut watch).await? {
+                    continue;
+                }
+                let reason = order.reason;
                 admitted.fail(access::info_of_end(watch.from.subscription().stream(), &reason));
                 self.conversation.end_play(&reason);
                 return Ok(Left::Gone);
@@ -98,13 +105,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     admitted.disconnect();
                     return Ok(Left::Gone);
                 }
-                Woken::Order(reason) => watch.over = Some(reason),
+                Woken::Order(order) => watch.over = Some(order),
                 Woken::Broken(error) => {
                     self.send_outbox(&mut watch).await?;
                     return Err(error);
                 }
             }
         }
+    }
+
+    /// A player that knows how is asked to connect to another server, and is sent media until it has had time to. Says
+    /// whether it was.
+    ///
+    /// Source: Enhanced RTMP v2, "Reconnect Request".
+    async fn sends_elsewhere(&mut self, order: &Order, watch: &mut Watch) -> Result<bool, RtmpError> {
+        let Some(refused) = order.refused.as_ref().filter(|refused| self.may_reconnect(refused)) else {
+            return Ok(false);
+        };
+        let place = elsewhere(&self.request, refused.instead(Action::Play));
+        self.conversation.ask_to_reconnect(place.as_deref(), &order.reason);
+        self.transport.send(self.conversation.output()).await?;
+        let (reason, time) = (order.reason.clone(), self.context.environment().sleep(RECONNECT_TIME));
+        watch.orders.push(Box::pin(async move {
+            time.await;
+            reason.into()
+        }));
+        Ok(true)
     }
 
     /// Writes all of the outbox, unless an order to end comes and the player does not take it soon.
@@ -116,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         tokio::select! {
             biased;
             sent = self.transport.send_outbox(&mut watch.outbox) => sent?,
-            Some(reason) = watch.orders.next() => watch.over = Some(reason),
+            Some(order) = watch.orders.next() => watch.over = Some(order),
         }
         if watch.outbox.pending() > 0 {
             // Told to end in the middle of a write, which has to be finished for the last word to be heard.
@@ -142,7 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 return Poll::Ready(Ok(Woken::Media));
             }
             match watch.orders.poll_next_unpin(cx) {
-                Poll::Ready(Some(reason)) => Poll::Ready(Ok(Woken::Order(reason))),
+                Poll::Ready(Some(order)) => Poll::Ready(Ok(Woken::Order(order))),
                 _ => Poll::Pending,
             }
         })
@@ -177,7 +203,7 @@ pub(super) struct Watch {
     pub(super) outbox: Outbox,
     pub(super) orders: Orders,
     /// Why it has to end.
-    pub(super) over: Option<String>,
+    pub(super) over: Option<Order>,
     pace: Pace,
     paused: bool,
     /// Turns to be taken alone before it asks again to travel with others.
@@ -216,7 +242,7 @@ pub(super) enum Woken {
     /// The client has closed the connection.
     Closed,
     /// Someone here ordered the session to end.
-    Order(String),
+    Order(Order),
     /// The session cannot go on, once the outbox is empty.
     Broken(RtmpError),
 }

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{Left, Session};
 use crate::{
     access::{tell_end, tell_when_live},
+    address::elsewhere,
     context::Present,
     error::RtmpError,
     to_stream::ToStream,
@@ -80,7 +81,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             tokio::select! {
                 biased;
                 reason = &mut terminated => return Err(RtmpError::Terminated(reason)),
-                refused = &mut revoked => return Err(RtmpError::Terminated(refused.sentence)),
+                refused = &mut revoked => {
+                    if self.may_reconnect(&refused) {
+                        // The name is free for it only once it has left, so it is let go at once.
+                        let place = elsewhere(&self.request, refused.instead(Action::Publish));
+                        self.conversation.ask_to_reconnect(place.as_deref(), &refused.sentence);
+                    }
+                    return Err(RtmpError::Terminated(refused.sentence));
+                }
                 () = shutdown.cancelled() => return Err(RtmpError::Terminated("the server is stopping".into())),
                 () = &mut silence => {
                     let silent_for = context.environment().now().saturating_duration_since(last_media);

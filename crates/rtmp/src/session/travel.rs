@@ -15,6 +15,7 @@ use crate::{
     error::RtmpError,
     from_stream::TracksRead,
     outbox::Outbox,
+    pace::Order,
 };
 
 /// Whoever did not fit into a convoy, or had something to say, asks again after so many turns.
@@ -24,7 +25,7 @@ const TURNS_ALONE: u32 = 16;
 enum Met {
     Home(Box<Returned>),
     Input(usize),
-    Order(String),
+    Order(Order),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
@@ -47,7 +48,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 }
                 Met::Input(0) => woken = Some(Woken::Closed),
                 Met::Input(_) => woken = self.hear(),
-                Met::Order(reason) => woken = Some(Woken::Order(reason)),
+                Met::Order(order) => woken = Some(Woken::Order(order)),
             }
             if woken.is_some() {
                 stay.ask_to_leave();
@@ -88,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 return Poll::Ready(Ok(Met::Input(count.unwrap_or(0))));
             }
             match watch.orders.poll_next_unpin(cx) {
-                Poll::Ready(Some(reason)) => Poll::Ready(Ok(Met::Order(reason))),
+                Poll::Ready(Some(order)) => Poll::Ready(Ok(Met::Order(order))),
                 _ => Poll::Pending,
             }
         })

@@ -10,6 +10,8 @@ use headwater_media::Codec;
 
 const CAN_DECODE: u32 = 1;
 const CAN_FORWARD: u32 = 4;
+/// `CapsExMask.Reconnect`.
+const RECONNECT: u32 = 1;
 /// We read multitrack and ModEx.
 const CAPS_EX: f64 = 6.0;
 
@@ -19,12 +21,15 @@ pub struct Capabilities {
     any_video: bool,
     any_audio: bool,
     codecs: Vec<Codec>,
+    reconnects: bool,
 }
 
 impl Capabilities {
     /// Reads them from the command object of a connect.
     pub fn from_connect(object: &Object) -> Capabilities {
         let mut found = Capabilities::default();
+        let flags = object.get("capsEx").and_then(Value::as_f64).unwrap_or(0.0) as u32;
+        found.reconnects = flags & RECONNECT != 0;
         if let Some(Value::Array(list)) = object.get("fourCcList") {
             for name in list.iter().filter_map(Value::as_str) {
                 found.any_video |= name == "*";
@@ -54,6 +59,11 @@ impl Capabilities {
             headwater_media::TrackKind::Audio => self.any_audio,
         };
         any || self.codecs.contains(&codec)
+    }
+
+    /// Whether the peer connects anew by itself when it is asked to.
+    pub fn reconnects(&self) -> bool {
+        self.reconnects
     }
 
     /// Adds what we take to the object of a connect or of its answer.

@@ -230,6 +230,17 @@ impl Conversation {
         self.status("status", "NetStream.Play.Stop", reason);
     }
 
+    /// Asks the client to connect anew, to this address or to the one that it knows, when it is convenient.
+    ///
+    /// Source: Enhanced RTMP v2, "Reconnect Request".
+    pub fn ask_to_reconnect(&mut self, tc_url: Option<&str>, description: &str) {
+        let mut info = status("status", "NetConnection.Connect.ReconnectRequest", description);
+        if let Some(tc_url) = tc_url {
+            info.push("tcUrl", tc_url);
+        }
+        self.link.command(&Command::new("onStatus", 0.0).with(info), 0);
+    }
+
     /// Sends an `onStatus` on the active message stream.
     pub fn status(&mut self, level: &str, code: &str, description: &str) {
         self.link.command(&Command::on_status(level, code, description), self.active);

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use headwater_access::{Action, Asking, Client, Gate, Pass, Refused, Ticket, Visitor, Why};
+use headwater_access::{Action, Asking, Client, Elsewhere, Gate, Pass, Refused, Ticket, Visitor, Why};
 use headwater_control::Clients;
 use headwater_graph::BoxFuture;
 use tokio::{sync::watch, time::sleep};
@@ -39,6 +39,8 @@ struct Inner {
     inside: watch::Sender<Inside>,
     viewers_moved: AtomicU64,
     publishers_moved: AtomicU64,
+    /// Who knows where to go instead.
+    elsewhere: OnceLock<Arc<dyn Fn() -> Elsewhere + Send + Sync>>,
     /// Those whose whole session is ended, so that their pages connect anew.
     clients: OnceLock<Arc<dyn Clients>>,
 }
@@ -69,6 +71,11 @@ impl Doors {
         let _ = self.0.clients.set(clients);
     }
 
+    /// From now on those who are sent away are told where to go instead.
+    pub(crate) fn set_elsewhere(&self, find: Arc<dyn Fn() -> Elsewhere + Send + Sync>) {
+        let _ = self.0.elsewhere.set(find);
+    }
+
     pub(crate) fn set_turn(&self, turn: Turn) {
         self.0.turn.send_replace(turn);
     }
@@ -87,7 +94,15 @@ impl Doors {
     }
 
     fn check(&self) -> Result<(), Refused> {
-        if self.turn() == Turn::Nobodys { Ok(()) } else { Err(Refused::new(Why::Unavailable, SENTENCE)) }
+        if self.turn() == Turn::Nobodys { Ok(()) } else { Err(self.refused()) }
+    }
+
+    fn refused(&self) -> Refused {
+        let refused = Refused::new(Why::Unavailable, SENTENCE);
+        match self.0.elsewhere.get() {
+            Some(find) => refused.but_there(find()),
+            None => refused,
+        }
     }
 
     fn count(&self, change: impl FnOnce(&mut Inside)) {
@@ -174,11 +189,11 @@ impl Pass for Using {
             };
             moved.fetch_add(1, Relaxed);
             let (clients, session) = (doors.0.clients.get(), self.seat.session.as_deref());
-            if clients.zip(session).is_some_and(|(clients, session)| clients.terminate(session)) {
+            if clients.zip(session).is_some_and(|(clients, session)| clients.send_elsewhere(session)) {
                 // All its streams end with it.
                 return std::future::pending().await;
             }
-            Refused::new(Why::Unavailable, SENTENCE)
+            doors.refused()
         })
     }
 }

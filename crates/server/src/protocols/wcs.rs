@@ -87,6 +87,10 @@ impl Clients for WcsClients {
         self.0.dismiss(session)
     }
 
+    fn send_elsewhere(&self, session: &str) -> bool {
+        self.0.send_elsewhere(session)
+    }
+
     fn watch(&self, session: &str, is_watched: bool) -> bool {
         self.0.watch(session, is_watched)
     }

@@ -53,6 +53,8 @@ enum End {
     Stopping,
     /// An operator has sent it away.
     Dismissed,
+    /// The server is emptied.
+    Moved,
 }
 
 /// Talks to one client until it leaves; its streams end with it.
@@ -69,6 +71,7 @@ pub(super) async fn converse(wcs: Wcs, mut socket: Socket, client: Arc<Client>) 
         End::Broke(code, reason) => (code, reason),
         End::Refused => (CloseCode::Policy, "the connection is refused"),
         End::Dismissed => (CloseCode::Normal, "Stopped by rest /terminate"),
+        End::Moved => (CloseCode::Restart, "this server is about to stop; come again to be sent to another one"),
         End::Stopping => (CloseCode::Away, "the server is stopping"),
     };
     tracing::debug!(session = %client.id, reason, "a session ends");
@@ -132,6 +135,7 @@ async fn talk(wcs: &Wcs, session: &mut Session, socket: &mut Socket, waiting: &m
     loop {
         tokio::select! {
             () = line.dismissed.cancelled() => return End::Dismissed,
+            () = line.moved.cancelled() => return End::Moved,
             () = wcs.0.stopping.cancelled() => return End::Stopping,
             () = sleep_until(deadline) => return overdue(session, &patience),
             message = socket.next(), if session.listens() => {

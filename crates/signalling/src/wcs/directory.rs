@@ -74,6 +74,8 @@ struct Entry {
 pub(super) struct Line {
     /// Cancelled when it is to end.
     pub(super) dismissed: CancellationToken,
+    /// The same where it is to come again, and will find itself at another server.
+    pub(super) moved: CancellationToken,
     is_watched: Arc<AtomicBool>,
 }
 
@@ -111,6 +113,10 @@ impl Directory {
 
     pub(super) fn dismiss(&self, session: &str) -> bool {
         self.find(session).inspect(|entry| entry.line.dismissed.cancel()).is_some()
+    }
+
+    pub(super) fn send_elsewhere(&self, session: &str) -> bool {
+        self.find(session).inspect(|entry| entry.line.moved.cancel()).is_some()
     }
 
     pub(super) fn watch(&self, session: &str, is_watched: bool) -> bool {
