@@ -132,6 +132,16 @@ impl Source {
         Program::start("the publishing ffmpeg", &mut command)
     }
 
+    /// Writes it in real time to a file or files, in a format that ffmpeg is told of by these options.
+    ///
+    /// # Errors
+    /// When ffmpeg is missing.
+    pub fn write(&self, file: &Path, format: &[&str]) -> Result<Program> {
+        let mut command = quiet(&tools::on_path("ffmpeg")?);
+        command.args(self.inputs(true)).args(self.video_encoder()).args(self.audio_encoder());
+        Program::start("the writing ffmpeg", command.args(format).arg(file))
+    }
+
     /// An FLV file of so many seconds, made once in a run.
     ///
     /// # Errors

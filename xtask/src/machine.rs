@@ -38,6 +38,7 @@ pub(crate) const TESTS: &[Need] = &[
     Need { name: "VLC's plugins", package: "vlc-plugin-base", present: has_vlc_plugins },
     // The package begins a server on port 80 where services are begun; the tests begin their own elsewhere.
     Need { name: "nginx", package: "nginx", present: || Path::new("/usr/sbin/nginx").exists() || shell::has("nginx") },
+    Need { name: "nginx's RTMP", package: "libnginx-mod-rtmp", present: has_nginx_rtmp },
     Need { name: "systemd-analyze", package: "systemd", present: || shell::has("systemd-analyze") },
     Need { name: "ip", package: "iproute2", present: || has_administration("ip") },
     Need { name: "nft", package: "nftables", present: || has_administration("nft") },
@@ -67,6 +68,11 @@ fn has_administration(name: &str) -> bool {
 
 fn has_fonts() -> bool {
     Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").exists()
+}
+
+/// Not part of nginx: a module that is loaded by its path.
+fn has_nginx_rtmp() -> bool {
+    Path::new("/usr/lib/nginx/modules/ngx_rtmp_module.so").exists()
 }
 
 /// In a folder that is named for the machine's architecture.

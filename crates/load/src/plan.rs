@@ -151,7 +151,7 @@ impl fmt::Display for What {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SourcePlan {
-    /// An FLV file of H.264, and Opus or AAC, in place of the test picture. It is repeated.
+    /// An FLV file in place of the test picture. It is repeated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     /// Width of the test picture in pixels, even.

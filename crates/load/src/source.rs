@@ -31,7 +31,7 @@ pub enum SourceError {
     #[error("the file is longer than {0} bytes")]
     TooLong(u64),
     /// It is no FLV file.
-    #[error("the file is no FLV file of H.264 with AAC or Opus: {0}")]
+    #[error("the file is no FLV file that can be published: {0}")]
     Format(String),
     /// A coder does not take what is asked of it.
     #[error("the test picture cannot be coded: {0}")]

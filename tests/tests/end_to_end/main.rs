@@ -26,6 +26,7 @@ mod links_loss;
 mod links_tcp;
 mod links_tls;
 mod load;
+mod load_protocols;
 mod long_play;
 mod mse;
 mod observing;

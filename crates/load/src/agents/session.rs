@@ -124,7 +124,10 @@ fn refused(words: &str) -> Failure {
     let lower = words.to_lowercase();
     let reason = match () {
         () if lower.contains("not found") => Reason::NoStream,
-        () if ["denied", "not allowed", "unauthorized", "forbidden"].iter().any(|word| lower.contains(word)) => {
+        () if ["denied", "not allowed", "unauthorized", "forbidden", "restricted access"]
+            .iter()
+            .any(|word| lower.contains(word)) =>
+        {
             Reason::Denied
         }
         () => Reason::Refused,

@@ -1,3 +1,5 @@
+mod protocols;
+
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},

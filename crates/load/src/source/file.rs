@@ -1,4 +1,4 @@
-//! An FLV file: H.264, with AAC or Opus.
+//! An FLV file, enhanced or not: a picture, and sound if there is any.
 
 use std::{path::Path, time::Duration};
 
@@ -8,7 +8,7 @@ use headwater_flv::{
     CodedFrame, Media, MediaReader,
     tag::{TagKind, TagReader},
 };
-use headwater_media::{ClockRate, Codec, TrackParameters};
+use headwater_media::{ClockRate, Codec, TrackKind, TrackParameters};
 
 use super::{Item, Reel, SourceError, check_size};
 
@@ -61,16 +61,16 @@ struct Found {
 impl Found {
     fn configure(&mut self, codec: Codec, record: Bytes) -> Result<(), SourceError> {
         let track = parameters::from_config(codec, record).map_err(|error| SourceError::Format(error.to_string()))?;
-        match codec {
-            Codec::H264 => self.video = self.video.take().or(Some(track)),
-            Codec::Aac | Codec::Opus => self.audio = self.audio.take().or(Some(track)),
-            other => return Err(SourceError::Format(format!("it has {other}"))),
-        }
+        let known = match codec.kind() {
+            TrackKind::Video => &mut self.video,
+            TrackKind::Audio => &mut self.audio,
+        };
+        *known = known.take().or(Some(track));
         Ok(())
     }
 
     fn add(&mut self, codec: Codec, timestamp: u32, frame: CodedFrame) {
-        let is_video = codec == Codec::H264;
+        let is_video = codec.kind() == TrackKind::Video;
         if self.first_ms.is_none() && is_video && frame.key {
             self.first_ms = Some(timestamp);
         }
@@ -86,7 +86,7 @@ impl Found {
     }
 
     fn finish(mut self) -> Result<Reel, SourceError> {
-        let video = self.video.ok_or_else(|| SourceError::Format("it has no H.264".into()))?;
+        let video = self.video.ok_or_else(|| SourceError::Format("it has no picture".into()))?;
         self.items.sort_by_key(|item| item.at);
         let pictures: Vec<Duration> = self.items.iter().filter(|item| item.is_video).map(|item| item.at).collect();
         let last = *pictures.last().ok_or_else(|| SourceError::Format("it has no key frame".into()))?;

@@ -60,24 +60,23 @@ impl<'a> Loader<'a> {
         // A silence is one only where it is longer than the segments that come at once.
         self.screen.borrow_mut().expect_pauses(media.target * 4);
         let mut at = media.begin(self.by_parts);
+        let (mut loaded, mut pause) = (Instant::now(), media.target);
         loop {
             at = self.load_listed(&media, at).await?;
             if media.has_ended {
                 return Err(Failure::new(Reason::Ended, "the playlist says that the stream is over"));
             }
             self.load_hinted(&media, at).await?;
-            let loaded = Instant::now();
             let before = std::mem::take(&mut media);
-            media = if before.blocks {
-                self.playlist(Some(at), before.target * 3).await?
-            } else {
-                self.playlist(None, Duration::ZERO).await?
-            };
-            if !before.blocks {
-                // RFC 8216 §6.3.4: as long as its target, and half of it where it has not changed.
-                let pause = if before == media { media.target / 2 } else { media.target };
-                sleep(pause.saturating_sub(loaded.elapsed())).await;
+            if before.blocks {
+                media = self.playlist(Some(at), before.target * 3).await?;
+                continue;
             }
+            sleep(pause.saturating_sub(loaded.elapsed())).await;
+            loaded = Instant::now();
+            media = self.playlist(None, Duration::ZERO).await?;
+            // RFC 8216 §6.3.4: after as long as its target, and half of it where it has not changed.
+            pause = if before == media { media.target / 2 } else { media.target };
         }
     }
 
