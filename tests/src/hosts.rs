@@ -218,6 +218,22 @@ impl Host {
         self.inside(|| ip(&["link", "set", "eth0", "gso_max_segs", "1"]))
     }
 
+    /// Sends no more than so many kilobits in a second from now on; what waits for longer than 200 ms is lost. `None`
+    /// ends that.
+    ///
+    /// # Errors
+    /// When `tc` of iproute2 is missing or the kernel refuses.
+    pub fn send_at_most(&self, kilobits: Option<u64>) -> Result<()> {
+        let rate = kilobits.map(|kilobits| format!("{kilobits}kbit"));
+        self.inside(|| match rate.as_deref() {
+            Some(rate) => {
+                let bucket = ["tbf", "rate", rate, "burst", "6kb", "latency", "200ms"];
+                run("tc", &[["qdisc", "replace", "dev", "eth0", "root"].as_slice(), &bucket].concat())
+            }
+            None => run("tc", &["qdisc", "del", "dev", "eth0", "root"]),
+        })
+    }
+
     /// Ends all that was to be lost.
     ///
     /// # Errors

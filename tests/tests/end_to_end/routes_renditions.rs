@@ -8,6 +8,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use headwater_tests::{
     browser::Browser,
+    hosts::Network,
     network::Relay,
     origin::{Origin, free_address},
     program::until,
@@ -16,10 +17,13 @@ use headwater_tests::{
 };
 use serde_json::Value;
 
-use crate::cluster::{node_at, wait_metric};
+use crate::{
+    cluster::{node_at, wait_metric},
+    hosts::node::{Keys, Node, plain},
+};
 
-const PATIENCE: Duration = Duration::from_secs(40);
-const THREE_SIZES: Kind<'_> = Kind::Simulcast { codec: "video/VP8", rids: &["q", "h", "f"] };
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const THREE_SIZES: Kind<'_> = Kind::Simulcast { codec: "video/VP8", rids: &["q", "h", "f"] };
 
 /// An origin and an edge that know each other.
 fn pair() -> Result<(Origin, Origin)> {
@@ -32,7 +36,7 @@ fn pair() -> Result<(Origin, Origin)> {
 }
 
 /// The widths of what a publisher sends, the smallest first.
-fn widths(publisher: &Publisher) -> Result<Vec<u32>> {
+pub(crate) fn widths(publisher: &Publisher) -> Result<Vec<u32>> {
     let sent = publisher.sent()?;
     let mut widths: Vec<u32> =
         sent.iter().filter_map(|size| size["frameWidth"].as_u64()).map(|width| width as u32).collect();
@@ -40,7 +44,7 @@ fn widths(publisher: &Publisher) -> Result<Vec<u32>> {
     Ok(widths)
 }
 
-fn wait_all_sizes(publisher: &Publisher) -> Result<()> {
+pub(crate) fn wait_all_sizes(publisher: &Publisher) -> Result<()> {
     let is_sent = |size: &Value| size["framesSent"].as_u64().unwrap_or(0) > 60;
     publisher.wait("three sizes are sent", PATIENCE, |sent| sent.iter().filter(|size| is_sent(size)).count() == 3)
 }
@@ -111,6 +115,91 @@ fn a_viewer_of_an_edge_on_a_narrow_network_gets_a_smaller_size_until_it_is_wide_
     ensure!(watched.seen().backwards() == 0, "{} frames were shown out of order", watched.seen().backwards());
     publisher.leave()?;
     Ok(())
+}
+
+/// How many bits in a second the publisher sends of each size, the smallest first.
+fn rates(publisher: &Publisher) -> Result<Vec<f64>> {
+    let count = || -> Result<Vec<(u64, f64)>> {
+        let sent = publisher.sent()?;
+        let of = |size: &Value, key: &str| size[key].as_f64().unwrap_or_default();
+        let mut sent: Vec<_> = sent.iter().map(|size| (of(size, "frameWidth") as u64, of(size, "bytesSent"))).collect();
+        sent.sort_by_key(|(width, _)| *width);
+        Ok(sent)
+    };
+    let (before, begun) = (count()?, Instant::now());
+    std::thread::sleep(Duration::from_secs(5));
+    let (after, passed) = (count()?, begun.elapsed().as_secs_f64());
+    Ok(before.iter().zip(&after).map(|((_, before), (_, after))| (after - before) * 8.0 / passed).collect())
+}
+
+/// Pictures in a second that a browser shows.
+fn pace(browser: &mut Browser) -> f64 {
+    let (before, begun) = (browser.look().frames(), Instant::now());
+    browser.settle(Duration::from_secs(6));
+    browser.look().frames().saturating_sub(before) as f64 / begun.elapsed().as_secs_f64()
+}
+
+/// Shows what viewers of `there` see while the network from `here` to there does not carry all three sizes of a picture
+/// that is published at `here`.
+pub(crate) fn narrow_hop(here: &Node, there: &Node, publisher: &Publisher, name: &str) -> Result<()> {
+    let play = |rendition: &str| there.host.inside(|| Browser::play(&format!("{}{rendition}", there.whep(name))));
+    let (mut small, mut any) = (play("?rendition=q")?, play("")?);
+    wait_all_sizes(publisher)?;
+    let widths = widths(publisher)?;
+    let (smallest, widest) = (widths[0], *widths.last().context("no size is sent")?);
+    any.wait("the largest size on a wide network", PATIENCE, |seen| seen.size().0 == widest)
+        .with_context(|| there.log())?;
+    small.wait("the size that was asked for", PATIENCE, |seen| seen.size().0 == smallest)?;
+    let before = pace(&mut small);
+    let rates = rates(publisher)?;
+    let largest = rates.last().copied().unwrap_or_default();
+    let rest = rates.iter().sum::<f64>() - largest;
+    // The sound, and what the packets are wrapped in, besides.
+    let limit = ((rest * 1.2 + largest * 0.25) / 1_000.0) as u64 + 80;
+    let begun = Instant::now();
+    here.host.send_at_most(Some(limit))?;
+    any.wait("a smaller size on a narrow one", PATIENCE, |seen| seen.size().0 < widest).with_context(|| here.log())?;
+    let down = begun.elapsed().as_secs_f64();
+    // What still waits has gone then.
+    any.settle(Duration::from_secs(4));
+    let frames = any.look().frames();
+    let narrow = pace(&mut small);
+    let all = any.look().frames() - frames;
+    let stays = any.look().size().0;
+    here.host.send_at_most(None)?;
+    let begun = Instant::now();
+    any.wait("the largest size when it is wide again", PATIENCE * 2, |seen| seen.size().0 == widest)?;
+    report(&format!(
+        "sizes of {rates:.0?} bit/s over {limit} kbit/s between servers: down after {down:.1} s, up after {:.1} s; the \
+         smallest in {before:.0} pictures a second before and {narrow:.0} on the narrow network, {all} of the other",
+        begun.elapsed().as_secs_f64()
+    ));
+    ensure!(stays < widest, "the largest is sent over {limit} kbit/s");
+    ensure!(narrow > before * 0.8, "the smallest size has {narrow:.1} pictures a second in place of {before:.1}");
+    for browser in [small, any] {
+        let watched = browser.finish()?;
+        ensure!(watched.seen().backwards() == 0, "{} frames were shown out of order", watched.seen().backwards());
+    }
+    Ok(())
+}
+
+#[test]
+fn what_the_network_between_servers_does_not_carry_is_held_back_so_that_the_rest_comes_whole() -> Result<()> {
+    let _turn = turn();
+    let network = Network::new()?;
+    network.inside(|| {
+        let (at_origin, at_edge) = (network.host("origin")?, network.host("edge")?);
+        at_origin.send_singly()?;
+        let entry = plain(&at_origin);
+        let origin = Node::start(at_origin, "origin", &[], Keys::new())?;
+        let edge = Node::start(at_edge, "edge", &[&entry], Keys::new())?;
+        edge.wait_nodes(1)?;
+        let publisher = origin.host.inside(|| Publisher::start(&origin.whip("cam"), &THREE_SIZES))?;
+        origin.wait_published("cam")?;
+        narrow_hop(&origin, &edge, &publisher, "cam")?;
+        publisher.leave()?;
+        Ok(())
+    })
 }
 
 #[test]
