@@ -13,6 +13,7 @@
 mod course;
 mod error;
 mod goal;
+mod list;
 mod observer;
 mod on_demand;
 mod pull;
@@ -27,7 +28,7 @@ use std::{hash::RandomState, path::PathBuf, sync::Arc};
 
 use headwater_agent::{Agent, Remote};
 use headwater_graph::Hub;
-use headwater_media::{Codec, StreamName, TrackKind, limits};
+use headwater_media::{Codec, StreamName, TrackKind};
 use headwater_net::Dialer;
 use headwater_rtmp::Context;
 use parking_lot::Mutex;
@@ -35,6 +36,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use course::Course;
 use goal::Goal;
+use list::List;
 use on_demand::{OnDemand, Wanted};
 use pull::{Means, Pull};
 use push::Push;
@@ -85,12 +87,6 @@ struct Inner {
     observer: Option<Arc<dyn Observer>>,
     stopping: CancellationToken,
     tasks: TaskTracker,
-}
-
-#[derive(Default)]
-struct List {
-    pushes: Vec<Arc<Push>>,
-    pulls: Vec<Arc<Pull>>,
 }
 
 impl std::fmt::Debug for Relays {
@@ -179,14 +175,14 @@ impl Relays {
             list.check_room()?;
             let push = Arc::new(Push::new(request, goal, self.course(), self.0.means.clone()));
             push.set_sound(sound);
-            list.pushes.push(push.clone());
+            list.add_push(&push);
             push
         };
         let facts = push.facts();
         let relays = self.clone();
         self.spawn(async move {
             push.run().await;
-            relays.0.list.lock().pushes.retain(|other| !Arc::ptr_eq(other, &push));
+            relays.0.list.lock().pushes.remove(push.id());
         });
         Ok(facts)
     }
@@ -232,7 +228,7 @@ impl Relays {
     fn start_pull(&self, source: Source, name: StreamName, on_demand: bool) -> Result<Arc<Pull>, RelayError> {
         let pull = {
             let mut list = self.0.list.lock();
-            if list.pulls.iter().any(|pull| pull.is_same(&source) || pull.name() == &name) {
+            if list.pulls.get(&name).is_some() || list.pull_from(&source).is_some() {
                 return Err(RelayError::Exists);
             }
             if self.hub().find(&name).is_some() {
@@ -240,13 +236,13 @@ impl Relays {
             }
             list.check_pulls(&source)?;
             let pull = Arc::new(Pull::new(source, name, on_demand, self.course(), self.0.means.clone()));
-            list.pulls.push(pull.clone());
+            list.add_pull(&pull);
             pull
         };
         let (relays, pulling) = (self.clone(), pull.clone());
         self.spawn(async move {
             pulling.run().await;
-            relays.0.list.lock().pulls.retain(|other| !Arc::ptr_eq(other, &pulling));
+            relays.0.list.lock().remove_pull(&pulling);
             pulling.set_over();
         });
         Ok(pull)
@@ -327,7 +323,7 @@ impl Relays {
     }
 
     fn find_push(&self, id: &str) -> Option<Arc<Push>> {
-        self.0.list.lock().pushes.iter().find(|push| push.id() == id).cloned()
+        self.0.list.lock().pushes.get(id).cloned()
     }
 
     fn hub(&self) -> &Hub {
@@ -345,30 +341,4 @@ impl Relays {
 
 fn no_push(id: &str) -> RelayError {
     RelayError::NoPush(id.chars().take(100).collect())
-}
-
-impl List {
-    fn routed(&self) -> usize {
-        self.pulls.iter().filter(|pull| pull.is_routed()).count()
-    }
-
-    /// Whether there is room for one pull more.
-    fn check_pulls(&self, source: &Source) -> Result<(), RelayError> {
-        let Source::Routed(_) = source else { return self.check_room() };
-        let limit = limits::ROUTES.get();
-        if self.routed() as u64 >= limit {
-            limits::ROUTES.hit();
-            return Err(RelayError::TooMany { limit });
-        }
-        Ok(())
-    }
-
-    fn check_room(&self) -> Result<(), RelayError> {
-        let limit = limits::RELAYS.get();
-        if (self.pushes.len() + self.pulls.len() - self.routed()) as u64 >= limit {
-            limits::RELAYS.hit();
-            return Err(RelayError::TooMany { limit });
-        }
-        Ok(())
-    }
 }

@@ -58,8 +58,7 @@ impl Relays {
 
     fn want(&self, target: Target) -> StreamName {
         let source = Source::Rtmp(target.clone());
-        let at_work =
-            self.0.list.lock().pulls.iter().find(|pull| pull.is_same(&source)).map(|pull| pull.name().clone());
+        let at_work = self.0.list.lock().pull_from(&source).map(|pull| pull.name().clone());
         at_work.unwrap_or_else(|| {
             let name = self.name_of(&target);
             self.0.wanted.lock().add(name.clone(), target);

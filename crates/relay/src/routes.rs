@@ -272,7 +272,7 @@ impl Relays {
 
     async fn pull_by_routes(&self, routed: Routed, name: StreamName) -> Result<(), String> {
         let pull = loop {
-            let at_work = self.0.list.lock().pulls.iter().find(|pull| *pull.name() == name).cloned();
+            let at_work = self.0.list.lock().pulls.get(&name).cloned();
             match at_work {
                 Some(pull) if pull.is_stopping() => pull.over().await,
                 Some(pull) if pull.is_routed() => break pull,
