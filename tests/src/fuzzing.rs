@@ -12,6 +12,7 @@ pub mod hls;
 pub mod hls_request;
 pub mod rtmp;
 pub mod rtp;
+pub mod segments;
 pub mod signalling;
 pub mod websocket;
 
@@ -45,6 +46,8 @@ pub const TARGETS: &[(&str, Harness)] = &[
     ("rtp_header", rtp::rtp_header),
     ("rtp_depacketize", rtp::rtp_depacketize),
     ("rtp_packetize", rtp::rtp_packetize),
+    ("transport_stream", segments::transport_stream),
+    ("movie", segments::movie),
     ("session_description", signalling::session_description),
     ("whep_path", signalling::whep_path),
     ("session_message", signalling::session_message),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use headwater_codec::{h264, h265, nal::from_annexb};
+use headwater_codec::{aac::AdtsHeader, h264, h265, nal::from_annexb};
 use headwater_media::{ClockRate, Codec, Frame, Ticks, TrackKind};
 use headwater_mp4::Movie;
 use headwater_mpegts::{Pes, Reader};
@@ -21,8 +21,10 @@ const SYNC: u8 = 0x47;
 /// ISO/IEC 13818-1 table 2-34.
 const H264: u8 = 0x1b;
 const H265: u8 = 0x24;
-/// MPEG-1 and MPEG-2 sound, AAC behind ADTS and LATM, private data such as AC-3.
-const SOUND: [u8; 6] = [0x03, 0x04, 0x0f, 0x11, 0x81, 0x06];
+/// AAC behind ADTS.
+const AAC: u8 = 0x0f;
+/// MPEG-1 and MPEG-2 sound, AAC within LATM, private data such as AC-3: counted by the unit.
+const SOUND: [u8; 5] = [0x03, 0x04, 0x11, 0x81, 0x06];
 
 /// Takes segments apart.
 pub(super) struct Demuxer {
@@ -77,8 +79,10 @@ impl Demuxer {
 
     fn unit(&mut self, time: u64, unit: Pes, picture: Option<u16>, screen: &mut Screen<'_>, now: Instant) {
         if Some(unit.pid) != picture {
-            if SOUND.contains(&unit.stream_type) {
-                screen.sound(now);
+            match unit.stream_type {
+                AAC => (0..frames_of_aac(&unit.data)).for_each(|_| screen.sound(now)),
+                kind if SOUND.contains(&kind) => screen.sound(now),
+                _ => {}
             }
             return;
         }
@@ -92,5 +96,33 @@ impl Demuxer {
         let pts = time.saturating_add(Ticks::try_from(shift).unwrap_or(0));
         let whole: Duration = ClockRate::VIDEO.duration(time);
         screen.picture(Some(codec), whole, Frame { dts: time, pts, random_access, data }, now);
+    }
+}
+
+/// How many frames follow each other.
+fn frames_of_aac(mut unit: &[u8]) -> usize {
+    let mut count = 0;
+    while let Ok(header) = AdtsHeader::parse(unit) {
+        let Some(rest) = unit.get(header.frame_bytes..) else { break };
+        count += 1;
+        unit = rest;
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use headwater_codec::aac::AudioSpecificConfig;
+
+    use super::*;
+
+    #[test]
+    fn frames_behind_each_other_are_counted_and_half_ones_are_not() {
+        let header = AdtsHeader::write(&AudioSpecificConfig::low_complexity(48_000, 2), 20).unwrap();
+        let frame = [&header[..], &[7; 20]].concat();
+        let unit = frame.repeat(3);
+        for (bytes, frames) in [(0, 0), (26, 0), (27, 1), (60, 2), (80, 2), (81, 3)] {
+            assert_eq!(frames_of_aac(&unit[..bytes]), frames, "{bytes}");
+        }
     }
 }
