@@ -27,8 +27,10 @@ mod scale;
 mod server;
 mod shards;
 mod sinks;
+mod soak;
 mod source;
 mod timed;
+mod trend;
 mod usage;
 mod webrtc;
 mod webrtc_in;
@@ -102,6 +104,8 @@ enum Bench {
     Recovery(recovery::Options),
     /// What the server takes when there is little to do.
     Idle(idle::Options),
+    /// Whether the server grows while viewers come and go for a long time: memory, descriptors, threads, tasks.
+    Soak(soak::Options),
     /// Load agents: what they cost beside a tab of a browser, and what they hold.
     Agents(agents::Options),
     /// Another server that runs already, under the same agents as this one.
@@ -181,6 +185,7 @@ fn measure(bench: &Bench, server: &server::Options, report: &mut Report) -> Resu
         Bench::Shards(options) => shards::run(options, server, report),
         Bench::Recovery(options) => recovery::run(options, server, report),
         Bench::Idle(options) => idle::run(options, server, report),
+        Bench::Soak(options) => soak::run(options, server, report),
         Bench::Load(group) => in_turn(&LOAD, group.extent(), server, report),
         Bench::All(group) => {
             let all: Vec<Member> = WITHIN.iter().chain(&LOAD).copied().collect();

@@ -316,9 +316,13 @@ fn sample(line: &str) -> Option<(&str, f64)> {
 
 /// Gauges that count sessions, tasks and the like, rather than measure memory or time.
 fn comes_and_goes(gauge: &str) -> bool {
-    ["sessions", "streams", "viewers", "tasks", "connections", "conversions", "publishers", "subscriptions"]
-        .iter()
-        .any(|word| gauge.contains(word))
+    // All tasks of the process are among them, also those that answer who counts them.
+    let is_own = gauge != "headwater_process_tasks";
+    let comes_and_goes =
+        ["sessions", "streams", "viewers", "tasks", "connections", "conversions", "publishers", "subscriptions"]
+            .iter()
+            .any(|word| gauge.contains(word));
+    is_own && comes_and_goes
 }
 
 /// A loopback address that nobody else uses: all of 127.0.0.0/8 is this machine.

@@ -74,6 +74,7 @@ pub(crate) const RULES: &[Rule] = &[
     looks("/rest-api/pull/rtmp/find_all"),
     looks("/rest-api/pull/rtmp/find"),
     operates("/rest-api/pull/rtmp/terminate"),
+    administers("/rest-api/load/abilities", false),
     administers("/rest-api/load/startup", true),
     administers("/rest-api/load/find_all", false),
     administers("/rest-api/load/find", false),

@@ -33,6 +33,8 @@ pub struct NodeObject {
     pub streams: u64,
     /// Whether it passes on to other nodes what it has fetched.
     pub passes_on: bool,
+    /// Where its streams are fetched: its web server as a WebSocket's address, such as "ws://10.0.0.7:8080".
+    pub media: String,
 }
 
 /// A stream that goes from one node to another.

@@ -48,10 +48,7 @@ pub use drain::{Drain, DrainObject};
 pub use events::{Journal, Party, Passage, ServerEvent, Use};
 pub use guard::{Hosts, LocalAddress, guard_host};
 pub use health::Readiness;
-pub use load::{
-    LoadCheckObject, LoadDecodedObject, LoadExpectObject, LoadFailureObject, LoadObject, LoadOrder, LoadPointObject,
-    LoadRefused, LoadResultsObject, LoadRowObject, LoadSourceObject, LoadSpreadObject, LoadTaskObject, Loads,
-};
+pub use load::{LoadAbilitiesObject, LoadKindObject, LoadObject, LoadOrder, LoadRefused, LoadResultsObject, Loads};
 pub use metrics::{Metric, MetricKind, Metrics, Node, Record, RecordTimes, Source, cpu_seconds};
 pub use reference::rest as rest_reference;
 pub use settings::{ReloadedObject, SettingChange, SettingObject, Settings};

@@ -1,15 +1,14 @@
 //! Runs of load agents that this server can start against others.
 
+mod kind;
 mod order;
 mod row;
 
 use headwater_graph::BoxFuture;
 
-pub use order::{LoadExpectObject, LoadOrder, LoadSourceObject, LoadTaskObject};
-pub use row::{
-    LoadCheckObject, LoadDecodedObject, LoadFailureObject, LoadObject, LoadPointObject, LoadResultsObject,
-    LoadRowObject, LoadSpreadObject,
-};
+pub use kind::{LoadAbilitiesObject, LoadKindObject};
+pub use order::LoadOrder;
+pub use row::{LoadObject, LoadResultsObject};
 
 /// Why a run does not begin. The words are a whole sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +28,9 @@ pub enum LoadRefused {
 
 /// The runs of load agents of this server.
 pub trait Loads: Send + Sync + 'static {
+    /// What agents can do here, and how much.
+    fn abilities(&self) -> LoadAbilitiesObject;
+
     /// Begins a run.
     ///
     /// # Errors

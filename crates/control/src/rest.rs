@@ -109,6 +109,7 @@ pub(crate) fn calls() -> OpenApiRouter<Api> {
         .routes(routes!(pull::rtmp::find_all, pull::rtmp::get_all))
         .routes(routes!(pull::rtmp::find))
         .routes(routes!(pull::rtmp::terminate))
+        .routes(routes!(load::abilities))
         .routes(routes!(load::startup))
         .routes(routes!(load::find_all, load::get_all))
         .routes(routes!(load::find))

@@ -8,6 +8,7 @@
 //! | module | what it gives |
 //! |---|---|
 //! | [`Plan`], [`TaskPlan`], [`Expect`] | a run file, and whether it can be run |
+//! | [`abilities`] | what can be asked for |
 //! | [`Run`], [`Options`] | a run, and what it may do at most |
 //! | [`Outcome`], [`TaskRow`], [`Point`] | what was found |
 //! | [`Failure`], [`Reason`] | why an agent did not come about or did not stay |
@@ -29,7 +30,8 @@ mod worker;
 pub use failure::{Failure, Reason};
 pub use outcome::{Check, DecodedRow, FailureRow, Generator, Outcome, Phase, Point, Quantiles, TaskRow};
 pub use plan::{
-    Bounds, Choice, Expect, HlsPlan, InvalidTarget, NUMBER, Plan, PlanError, Protocol, SourcePlan, Target, TaskPlan, What,
+    Ability, Bounds, Choice, Expect, HlsPlan, InvalidTarget, NUMBER, Plan, PlanError, Protocol, SourcePlan, Target,
+    TaskPlan, What, abilities,
 };
 pub use run::{Options, Run, RunError};
 pub use source::SourceError;

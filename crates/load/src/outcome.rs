@@ -1,6 +1,7 @@
 //! What a run has found, as people and programs read it.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     failure::Reason,
@@ -50,9 +51,11 @@ pub enum Phase {
 }
 
 /// What the agents of a task have found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = LoadRow, rename_all = "camelCase")]
 pub struct TaskRow {
     /// What they do.
+    #[schema(value_type = String)]
     pub what: What,
     /// Where, without what may be a secret.
     pub target: String,
@@ -124,9 +127,11 @@ pub struct TaskRow {
 }
 
 /// Why agents of a task have failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = LoadFailure, rename_all = "camelCase")]
 pub struct FailureRow {
-    /// What it is counted by.
+    /// What it is counted by: "connection_refused", "denied", "no_answer", "no_media", "silent" and so on.
+    #[schema(value_type = String)]
     pub reason: Reason,
     /// How many.
     pub count: u64,
@@ -135,7 +140,8 @@ pub struct FailureRow {
 }
 
 /// How times are spread, in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = LoadSpread, rename_all = "camelCase")]
 pub struct Quantiles {
     /// How many were measured.
     pub count: u64,
@@ -152,7 +158,8 @@ pub struct Quantiles {
 }
 
 /// What a decoder made of what was received: of one agent at a time, for some seconds each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = LoadDecoded, rename_all = "camelCase")]
 pub struct DecodedRow {
     /// Turns of agents that were long enough to show something.
     pub turns: u64,
@@ -166,16 +173,18 @@ pub struct DecodedRow {
     pub parsed: u64,
     /// Pictures that the decoder had no time for.
     pub skipped: u64,
-    /// Size of the newest in pixels.
+    /// Width of the newest, in pixels.
     pub width: u32,
-    /// The same.
+    /// Its height.
     pub height: u32,
 }
 
 /// What was expected, and whether it came so.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = LoadCheck, rename_all = "camelCase")]
 pub struct Check {
-    /// Which bound, as it stands in the plan.
+    /// Which bound, by its name in a run file, such as "loss_max".
+    #[schema(value_type = String)]
     pub what: &'static str,
     /// The bound.
     pub bound: f64,
@@ -197,7 +206,8 @@ pub struct Generator {
 }
 
 /// What happened within a second, all tasks together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[schema(as = LoadPoint, rename_all = "camelCase")]
 pub struct Point {
     /// Seconds since the run began.
     pub at: f64,
@@ -213,9 +223,9 @@ pub struct Point {
     pub lost: u64,
     /// Freezes.
     pub freezes: u64,
-    /// Median and 99th percentile of the latency, in milliseconds.
+    /// Median of the latency, in milliseconds.
     pub latency_p50_ms: Option<f64>,
-    /// The same.
+    /// 99th percentile of the latency.
     pub latency_p99_ms: Option<f64>,
     /// Cores that the agents keep busy.
     pub cores: f64,

@@ -1,12 +1,15 @@
 //! What a run does: who publishes and who plays, how many, how fast they come, and what is expected of them.
 
+mod ability;
 mod check;
 mod target;
 
 use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
+pub use ability::{Ability, abilities};
 pub use check::{Bounds, PlanError};
 pub use target::{InvalidTarget, Protocol, Target};
 
@@ -37,12 +40,15 @@ pub struct Plan {
 }
 
 /// Agents that do the same.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = LoadTask, rename_all = "camelCase")]
 pub struct TaskPlan {
-    /// What they do.
+    /// What they do: "play", "publish", "pairs" of those who publish and play that back, or "websocket" of bare sessions.
+    #[schema(value_type = String, example = "play")]
     pub what: What,
     /// The URL they do it at; `{i}` in it is the number of the agent.
+    #[schema(example = "http://10.0.0.7:8080/camera/whep")]
     pub target: String,
     /// Where a pair plays what it publishes, if that is another URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,7 +58,7 @@ pub struct TaskPlan {
     pub stream: Option<String>,
     /// How many.
     pub count: u32,
-    /// The number of the first.
+    /// The number of the first; 1 if nothing is said.
     #[serde(default = "default_first")]
     pub first: u32,
     /// How many streams they share: the numbers in names go round after so many. Nothing: one for each agent.
@@ -61,7 +67,7 @@ pub struct TaskPlan {
     /// Seconds from the beginning of the run until the first comes.
     #[serde(default, alias = "startS")]
     pub start_s: f64,
-    /// How many come in a second.
+    /// How many come in a second; 10 if nothing is said.
     #[serde(default = "default_rate")]
     pub rate: f64,
     /// Seconds within which all come, in place of `rate`.
@@ -87,10 +93,12 @@ pub struct TaskPlan {
 }
 
 /// How viewers of HLS play.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = LoadHls, rename_all = "camelCase")]
 pub struct HlsPlan {
-    /// Which rendition of a multivariant playlist.
+    /// Which rendition of a multivariant playlist: "first", "lowest" or "highest".
+    #[schema(value_type = String)]
     pub rendition: Choice,
     /// Whether they load parts, where a playlist lists them (draft-pantos-hls-rfc8216bis, Low-Latency HLS).
     #[serde(alias = "lowLatency")]
@@ -148,11 +156,13 @@ impl fmt::Display for What {
 }
 
 /// What publishers send: all of them the same.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = LoadSource, rename_all = "camelCase")]
 pub struct SourcePlan {
     /// An FLV file in place of the test picture. It is repeated.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
     pub file: Option<PathBuf>,
     /// Width of the test picture in pixels, even.
     pub width: u32,
@@ -172,8 +182,9 @@ impl Default for SourcePlan {
 }
 
 /// Bounds that a run keeps to, or has failed. What is not said is not looked at.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = LoadExpect, rename_all = "camelCase")]
 pub struct Expect {
     /// Agents that did not come about or did not stay, over all tasks.
     #[serde(alias = "failedMax", skip_serializing_if = "Option::is_none")]

@@ -4,7 +4,7 @@ use std::{fs, sync::OnceLock};
 
 use super::{Metric, Record, Source};
 
-/// Processor time, memory, descriptors and threads.
+/// Processor time, memory, descriptors, threads and tasks.
 #[derive(Debug)]
 pub(crate) struct ProcessSource;
 
@@ -15,6 +15,7 @@ impl Source for ProcessSource {
             Metric::gauge("process_resident_memory_bytes", "Memory of the process that is in RAM."),
             Metric::gauge("process_open_fds", "File descriptors that the process has open."),
             Metric::gauge("process_threads", "Threads of the process."),
+            Metric::gauge("process_tasks", "Tasks of its main runtime, those that serve this request included."),
         ]
     }
 
@@ -28,6 +29,9 @@ impl Source for ProcessSource {
         }
         if let Some(threads) = number_after(&status, "Threads:") {
             record("process_threads", "", threads);
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            record("process_tasks", "", runtime.metrics().num_alive_tasks() as f64);
         }
         if let Ok(descriptors) = fs::read_dir("/proc/self/fd") {
             // The directory itself is open while it is counted.

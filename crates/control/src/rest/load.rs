@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::ApiError,
-    load::{LoadObject, LoadOrder, LoadRefused, LoadResultsObject, Loads},
+    load::{LoadAbilitiesObject, LoadObject, LoadOrder, LoadRefused, LoadResultsObject, Loads},
 };
 
 /// Which run of load agents is meant.
@@ -21,6 +21,14 @@ pub(super) struct One {
     /// What the run is called.
     #[schema(example = "load://evening")]
     uri: String,
+}
+
+/// What load agents of this server can do, where they may go, and how many there may be.
+#[utoipa::path(post, path = "/rest-api/load/abilities", tag = "load", responses(
+    (status = 200, description = "What they can do.", body = LoadAbilitiesObject),
+))]
+pub(super) async fn abilities(State(api): State<Api>) -> Result<Json<LoadAbilitiesObject>, ApiError> {
+    Ok(Json(loads(&api)?.abilities()))
 }
 
 /// Has load agents publish to a server or play from it, and notes what they see. Only where `allowed` of [load] lets them go.

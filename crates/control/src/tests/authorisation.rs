@@ -146,7 +146,7 @@ async fn operators_change_what_viewers_and_publishers_only_look_at() {
         let call = path.rsplit('/').next().unwrap_or_default();
         names.iter().any(|name| path.ends_with(name))
             || call.starts_with("show_")
-            || ["trace_route", "print", "statistics"].contains(&call)
+            || ["trace_route", "print", "statistics", "abilities"].contains(&call)
     };
     for rule in RULES {
         assert_eq!(rule.changes, !is_read(rule.path), "{}", rule.path);

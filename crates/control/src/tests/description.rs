@@ -13,7 +13,7 @@ async fn the_description_is_openapi_3_1_and_names_every_call_with_its_body_and_a
     assert_eq!(status, 200);
     assert!(description["openapi"].as_str().unwrap().starts_with("3.1"), "{}", description["openapi"]);
     let paths = description["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 48, "{:?}", paths.keys());
+    assert_eq!(paths.len(), 49, "{:?}", paths.keys());
     for read in ["/rest-api/events", "/rest-api/statistics"] {
         assert!(
             paths[read]["get"]["responses"]["200"]["content"].is_object() && paths[read]["post"].is_null(),
@@ -25,7 +25,7 @@ async fn the_description_is_openapi_3_1_and_names_every_call_with_its_body_and_a
         assert!(path.starts_with("/rest-api/") && post["responses"]["200"].is_object(), "{path}: {post}");
         assert!(post["responses"]["4XX"]["content"]["application/json"]["schema"]["$ref"].is_string(), "{path}");
         let lists_all = path.ends_with("/find_all");
-        let bare = ["config/reload", "cdn/show_nodes", "cdn/show_routes", "node/figures"]
+        let bare = ["config/reload", "cdn/show_nodes", "cdn/show_routes", "node/figures", "load/abilities"]
             .map(|call| format!("/rest-api/{call}"));
         let takes_body = !lists_all && !bare.contains(path);
         assert_eq!(post["requestBody"].is_object(), takes_body, "{path}");

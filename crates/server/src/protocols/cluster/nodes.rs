@@ -112,6 +112,7 @@ fn node_object(node: NodeFacts) -> NodeObject {
         cpu_percent: f64::from(node.load.cpu_permille) / 10.0,
         streams: node.streams as u64,
         passes_on: node.load.passes_on,
+        media: node.media,
     }
 }
 

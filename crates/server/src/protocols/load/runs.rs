@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use headwater_control::{LoadObject, LoadOrder, LoadRefused, LoadResultsObject, Loads};
+use headwater_control::{LoadAbilitiesObject, LoadObject, LoadOrder, LoadRefused, LoadResultsObject, Loads};
 use headwater_graph::BoxFuture;
 use headwater_load::{Bounds, NUMBER, Options, Plan, PlanError, Run, RunError};
 use headwater_media::limits;
@@ -85,7 +85,7 @@ impl Runs {
         }
         check_name(&order.uri)?;
         let uri = order.uri.clone();
-        let plan = rows::plan(order)?;
+        let plan = rows::plan(order);
         plan.check(&Bounds::of_limits()).map_err(|error| LoadRefused::Order(sentence(&error)))?;
         self.check_reach(&plan).await?;
         let mut kept = inner.kept.lock();
@@ -150,6 +150,18 @@ impl Runs {
 }
 
 impl Loads for Runs {
+    fn abilities(&self) -> LoadAbilitiesObject {
+        let bounds = Bounds::of_limits();
+        LoadAbilitiesObject {
+            kinds: rows::kinds(),
+            allowed: self.0.allowed.clone(),
+            agents_max: bounds.agents_max,
+            agents: self.going_on().1,
+            rate_max: bounds.rate_max,
+            runs_max: limits::LOAD_RUNS.get(),
+        }
+    }
+
     fn start(&self, order: LoadOrder) -> BoxFuture<'static, Result<LoadObject, LoadRefused>> {
         Box::pin(self.clone().begin(order))
     }
