@@ -36,8 +36,8 @@ const SAFETY: [(HeaderName, &str); 4] = [
 /// The embedded file of that name, or 404.
 pub(crate) fn serve(name: &str, headers: &HeaderMap) -> Response<Body> {
     match Assets::get(name) {
-        Some(file) if name.starts_with(SDK) => share(answer(file, headers)),
-        Some(file) => answer(file, headers),
+        Some(file) if name.starts_with(SDK) => share(answer(&[file], headers)),
+        Some(file) => answer(&[file], headers),
         None => safe((StatusCode::NOT_FOUND, "There is no such file.\n")),
     }
 }
@@ -48,16 +48,21 @@ fn share(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-/// A file, or "not modified" for who has it already.
-pub(crate) fn answer(file: EmbeddedFile, headers: &HeaderMap) -> Response<Body> {
-    let tag = entity_tag(&file);
+/// Files one behind the other, of the type of the last, or "not modified" for who has them already.
+pub(crate) fn answer(files: &[EmbeddedFile], headers: &HeaderMap) -> Response<Body> {
+    let tag = entity_tag(files);
     // Files keep their name from version to version, so a browser asks each time; mostly it is told "as before".
     let caching = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, "no-cache")];
     if knows(headers, &tag) {
         return safe((StatusCode::NOT_MODIFIED, caching));
     }
-    let content_type = [(header::CONTENT_TYPE, format!("{}; charset=utf-8", file.metadata.mimetype()))];
-    safe((caching, content_type, Body::from(file.data)))
+    let kind = files.last().map_or("text/plain", |file| file.metadata.mimetype());
+    let content_type = [(header::CONTENT_TYPE, format!("{kind}; charset=utf-8"))];
+    let body = match files {
+        [file] => Body::from(file.data.clone()),
+        several => Body::from(several.iter().flat_map(|file| file.data.iter().copied()).collect::<Vec<u8>>()),
+    };
+    safe((caching, content_type, body))
 }
 
 /// Adds what every answer must carry.
@@ -70,8 +75,9 @@ pub(crate) fn safe(answer: impl IntoResponse) -> Response<Body> {
 }
 
 /// A strong tag made from the content. Source: RFC 9110 §8.8.3.
-fn entity_tag(file: &EmbeddedFile) -> String {
-    let digits: String = file.metadata.sha256_hash().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+fn entity_tag(files: &[EmbeddedFile]) -> String {
+    let hashes = files.iter().map(|file| file.metadata.sha256_hash());
+    let digits: String = hashes.flat_map(|hash| hash.into_iter().take(12)).map(|byte| format!("{byte:02x}")).collect();
     format!("\"{digits}\"")
 }
 

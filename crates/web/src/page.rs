@@ -16,18 +16,22 @@ struct Pages;
 /// Where the sentence stands in the page of what is missing.
 const REASON: &str = "{reason}";
 
-/// The page of that file name.
+/// What all pages begin with: character set, size on phones, colours.
+const HEAD: &str = "head.html";
+
+/// The page of that file name, behind the head that all share.
 pub(crate) fn serve(name: &str, headers: &HeaderMap) -> Response<Body> {
-    match Pages::get(name) {
-        Some(file) => assets::answer(file, headers),
-        None => missing("There is no page at this address."),
+    match (Pages::get(HEAD), Pages::get(name)) {
+        (Some(head), Some(page)) => assets::answer(&[head, page], headers),
+        _ => missing("There is no page at this address."),
     }
 }
 
 /// 404 as a page that says why.
 pub(crate) fn missing(reason: &str) -> Response<Body> {
-    let page = Pages::get("missing.html");
-    let template = page.as_ref().map_or(REASON, |file| std::str::from_utf8(&file.data).unwrap_or(REASON));
+    let files = [Pages::get(HEAD), Pages::get("missing.html")];
+    let template: String = files.iter().flatten().filter_map(|file| std::str::from_utf8(&file.data).ok()).collect();
+    let template = if template.contains(REASON) { template } else { REASON.to_owned() };
     assets::safe((StatusCode::NOT_FOUND, Html(template.replace(REASON, &escape(reason)))))
 }
 

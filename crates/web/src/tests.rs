@@ -65,6 +65,9 @@ async fn pages_hold_no_inline_script_style_or_foreign_address() {
     for path in PAGES {
         let page = text(get(path).await).await;
         assert!(page.starts_with("<!doctype html>"), "{path}");
+        for once in ["<head>", "</head>", "<title>", "name=\"viewport\"", "/assets/theme.js", "<body "] {
+            assert_eq!(page.matches(once).count(), 1, "{path}: {once}");
+        }
         for forbidden in ["<style", " style=", " onclick=", " onload=", "src=\"http", "href=\"http", "javascript:"] {
             assert!(!page.contains(forbidden), "{path} holds {forbidden}");
         }

@@ -9,6 +9,7 @@ fn es_modules_do_what_they_say() {
         "clock.mjs",
         "words.mjs",
         "console.mjs",
+        "load.mjs",
         "link.mjs",
         "stream.mjs",
         "meter.mjs",

@@ -68,30 +68,36 @@ const LINES = 4;
  * @property {string} name
  * @property {(number|null|undefined)[]} values
  * @property {boolean} [faint]   of the run that another is compared with
+ * @property {number} [colour]   which of the colours; without it, as the line stands in the list
  */
 
-/** Lines with axes and a legend; what stands under the pointer is told. */
+/** Lines with axes and a legend; what stands under the pointer is told, or where the arrow keys have gone. */
 export class Chart {
   #grid = draw('g', { class: 'grid' });
   #lines = draw('g');
   #cursor = draw('line', { class: 'cursor', y1: PAD.top, y2: HEIGHT - PAD.bottom, visibility: 'hidden' });
   #legend = element('ul', { class: 'legend' });
-  #svg = draw('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img' });
+  #svg = draw('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', tabindex: '0' });
   /** @type {Line[]} */
   #shown = [];
   #format;
   #step = 1;
   #width = WIDTH;
+  /** Which values are told; the last ones if none. @type {number|null} */
+  #at = null;
+  #title;
   element;
 
   /** @param {string} title @param {(value: number) => string} format */
   constructor(title, format) {
     this.#format = format;
-    this.#svg.setAttribute('aria-label', title);
+    this.#title = title;
     this.#svg.append(this.#grid, this.#lines, this.#cursor);
     this.element = element('figure', { class: 'chart' }, element('figcaption', {}, title), this.#svg, this.#legend);
     this.#svg.addEventListener('pointermove', (event) => this.#point(/** @type {PointerEvent} */ (event)));
-    this.#svg.addEventListener('pointerleave', () => this.#point(null));
+    this.#svg.addEventListener('pointerleave', () => this.#go(null));
+    this.#svg.addEventListener('blur', () => this.#go(null));
+    this.#svg.addEventListener('keydown', (event) => this.#press(/** @type {KeyboardEvent} */ (event)));
   }
 
   /** @param {Line[]} lines @param {number} [step] seconds between two values */
@@ -105,9 +111,9 @@ export class Chart {
     const y = (/** @type {number} */ value) => PAD.top + (1 - value / top) * (HEIGHT - PAD.top - PAD.bottom);
     this.#grid.replaceChildren(...this.#axes(top, y));
     this.#lines.replaceChildren(
-      ...lines.map(({ values, faint }, index) => draw('path', { class: `line line-${index % LINES}${faint ? ' faint' : ''}`, d: pathOf(values, (at) => this.#x(at), y) })),
+      ...lines.map((line, index) => draw('path', { class: `line ${look(line, index)}`, d: pathOf(line.values, (at) => this.#x(at), y) })),
     );
-    this.#tell(null);
+    this.#go(this.#at);
   }
 
   get #count() {
@@ -135,28 +141,47 @@ export class Chart {
     return [...parts, begin, end];
   }
 
-  /** @param {PointerEvent|null} event */
+  /** @param {PointerEvent} event */
   #point(event) {
-    if (!event) {
-      this.#cursor.setAttribute('visibility', 'hidden');
-      return void this.#tell(null);
-    }
     const box = this.#svg.getBoundingClientRect();
     const x = ((event.clientX - box.left) / box.width) * this.#width;
-    const index = Math.round(((x - PAD.left) / (this.#width - PAD.left - PAD.right)) * (this.#count - 1));
-    const at = Math.min(this.#count - 1, Math.max(0, index));
-    for (const name of ['x1', 'x2']) this.#cursor.setAttribute(name, String(this.#x(at)));
-    this.#cursor.setAttribute('visibility', 'visible');
-    this.#tell(at);
+    this.#go(Math.round(((x - PAD.left) / (this.#width - PAD.left - PAD.right)) * (this.#count - 1)));
+  }
+
+  /** @param {KeyboardEvent} event */
+  #press(event) {
+    const last = this.#count - 1;
+    const page = Math.max(1, Math.round(last / 10));
+    const step = { ArrowLeft: -1, ArrowRight: 1, PageDown: -page, PageUp: page, Home: -last, End: last }[event.key];
+    if (event.key === 'Escape') this.#go(null);
+    if (step === undefined) return;
+    event.preventDefault();
+    this.#go((this.#at ?? last) + step);
+  }
+
+  /** Tells what stands at a place. @param {number|null} index */
+  #go(index) {
+    this.#at = index === null ? null : Math.min(this.#count - 1, Math.max(0, index));
+    this.#cursor.setAttribute('visibility', this.#at === null ? 'hidden' : 'visible');
+    if (this.#at !== null) for (const name of ['x1', 'x2']) this.#cursor.setAttribute(name, String(this.#x(this.#at)));
+    this.#tell(this.#at);
   }
 
   /** Values at a place, or the last. @param {number|null} at */
   #tell(at) {
-    const items = this.#shown.map(({ name, values, faint }, index) => {
+    const told = this.#shown.map(({ name, values }) => {
       const value = values[at ?? values.length - 1];
-      const key = element('i', { class: `key line-${index % LINES}${faint ? ' faint' : ''}`, 'aria-hidden': 'true' });
-      return element('li', {}, key, name, ' ', element('b', {}, value == null || !Number.isFinite(value) ? '–' : this.#format(value)));
+      return /** @type {const} */ ([name, value == null || !Number.isFinite(value) ? '–' : this.#format(value)]);
+    });
+    const items = told.map(([name, value], index) => {
+      const key = element('i', { class: `key ${look(this.#shown[index], index)}`, 'aria-hidden': 'true' });
+      return element('li', {}, key, name, ' ', element('b', {}, value));
     });
     this.#legend.replaceChildren(...items);
+    const when = at === null ? 'now' : `after ${Math.round(at * this.#step)} s`;
+    this.#svg.setAttribute('aria-label', `${this.#title}, ${when}: ${told.map((pair) => pair.join(' ')).join(', ')}`);
   }
 }
+
+/** @param {Line} line @param {number} index */
+const look = ({ faint, colour }, index) => `line-${(colour ?? index) % LINES}${faint ? ' faint' : ''}`;

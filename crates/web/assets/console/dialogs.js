@@ -33,6 +33,36 @@ export function confirm({ title, text, action }) {
   });
 }
 
+/**
+ * Asks for a few words; nothing if they are not given.
+ * @param {{title: string, label: string, value: string, action: string, text?: string}} question
+ * @returns {Promise<string>}
+ */
+export function askText({ title, label, value, action, text = '' }) {
+  const input = /** @type {HTMLInputElement} */ (element('input', { name: 'answer', required: '', maxlength: '80', autocomplete: 'off' }));
+  input.value = value;
+  const no = element('button', { type: 'button', class: 'button plain', 'data-answer': 'no' }, 'Cancel');
+  const yes = element('button', { type: 'submit', class: 'button', 'data-answer': 'yes' }, action);
+  const form = element('form', {}, element('h2', { id: 'question-title' }, title), element('p', {}, text), element('label', { class: 'field tall' }, element('span', {}, label), input), element('div', { class: 'answers' }, no, yes));
+  const dialog = /** @type {HTMLDialogElement} */ (element('dialog', { class: 'question', 'aria-labelledby': 'question-title' }, form));
+  document.body.append(dialog);
+  dialog.showModal();
+  input.select();
+  return new Promise((done) => {
+    let answer = '';
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      answer = input.value.trim();
+      dialog.close();
+    });
+    no.addEventListener('click', () => dialog.close());
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      done(answer);
+    });
+  });
+}
+
 /** @type {ReturnType<typeof setTimeout>|undefined} */
 let timer;
 
@@ -43,12 +73,14 @@ let timer;
  */
 export function say(text, kind = 'good') {
   const place = /** @type {HTMLElement} */ (document.getElementById('said'));
-  setText(place, text);
-  place.dataset.kind = kind;
+  // What is hidden is not read out when it changes, so it is shown first.
   place.hidden = false;
+  place.dataset.kind = kind;
+  setText(place, text);
   clearTimeout(timer);
   timer = setTimeout(() => {
     place.hidden = true;
+    place.textContent = ''; // the same words are told anew the next time
   }, SHOWN_MS);
 }
 

@@ -13,6 +13,7 @@
  */
 import { byId, element, setText } from '../dom.js';
 import { Client } from './client.js';
+import { showLoad } from './load/page.js';
 import { repeat } from './poll.js';
 import { showRelays } from './relays.js';
 import { showServers } from './servers.js';
@@ -26,7 +27,7 @@ const client = new Client();
 let leave = () => {};
 
 /** @type {Record<string, (place: HTMLElement, context: Context) => () => void>} */
-const PAGES = { servers: showServers, streams: showStreams, sessions: showSessions, relays: showRelays };
+const PAGES = { servers: showServers, streams: showStreams, sessions: showSessions, relays: showRelays, load: showLoad };
 
 /** @param {string} state */
 const setState = (state) => (document.body.dataset.state = state);
@@ -46,11 +47,12 @@ function show() {
   trouble('');
   const [path, query] = location.hash.replace(/^#\/?/, '').split('?');
   const [page, ...rest] = path.split('/').map(decode);
-  const name = page in PAGES ? page : 'servers';
+  const name = Object.hasOwn(PAGES, page) ? page : 'servers';
   for (const link of document.querySelectorAll('#tabs a')) {
     if (link.getAttribute('href') === `#/${name}`) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
+  document.title = `${rest.filter(Boolean).at(-1) ?? name.charAt(0).toUpperCase() + name.slice(1)} – Console – Headwater`;
   const place = element('div');
   byId('page').replaceChildren(place);
   const context = { client, rest: rest.join('/'), query: new URLSearchParams(query ?? ''), trouble, go: (/** @type {string} */ address) => void (location.hash = address) };
@@ -85,6 +87,7 @@ function enter() {
   setText(byId('who'), caller ? `${caller}, ${callerRole}` : node);
   byId('sign-out').hidden = !client.signedIn;
   byId('who').hidden = false;
+  byId('tab-load').hidden = !client.may('admin');
   show();
 }
 

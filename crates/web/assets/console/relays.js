@@ -63,6 +63,25 @@ export function beginning(sends, { url, local, remote, transport }) {
   return ['pull/rtmp/pull', { uri: whole, ...(local ? { localStreamName: local } : {}) }];
 }
 
+/** So many copies are begun from here at most; what a server takes is its own limit. */
+const COPIES_MAX = 200;
+
+/**
+ * The calls that begin several relays of one stream: names that are new have the number of the copy behind them.
+ * @param {boolean} sends @param {{url: string, local: string, remote: string, transport: string}} form @param {number} count
+ * @returns {[string, object][]}
+ */
+export function copies(sends, form, count) {
+  if (count <= 1) return [beginning(sends, form)];
+  const name = sends ? form.remote || form.local : form.local || form.remote;
+  // WHIP has the name in its address.
+  const url = (/** @type {number} */ number) => (sends ? form.url.replace(/([^/]+)(\/whip)(?=\?|$)/i, `$1${number}$2`) : form.url);
+  return Array.from({ length: Math.min(count, COPIES_MAX) }, (_, index) => {
+    const numbered = `${name}${index + 1}`;
+    return beginning(sends, { ...form, url: url(index + 1), ...(sends ? { remote: /\/whip(\?|$)/i.test(form.url) ? form.remote : numbered } : { local: numbered }) });
+  });
+}
+
 /** @param {HTMLElement} place @param {import('./main.js').Context} context */
 export function showRelays(place, context) {
   const { client, trouble } = context;
@@ -96,6 +115,8 @@ export function showRelays(place, context) {
     const url = input('url', 'rtmp://…, wss://… or https://…/whep', { required: '', inputmode: 'url' });
     const local = input('local', 'optional');
     const remote = input('remote', 'optional');
+    const count = input('count', '', { type: 'number', min: '1', max: String(COPIES_MAX), step: '1', required: '', inputmode: 'numeric' });
+    count.value = '1';
     const wrong = element('p', { class: 'trouble', role: 'alert', hidden: '' });
     const label = (/** @type {string} */ text, /** @type {HTMLElement} */ field, wide = false) => element('label', { class: `field tall${wide ? ' wide' : ''}` }, element('span', {}, text), field);
     const submit = /** @type {HTMLButtonElement} */ (element('button', { type: 'submit', class: 'button' }, 'Start'));
@@ -108,13 +129,16 @@ export function showRelays(place, context) {
         label('Name here', local),
         label('Name there', remote),
         label('WebRTC over', transport),
+        label('Copies', count),
         submit,
         wrong,
       )
     );
+    // Copies are told apart by the number behind their name.
+    count.addEventListener('input', () => (local.required = direction.value === 'push' || Number(count.value) > 1));
     direction.addEventListener('change', () => {
       const sends = direction.value === 'push';
-      local.required = sends;
+      local.required = sends || Number(count.value) > 1;
       local.placeholder = sends ? 'the stream to send' : 'optional';
       url.placeholder = sends ? 'rtmp://…, wss://… or https://…/whip' : 'rtmp://…, wss://… or https://…/whep';
     });
@@ -124,16 +148,21 @@ export function showRelays(place, context) {
       event.preventDefault();
       wrong.hidden = true;
       submit.disabled = true;
-      const [call, body] = beginning(direction.value === 'push', { url: url.value.trim(), local: local.value.trim(), remote: remote.value.trim(), transport: transport.value });
+      const calls = copies(direction.value === 'push', { url: url.value.trim(), local: local.value.trim(), remote: remote.value.trim(), transport: transport.value }, Number(count.value));
+      let begun = 0;
       try {
-        await client.call(call, body, { node: server.node });
-        say('It is being connected.');
+        for (const [call, body] of calls) {
+          await client.call(call, body, { node: server.node });
+          begun += 1;
+        }
+        say(begun > 1 ? `${begun} are being connected.` : 'It is being connected.');
         url.value = local.value = remote.value = '';
-        polling.now();
+        count.value = '1';
       } catch (error) {
         wrong.hidden = false;
-        setText(wrong, /** @type {Error} */ (error).message);
+        setText(wrong, `${begun ? `${begun} of ${calls.length} are being connected, and then: ` : ''}${/** @type {Error} */ (error).message}`);
       }
+      if (begun) polling.now();
       submit.disabled = false;
     });
     return made;

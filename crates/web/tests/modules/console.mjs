@@ -4,7 +4,7 @@ import test from 'node:test';
 import { niceCeiling, pathOf } from '../../assets/console/chart.js';
 import { CallError, Client } from '../../assets/console/client.js';
 import { History, bytes, percent } from '../../assets/console/figures.js';
-import { beginning, merge } from '../../assets/console/relays.js';
+import { beginning, copies, merge } from '../../assets/console/relays.js';
 
 test('rates are made from counters by the clock of the server', () => {
   const history = new History();
@@ -44,6 +44,17 @@ test('the address of a relay says which call begins it', () => {
     [true, form('rtmp://a/live/key?token=t', 'cam'), ['push/startup', { streamName: 'cam', rtmpUrl: 'rtmp://a/live/key?token=t', rtmpTransponderFullUrl: true }]],
   ];
   for (const [sends, given, expected] of cases) assert.deepEqual(beginning(sends, given), expected);
+});
+
+test('copies of a stream have their number behind the name that is new', () => {
+  const form = (url, local, remote = '') => ({ url, local, remote, transport: 'UDP' });
+  const names = (sends, given, count) => copies(sends, given, count).map(([call, body]) => [call, body.localStreamName ?? body.streamName, body.remoteStreamName ?? body.uri ?? body.rtmpUrl]);
+  assert.deepEqual(names(false, form('wss://a', 'x', 'cam'), 2), [['pull/pull', 'x1', 'cam'], ['pull/pull', 'x2', 'cam']]);
+  assert.deepEqual(names(false, form('rtmp://a/live/cam', 'x'), 2), [['pull/rtmp/pull', 'x1', 'rtmp://a/live/cam'], ['pull/rtmp/pull', 'x2', 'rtmp://a/live/cam']]);
+  assert.deepEqual(names(true, form('wss://a', 'cam'), 2), [['pull/push', 'cam', 'cam1'], ['pull/push', 'cam', 'cam2']]);
+  assert.deepEqual(names(true, form('https://a/hall/cam/whip?t=1', 'cam'), 2).map(([, , to]) => to), ['https://a/hall/cam1/whip?t=1', 'https://a/hall/cam2/whip?t=1']);
+  assert.deepEqual(names(true, form('rtmp://a/live', 'cam'), 2).map(([, , to]) => to), ['rtmp://a/live/cam1', 'rtmp://a/live/cam2']);
+  assert.deepEqual([copies(false, form('wss://a', 'x'), 1), copies(false, form('wss://a', 'x'), 5000).length], [[beginning(false, form('wss://a', 'x'))], 200]);
 });
 
 test('each relay is listed once, with the call that ends it', () => {
