@@ -10,7 +10,10 @@ use headwater_cluster::{Cluster, Load, NodeId, StreamFacts, Way};
 use headwater_graph::{Event, Hub, Stream, StreamState};
 use headwater_media::StreamName;
 use headwater_relay::Relays;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval},
+};
 
 use super::{
     Context,
@@ -145,11 +148,19 @@ async fn tell_load(hub: Hub, cluster: Cluster, passes_on: bool) {
     }
 }
 
+/// A name that is said to be another node's.
+struct Doubt {
+    /// Since when and until when that was told, all the time while the other was heard; what lasts is told again and again.
+    since: Instant,
+    last: Instant,
+    /// Counts whether the other can be reached.
+    reach: watch::Receiver<u64>,
+}
+
 /// Ends publishers here whose names belong to another node, which had them first.
 async fn yield_names(hub: Hub, cluster: Cluster) {
     let mut conflicts = cluster.conflicts();
-    // Since when and until when they were told of; those that last are told again and again.
-    let mut doubted = HashMap::new();
+    let mut doubted: HashMap<StreamName, Doubt> = HashMap::new();
     loop {
         let conflict = match conflicts.recv().await {
             Ok(conflict) => conflict,
@@ -163,10 +174,15 @@ async fn yield_names(hub: Hub, cluster: Cluster) {
             continue;
         }
         let now = Instant::now();
-        doubted.retain(|_, (_, last): &mut (Instant, Instant)| now.duration_since(*last) < DOUBT_TIME * 2);
-        let (since, last) = doubted.entry(conflict.stream.clone()).or_insert((now, now));
-        *last = now;
-        let since = *since;
+        doubted.retain(|_, doubt| now.duration_since(doubt.last) < DOUBT_TIME * 2);
+        let begins = || Doubt { since: now, last: now, reach: cluster.follow_node(&conflict.owner) };
+        let doubt = doubted.entry(conflict.stream.clone()).or_insert_with(begins);
+        if doubt.reach.has_changed().unwrap_or(true) {
+            // It was gone and has come back: until it is told of its publisher's leaving, it says what was before.
+            *doubt = begins();
+        }
+        doubt.last = now;
+        let since = doubt.since;
         let Some(stream) = hub.find(&conflict.stream).filter(is_own) else { continue };
         if now.duration_since(since) >= DOUBT_TIME {
             let (name, owner) = (&conflict.stream, &conflict.owner);
