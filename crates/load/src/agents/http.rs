@@ -1,6 +1,6 @@
 //! Requests of HTTP: an offer goes out, an answer comes back, and the session is deleted at the end.
 //!
-//! Redirections are not followed: they could lead elsewhere than the plan says.
+//! An offer is sent on to where a server leads it (RFC 9725 §4.5), if agents may go there.
 
 use std::net::IpAddr;
 
@@ -16,6 +16,8 @@ use url::Url;
 
 use crate::{Failure, failure::Reason, plan::Target, worker::Worker};
 
+/// How often an offer is sent on to another server.
+const REDIRECTIONS_MAX: usize = 3;
 const SDP: &str = "application/sdp";
 
 /// What a server has answered to an offer.
@@ -33,10 +35,19 @@ pub(super) struct Answered {
 /// # Errors
 /// There is no answer, or it refuses.
 pub(super) async fn offer(worker: &Worker, target: &Target, sdp: &str) -> Result<Answered, Failure> {
-    let Reply { body, location, peer } = ask(worker, target, &target.url, Method::POST, sdp).await?;
-    let place = location.and_then(|location| target.url.join(&location).ok());
-    let place = place.filter(|place| place.origin() == target.url.origin());
-    Ok(Answered { sdp: body, place, peer })
+    let mut url = target.url.clone();
+    for _ in 0..=REDIRECTIONS_MAX {
+        let Reply { body, location, peer, is_elsewhere } = ask(worker, target, &url, Method::POST, sdp).await?;
+        let place = location.and_then(|location| url.join(&location).ok());
+        match place {
+            Some(place) if is_elsewhere => url = place,
+            place => {
+                let place = place.filter(|place| place.origin() == url.origin());
+                return Ok(Answered { sdp: body, place, peer });
+            }
+        }
+    }
+    Err(Failure::new(Reason::Refused, "it is sent from server to server"))
 }
 
 /// Deletes a session. Whether that works is not asked: the server may be gone.
@@ -51,6 +62,8 @@ pub(super) struct Reply {
     pub(super) body: String,
     location: Option<String>,
     peer: IpAddr,
+    /// Whether the same is to be asked of the server that `location` leads to.
+    is_elsewhere: bool,
 }
 
 /// Asks a server, and waits for a bounded time.
@@ -77,17 +90,20 @@ async fn exchange(worker: &Worker, target: &Target, url: &Url, method: Method, b
     let wrong =
         |error: hyper::Error| Failure::new(Reason::Protocol, format!("the server does not speak HTTP: {error}"));
     let (mut sender, connection) = http1::handshake(TokioIo::new(io)).await.map_err(wrong)?;
+    let method_is_post = method == Method::POST;
     let request = request(target, url, method, body)?;
     let exchange = async {
         let (head, body) = sender.send_request(request).await.map_err(wrong)?.into_parts();
         let body = Limited::new(body, limits::SDP_BYTES.get_usize()).collect().await;
         let body = body.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned());
-        if !head.status.is_success() {
+        let moved = [StatusCode::TEMPORARY_REDIRECT, StatusCode::PERMANENT_REDIRECT];
+        let location = head.headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
+        let is_elsewhere = method_is_post && location.is_some() && moved.contains(&head.status);
+        if !head.status.is_success() && !is_elsewhere {
             return Err(refusal(head.status, &body.unwrap_or_default(), target));
         }
-        let location = head.headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
         let body = body.map_err(|error| Failure::new(Reason::Protocol, format!("the answer breaks off: {error}")))?;
-        Ok(Reply { body, location: location.map(str::to_owned), peer })
+        Ok(Reply { body, location: location.map(str::to_owned), peer, is_elsewhere })
     };
     answer_over(connection, exchange).await
 }
