@@ -209,6 +209,23 @@ impl Host {
         self.drop_also(format!("ip saddr {} numgen random mod 1000 < {per_mille} drop", other.address))
     }
 
+    /// From now on, until it hears all again, counts the connections that the other asks for, with each time that it asks
+    /// anew because nobody answers.
+    ///
+    /// # Errors
+    /// When `nft` is missing or the kernel refuses.
+    pub fn count_calls_of(&self, other: &Host) -> Result<()> {
+        self.drop_also(format!("ip saddr {} tcp flags & (syn | ack) == syn counter", other.address))
+    }
+
+    /// How many were counted since it was last told to lose something.
+    ///
+    /// # Errors
+    /// When `nft` is missing.
+    pub fn calls(&self) -> Result<u64> {
+        self.inside(filter::counted)
+    }
+
     /// Sends each packet by itself from now on, as a network card does: the kernel passes several at once between
     /// hosts of one machine, and these would be lost together.
     ///

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+pub mod again;
 pub mod browser;
+pub mod costs;
+pub mod crowd;
 pub mod flv;
 pub mod fuzzing;
 pub mod hosts;

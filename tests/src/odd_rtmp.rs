@@ -43,21 +43,9 @@ impl OddPublisher {
     /// # Errors
     /// When the server does not take the connection or the handshake.
     pub fn start(server: SocketAddr, name: &str, first: Piece) -> Result<OddPublisher> {
-        let mut connection = TcpStream::connect(server).context("no RTMP server")?;
-        let mut hello = vec![0; 1 + HANDSHAKE_BYTES];
-        hello[0] = 3;
-        connection.write_all(&hello)?;
-        let mut answer = vec![0; 1 + 2 * HANDSHAKE_BYTES];
-        connection.read_exact(&mut answer).context("no handshake")?;
-        connection.write_all(&answer[1..=HANDSHAKE_BYTES])?;
-        let mut chunks = message(1, NO_STREAM, 0, &(CHUNK_BYTES as u32).to_be_bytes());
-        let [app, url] = ["live".to_owned(), format!("rtmp://{server}/live")].map(|text| string(&text));
-        let properties = [b"\x03\0\x03app", &app[..], b"\0\x05tcUrl", &url, b"\0\0\x09"].concat();
-        chunks.extend(message(COMMAND, NO_STREAM, 0, &[string("connect"), number(1.0), properties].concat()));
-        chunks.extend(message(COMMAND, NO_STREAM, 0, &[string("createStream"), number(2.0), vec![5]].concat()));
+        let mut connection = connected(server, &[])?;
         let publish = [string("publish"), number(3.0), vec![5], string(name), string("live")].concat();
-        chunks.extend(message(COMMAND, STREAM, 0, &publish));
-        connection.write_all(&chunks)?;
+        connection.write_all(&message(COMMAND, STREAM, 0, &publish))?;
         let (mut hears, sends) = (connection.try_clone()?, connection.try_clone()?);
         let (pieces, told) = channel();
         thread::spawn(move || std::io::copy(&mut hears, &mut std::io::sink()));
@@ -70,6 +58,34 @@ impl OddPublisher {
         // The thread ends before this does only if the server has closed the connection, which viewers notice.
         let _ = self.pieces.send(piece);
     }
+}
+
+/// A connection with its handshake, application and message stream; `capabilities` are told besides.
+pub(crate) fn connected(server: SocketAddr, capabilities: &[(&[u8], f64)]) -> Result<TcpStream> {
+    let mut connection = TcpStream::connect(server).context("no RTMP server")?;
+    let mut hello = vec![0; 1 + HANDSHAKE_BYTES];
+    hello[0] = 3;
+    connection.write_all(&hello)?;
+    let mut answer = vec![0; 1 + 2 * HANDSHAKE_BYTES];
+    connection.read_exact(&mut answer).context("no handshake")?;
+    connection.write_all(&answer[1..=HANDSHAKE_BYTES])?;
+    let mut chunks = message(1, NO_STREAM, 0, &(CHUNK_BYTES as u32).to_be_bytes());
+    let [app, url] = ["live".to_owned(), format!("rtmp://{server}/live")].map(|text| string(&text));
+    let told = capabilities
+        .iter()
+        .flat_map(|(name, value)| [&(name.len() as u16).to_be_bytes()[..], name, &number(*value)].concat());
+    let told: Vec<u8> = told.collect();
+    let properties = [b"\x03\0\x03app", &app[..], b"\0\x05tcUrl", &url, &told, b"\0\0\x09"].concat();
+    chunks.extend(message(COMMAND, NO_STREAM, 0, &[string("connect"), number(1.0), properties].concat()));
+    chunks.extend(message(COMMAND, NO_STREAM, 0, &[string("createStream"), number(2.0), vec![5]].concat()));
+    connection.write_all(&chunks)?;
+    Ok(connection)
+}
+
+/// Asks for `live/NAME` to be played.
+pub(crate) fn play(connection: &mut TcpStream, name: &str) -> Result<()> {
+    let play = [string("play"), number(3.0), vec![5], string(name)].concat();
+    Ok(connection.write_all(&message(COMMAND, STREAM, 0, &play))?)
 }
 
 /// Sends pieces, each until the next is told, until the connection is closed.

@@ -91,6 +91,14 @@ pub fn origin() -> Result<PathBuf> {
     built("origin", "--bin origin")
 }
 
+/// The program of load agents, built in the same way.
+///
+/// # Errors
+/// When it was not built.
+pub fn load() -> Result<PathBuf> {
+    built("load", "--bin load")
+}
+
 /// One of the programs in `examples`, built in the same way.
 ///
 /// # Errors

@@ -14,12 +14,15 @@ use headwater_tests::{
     source::Source,
 };
 
-use crate::hosts::node::{Node, plain};
+use crate::hosts::node::{Keys, Node, plain};
 
 mod clocks;
+mod crowds;
 mod cuts;
+mod entry;
 mod failures;
 mod healing;
+mod long_cuts;
 mod names;
 mod pages;
 
@@ -38,12 +41,59 @@ struct Pair {
 
 impl Pair {
     fn start(network: &Network) -> Result<Pair> {
-        let origin = Node::start(network.host("origin")?, "origin", &[], Vec::new())?;
-        let entry = plain(&origin.host);
-        let edge = Node::start(network.host("edge")?, "edge", &[&entry], Vec::new())?;
-        edge.wait_nodes(1)?;
+        Pair::with(network, &[])
+    }
+
+    /// The same with more in the edge's configuration.
+    fn with(network: &Network, of_edge: &[(&'static str, &str)]) -> Result<Pair> {
+        let keys = of_edge.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+        let [origin, edge] = cluster(network, [("origin", "origin", Keys::new()), ("edge", "edge", keys)])?;
         Ok(Pair { origin, edge, studio: network.host("studio")?, home: network.host("home")? })
     }
+}
+
+/// Starts servers, by name, role and more of their configuration, each of which is told of the first, and waits until all
+/// know all.
+fn cluster<const COUNT: usize>(network: &Network, servers: [(&str, &str, Keys); COUNT]) -> Result<[Node; COUNT]> {
+    let mut nodes: Vec<Node> = Vec::new();
+    for (name, role, keys) in servers {
+        let entry: Vec<String> = nodes.first().map(|first| plain(&first.host)).into_iter().collect();
+        let entry: Vec<&str> = entry.iter().map(String::as_str).collect();
+        nodes.push(Node::start(network.host(name)?, role, &entry, keys)?);
+    }
+    all_know_all(&nodes)?;
+    nodes.try_into().map_err(|_| anyhow::anyhow!("not as many as were started"))
+}
+
+/// A server that is to be started.
+struct Plan {
+    host: Host,
+    role: &'static str,
+    keys: Keys,
+}
+
+/// Starts servers all at once, each of which is told of all others, and yields each when it takes sessions. Whether they
+/// know each other by then is another question.
+fn at_once(plans: Vec<Plan>) -> Result<Vec<Node>> {
+    let entries: Vec<String> = plans.iter().map(|plan| plain(&plan.host)).collect();
+    std::thread::scope(|scope| {
+        let start = |plan: Plan| {
+            let entries = &entries;
+            scope.spawn(move || {
+                let own = plain(&plan.host);
+                let others: Vec<&str> = entries.iter().map(String::as_str).filter(|entry| *entry != own).collect();
+                Node::start(plan.host, plan.role, &others, plan.keys)
+            })
+        };
+        let started: Vec<_> = plans.into_iter().map(start).collect();
+        started.into_iter().map(|node| node.join().map_err(|_| anyhow::anyhow!("a start panicked"))?).collect()
+    })
+}
+
+/// Waits until each knows all others.
+fn all_know_all<'a>(nodes: impl IntoIterator<Item = &'a Node> + Clone) -> Result<()> {
+    let others = nodes.clone().into_iter().count().saturating_sub(1);
+    nodes.into_iter().try_for_each(|node| node.wait_nodes(others))
 }
 
 /// Publishes to a server from a host, and waits until it is there.
@@ -77,6 +127,20 @@ pub(crate) fn until_back(viewer: &Recorder) -> Result<Duration> {
         now > before + PLAYING
     })?;
     first.context("nothing came")
+}
+
+/// Plays from a server again and again until a picture comes, and gives how long that took.
+fn until_first(on: &Host, from: &Origin, name: &str, within: Duration) -> Result<Duration> {
+    let begun = Instant::now();
+    let mut viewer = on.inside(|| Recorder::rtmpdump(&from.rtmp(name)))?;
+    while pictures(&viewer) == 0 {
+        ensure!(begun.elapsed() < within, "no picture came");
+        if !viewer.runs() {
+            viewer = on.inside(|| Recorder::rtmpdump(&from.rtmp(name)))?;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(begun.elapsed())
 }
 
 /// Waits until somebody sees nothing any more: no picture for as long as that.

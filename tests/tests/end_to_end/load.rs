@@ -2,13 +2,19 @@
 
 use std::{
     future::Future,
+    process::Command,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
 use headwater_load::{Options, Outcome, Phase, Plan, Reason, Run};
-use headwater_tests::origin::Origin;
-use headwater_tests::{report, shared_turn};
+use headwater_tests::{
+    origin::Origin,
+    program::{self, Program},
+    report, scratch, shared_turn,
+    source::Source,
+    tools,
+};
 
 /// Longer than any of these runs may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,7 +28,7 @@ fn start(plan: &str) -> Result<Run> {
 }
 
 /// Waits until the run is as it should be.
-async fn until(run: &Run, what: &str, is_so: impl Fn(&Outcome) -> bool) -> Result<Outcome> {
+async fn until(run: &Run, what: &str, mut is_so: impl FnMut(&Outcome) -> bool) -> Result<Outcome> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let outcome = run.outcome();
@@ -108,6 +114,16 @@ churn = 10
 "#;
     let outcome = block_on(async {
         let run = start(&plan(&origin, 5, &format!("{PUBLISHERS}{tasks}")))?;
+        let mut most = 0.0_f64;
+        // Whoever leaves says so and is gone, or the server would have more than those who are there.
+        until(&run, "forty have come, most of them in place of others", |outcome| {
+            most = most.max(origin.metric("headwater_webrtc_sessions").ok().flatten().unwrap_or_default());
+            outcome.tasks[1].asked > 40
+        })
+        .await?;
+        report(&format!("of forty viewers who come and go, twenty at a time, the server has {most} sessions at most"));
+        // Five publishers, twenty viewers, and those who are just leaving or coming.
+        ensure!((20.0..=30.0).contains(&most), "the server has {most} sessions");
         Ok(run.finished().await)
     })?;
     let playing = &outcome.tasks[1];
@@ -191,4 +207,47 @@ start_s = 2
     ensure!(failed == [(5, 0), (10, 0)] && !outcome.is_as_expected(), "{outcome:?}");
     report(&format!("a server dies: {:?}", outcome.tasks.iter().map(|task| &task.failures).collect::<Vec<_>>()));
     Ok(())
+}
+
+/// What the guide promises of peers that nothing is heard of (RFC 7675), and a busy machine.
+const CONSENT: Duration = Duration::from_secs(30);
+const LATE: Duration = Duration::from_secs(5);
+
+#[test]
+fn viewers_that_vanish_without_a_word_are_gone_when_it_is_said() -> Result<()> {
+    let _turn = shared_turn();
+    let origin = Origin::start()?;
+    let _publisher = Source::default().publish(&origin.rtmp("cam"))?;
+    origin.wait_published("cam")?;
+    let before = origin.held()?;
+    let tasks = r#"
+[[task]]
+what = "play"
+target = "http://origin:8080/cam/whep"
+count = 20
+rate = 50
+
+[[task]]
+what = "play"
+target = "ws://origin:8080"
+stream = "cam"
+count = 10
+rate = 50
+"#;
+    let file = scratch("vanishing.toml")?;
+    std::fs::write(&file, plan(&origin, 600, tasks))?;
+    let agents = Program::start("load", Command::new(tools::load()?).arg(&file))?;
+    let sessions = || origin.metric("headwater_webrtc_sessions").ok().flatten();
+    program::until("all are there", PATIENCE, || sessions() == Some(30.0))?;
+    agents.kill();
+    let vanished = Instant::now();
+    program::until("those whose connection has broken are gone", LATE, || sessions() == Some(20.0))?;
+    let closed = vanished.elapsed();
+    program::until("the others are gone", CONSENT + LATE, || sessions() == Some(0.0))?;
+    let gone = vanished.elapsed();
+    report(&format!(
+        "viewers that vanish: those of the session protocol are gone after {closed:.1?}, by WHEP {gone:.1?}"
+    ));
+    ensure!(gone > CONSENT / 2, "sessions ended after {gone:?}, before anything could be known");
+    origin.wait_baseline(&before)
 }

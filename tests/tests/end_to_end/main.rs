@@ -14,6 +14,7 @@ mod cvo;
 mod dash;
 mod deploy;
 mod drain;
+mod drain_crowd;
 mod enhanced_rtmp;
 mod foreign_pages;
 mod gstreamer;

@@ -9,7 +9,7 @@ use headwater_tests::{
     report, shared_turn,
 };
 
-use super::{PATIENCE, Pair, longest_gap, publish, until_back, until_still, watch};
+use super::{PATIENCE, Pair, all_know_all, cluster, longest_gap, publish, until_back, until_still, watch};
 use crate::hosts::node::{Node, plain};
 
 /// Within what pictures have to be back once a cut is over: what is awaited is two seconds, and a busy machine.
@@ -120,9 +120,7 @@ fn a_stream_moves_away_from_an_origin_whose_cable_is_pulled_and_stays_away() -> 
         let dark = pulled.elapsed();
         first.host.plug()?;
         let plugged = Instant::now();
-        for server in [&first, &second, &edge] {
-            server.wait_nodes(2)?;
-        }
+        all_know_all([&first, &second, &edge])?;
         // It never heard that its publisher left.
         first.wait_gone("cam")?;
         let over = plugged.elapsed();
@@ -138,55 +136,19 @@ fn a_stream_moves_away_from_an_origin_whose_cable_is_pulled_and_stays_away() -> 
     })
 }
 
-/// Beyond the 30 s for which a stream waits for its return, and until the last trace of the edge at the origin is gone.
-#[test]
-fn what_an_edge_fetched_is_over_on_both_sides_of_a_long_cut() -> Result<()> {
-    if std::env::var_os("HEADWATER_TEST_LONG").is_none() {
-        return Ok(());
-    }
-    let _turn = shared_turn();
-    let network = Network::new()?;
-    network.inside(|| {
-        let pair = Pair::start(&network)?;
-        let _publisher = publish(&pair.studio, &pair.origin, "cam")?;
-        let mut viewer = watch(&pair.home, &pair.edge, "cam")?;
-        let begun = Instant::now();
-        apart(&pair)?;
-        until("the viewer is told that it is over", Duration::from_secs(60), || !viewer.runs())?;
-        let ended = begun.elapsed();
-        pair.edge.wait_gone("cam")?;
-        pair.origin.wait_metric("headwater_webrtc_sessions", |sessions| sessions == 0.0)?;
-        let freed = begun.elapsed();
-        std::thread::sleep(Duration::from_secs(60).saturating_sub(begun.elapsed()));
-        Network::heal(&[&pair.origin.host, &pair.edge.host])?;
-        let healed = Instant::now();
-        pair.edge.wait_nodes(1)?;
-        let met = healed.elapsed();
-        watch(&pair.home, &pair.edge, "cam").with_context(|| pair.edge.log())?;
-        report(&format!(
-            "a cut of a minute: the viewer is told after {ended:.1?}, the origin is free of the edge after {freed:.1?}; \
-             they met {met:.1?} after its end, and a new viewer saw pictures {:.1?} after it",
-            healed.elapsed()
-        ));
-        Ok(())
-    })
-}
-
 #[test]
 fn of_two_publishers_of_a_name_on_both_sides_of_a_cut_one_stays_and_all_see_it() -> Result<()> {
     let _turn = shared_turn();
     let network = Network::new()?;
     network.inside(|| {
-        let node = |name: &str, role: &str, region: &str, entry: &[&str]| {
-            Node::start(network.host(name)?, role, entry, vec![("CLUSTER__GROUPS", region.to_owned())])
-        };
-        let eu = node("eu1", "origin", "EU", &[])?;
-        let at_eu = plain(&eu.host);
-        let us = node("us1", "origin", "US", &[&at_eu])?;
-        let (eu_edge, us_edge) = (node("eu-edge", "edge", "EU", &[&at_eu])?, node("us-edge", "edge", "US", &[&at_eu])?);
-        for server in [&eu, &us, &eu_edge, &us_edge] {
-            server.wait_nodes(3)?;
-        }
+        let group = |region: &str| vec![("CLUSTER__GROUPS", region.to_owned())];
+        let servers = [
+            ("eu1", "origin", group("EU")),
+            ("us1", "origin", group("US")),
+            ("eu-edge", "edge", group("EU")),
+            ("us-edge", "edge", group("US")),
+        ];
+        let [eu, us, eu_edge, us_edge] = cluster(&network, servers)?;
         let (eu_home, us_home) = (network.host("eu-home")?, network.host("us-home")?);
         let _kept = publish(&eu_home, &eu, "cam")?;
         let eu_viewer = watch(&eu_home, &eu_edge, "cam")?;
@@ -200,9 +162,7 @@ fn of_two_publishers_of_a_name_on_both_sides_of_a_cut_one_stays_and_all_see_it()
 
         let healed = Instant::now();
         Network::heal(&[ones, others].concat())?;
-        for server in [&eu, &us, &eu_edge, &us_edge] {
-            server.wait_nodes(3)?;
-        }
+        all_know_all([&eu, &us, &eu_edge, &us_edge])?;
         let met = healed.elapsed();
         until("the later publisher is ended", PATIENCE, || !lost.runs()).with_context(|| us.log())?;
         let ended = healed.elapsed();

@@ -1,22 +1,20 @@
-//! Servers that die, come back, or are all started at once.
+//! Servers that die, are stopped, and come back.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use headwater_tests::{hosts::Network, http, players::Recorder, program::until, report, shared_turn};
+use headwater_tests::{hosts::Network, players::Recorder, program::until, report, shared_turn};
 
-use super::{PATIENCE, Pair, longest_gap, named, publish, until_back, watch};
-use crate::hosts::node::{Node, plain};
+use super::{PATIENCE, Pair, cluster, longest_gap, named, publish, until_back, watch};
+use crate::hosts::node::{Keys, Node};
 
 /// An origin that names two edges in turn.
 fn balanced(network: &Network) -> Result<(Node, [Node; 2])> {
     let keys = vec![("BALANCER__MODE", "round_robin".to_owned())];
-    let origin = Node::start(network.host("origin")?, "origin", &[], keys)?;
-    let entry = plain(&origin.host);
-    let edge = |name: &str| Node::start(network.host(name)?, "edge", &[&entry], Vec::new());
-    let edges = [edge("edge")?, edge("other")?];
-    origin.wait_nodes(2)?;
+    let edge = |name| (name, "edge", Keys::new());
+    let [origin, edge, other] = cluster(network, [("origin", "origin", keys), edge("edge"), edge("other")])?;
+    let edges = [edge, other];
     until("the balancer names both edges", PATIENCE, || {
         in_turn(&origin).is_ok_and(|hosts| edges.iter().all(|edge| hosts.contains(&Some(edge.host.address()))))
     })
@@ -97,44 +95,6 @@ fn nobody_is_sent_to_a_killed_edge_and_its_origin_forgets_it() -> Result<()> {
 }
 
 #[test]
-fn without_its_entry_point_a_cluster_plays_and_takes_viewers() -> Result<()> {
-    let _turn = shared_turn();
-    let network = Network::new()?;
-    network.inside(|| {
-        let entry = Node::start(network.host("entry")?, "edge", &[], Vec::new())?;
-        let at_entry = plain(&entry.host);
-        let start = |name: &str, role: &str| Node::start(network.host(name)?, role, &[&at_entry], Vec::new());
-        let (origin, edge) = (start("origin", "origin")?, start("edge", "edge")?);
-        origin.wait_nodes(2)?;
-        edge.wait_nodes(2)?;
-        let home = network.host("home")?;
-        let _first = publish(&home, &origin, "first")?;
-        let viewer = watch(&home, &edge, "first")?;
-
-        let host = entry.kill();
-        edge.wait_metric("headwater_cluster_nodes_gone", |gone| gone == 1.0)?;
-        let _second = publish(&home, &origin, "second")?;
-        let asked = Instant::now();
-        let another = watch(&home, &edge, "second")?;
-        report(&format!("without the entry point a new stream plays after {:.1?}", asked.elapsed()));
-        // Knows nobody but the entry point.
-        let late = start("late", "edge")?;
-        ensure!(late.metric("headwater_cluster_nodes")? == Some(0.0), "there was nobody to be known");
-        let entry = Node::start(host, "edge", &[&plain(&origin.host)], Vec::new())?;
-        let back = Instant::now();
-        for server in [&entry, &late, &origin, &edge] {
-            server.wait_nodes(3)?;
-        }
-        report(&format!("all know all {:.1?} after the entry point was back", back.elapsed()));
-        longest_gap(another)?;
-        let gap = longest_gap(viewer)?;
-        report(&format!("who watched all the time had pictures at most {gap} ms apart"));
-        ensure!(gap < 1_000, "a stream that does not go through the entry point stood for {gap} ms");
-        Ok(())
-    })
-}
-
-#[test]
 fn a_server_that_is_stopped_is_left_at_once_and_in_order() -> Result<()> {
     let _turn = shared_turn();
     let network = Network::new()?;
@@ -160,60 +120,5 @@ fn a_server_that_is_stopped_is_left_at_once_and_in_order() -> Result<()> {
         ));
         watch(&home, &other, "cam")?;
         Ok(())
-    })
-}
-
-#[test]
-fn all_servers_started_at_once_serve_a_crowd_soon() -> Result<()> {
-    let _turn = shared_turn();
-    let network = Network::new()?;
-    network.inside(|| {
-        let home = network.host("home")?;
-        let hosts = ["origin", "edge1", "edge2"].map(|name| network.host(name));
-        let [origin, edges @ ..] = hosts;
-        let (origin, edges) = (origin?, edges.into_iter().collect::<Result<Vec<_>>>()?);
-        let at_origin = plain(&origin);
-        let begun = Instant::now();
-        let entry = [at_origin.as_str()];
-        let (origin, edges) = std::thread::scope(|scope| -> Result<(Node, Vec<Node>)> {
-            let edge = |host| scope.spawn(move || Node::start(host, "edge", &entry, Vec::new()));
-            let edges: Vec<_> = edges.into_iter().map(edge).collect();
-            let origin = Node::start(origin, "origin", &[], Vec::new())?;
-            let edges = edges.into_iter().map(|edge| edge.join().map_err(|_| anyhow::anyhow!("a start panicked"))?);
-            Ok((origin, edges.collect::<Result<_>>()?))
-        })?;
-        let _publisher = publish(&home, &origin, "cam")?;
-        // Viewers do not wait to be asked: they come as soon as there is somebody to answer.
-        let served = home.inside(|| crowd(&edges, 100))?;
-        report(&format!(
-            "three servers started at once, a hundred viewers at once: all had media {:.1?} after the start, {} tries failed",
-            begun.elapsed(),
-            served
-        ));
-        for edge in &edges {
-            edge.wait_nodes(2)?;
-        }
-        origin.wait_metric("headwater_webrtc_sessions", |sessions| sessions == 2.0).context("one for each edge")?;
-        Ok(())
-    })
-}
-
-/// So many viewers come at once to some servers, and again when they are refused; gives how often that was.
-fn crowd(edges: &[Node], viewers: usize) -> Result<usize> {
-    std::thread::scope(|scope| {
-        let each = (0..viewers).zip(edges.iter().cycle()).map(|(_, edge)| {
-            scope.spawn(move || -> Result<usize> {
-                let (deadline, mut refused) = (Instant::now() + PATIENCE, 0);
-                while let Err(error) = http::first_bytes(&edge.http(), "/cam.flv", 50_000) {
-                    ensure!(Instant::now() < deadline, "no media for a viewer: {error:#}");
-                    refused += 1;
-                    std::thread::sleep(Duration::from_millis(200));
-                }
-                Ok(refused)
-            })
-        });
-        let each: Vec<_> = each.collect();
-        let counts = each.into_iter().map(|one| one.join().map_err(|_| anyhow::anyhow!("a viewer panicked"))?);
-        counts.sum::<Result<usize>>()
     })
 }

@@ -124,6 +124,12 @@ impl Node {
         Ok((host, server.stop()?))
     }
 
+    /// Waits until it ends by itself.
+    pub(crate) fn end(self, within: Duration) -> Result<(Host, Ended)> {
+        let Node { server, host } = self;
+        Ok((host, server.wait(within)?))
+    }
+
     /// Waits until a metric is right.
     pub(crate) fn wait_metric(&self, name: &str, is_right: impl Fn(f64) -> bool) -> Result<()> {
         let mut last = None;
