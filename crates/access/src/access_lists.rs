@@ -46,6 +46,11 @@ impl AccessLists {
         *self.0.parameter.write() = name.into();
     }
 
+    /// The name of the parameter that keys are looked for in.
+    pub fn parameter(&self) -> Arc<str> {
+        self.0.parameter.read().clone()
+    }
+
     /// A stream has these keys from now on; with none it is open. Whoever watches it without one of them is ended.
     pub fn set(&self, stream: &StreamName, keys: impl IntoIterator<Item = Secret>) {
         let keys: Keys = keys.into_iter().collect();

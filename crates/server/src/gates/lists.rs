@@ -41,6 +41,11 @@ impl Lists {
         let _ = self.0.cluster.set(cluster);
     }
 
+    /// The parameter by which viewers bring their keys.
+    pub(crate) fn parameter(&self) -> Arc<str> {
+        self.0.gate.parameter()
+    }
+
     /// Keeps them as they are to be, without end.
     pub(crate) async fn follow(self) {
         let mut events = self.0.hub.events();

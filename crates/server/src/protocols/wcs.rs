@@ -62,7 +62,7 @@ impl Protocol for Wcs {
         let wanted = context.offered.get::<Whip>().map(Whip::wanted).unwrap_or_default();
         let wcs = wcs::Wcs::asking(context.hub.clone(), webrtc, origins, entrance, wanted);
         context.routes.add_ahead(|_, headers| is_upgrade(headers), wcs.router());
-        let clients: Arc<dyn Clients> = Arc::new(WcsClients(wcs.clone()));
+        let clients: Arc<dyn Clients> = Arc::new(WcsClients(wcs.clone(), context.lists.parameter()));
         context.offered.insert(clients);
         context.add_source(Arc::new(WcsSource(wcs.clone())));
         context.at_stop.push(Box::pin(async move { wcs.stop().await }));
@@ -75,12 +75,12 @@ impl Protocol for Wcs {
     }
 }
 
-/// The clients of the session protocol, for the REST API.
-struct WcsClients(wcs::Wcs);
+/// The clients of the session protocol, for the REST API; with the parameter by which viewers bring keys of streams.
+struct WcsClients(wcs::Wcs, Arc<str>);
 
 impl Clients for WcsClients {
     fn list(&self) -> Vec<ClientObject> {
-        self.0.connections().into_iter().map(client_object).collect()
+        self.0.connections().into_iter().map(|client| client_object(client, &self.1)).collect()
     }
 
     fn terminate(&self, session: &str) -> bool {
@@ -107,7 +107,7 @@ impl Clients for WcsClients {
     }
 }
 
-fn client_object(client: wcs::Connected) -> ClientObject {
+fn client_object(client: wcs::Connected, key_of_streams: &str) -> ClientObject {
     let since = client.since.duration_since(UNIX_EPOCH).unwrap_or_default();
     ClientObject {
         session_id: client.session,
@@ -115,7 +115,7 @@ fn client_object(client: wcs::Connected) -> ClientObject {
         status: "ESTABLISHED",
         client_version: client.client_version,
         media_providers: client.media_providers,
-        custom: client.custom.map(without_secrets),
+        custom: client.custom.map(|custom| without_secrets(custom, key_of_streams)),
         user_agent: client.user_agent,
         remote_address: client.remote.map(|remote| remote.to_string()),
         create_date: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
@@ -123,10 +123,10 @@ fn client_object(client: wcs::Connected) -> ClientObject {
     }
 }
 
-/// What a page said of itself, without what it showed to be let in.
-fn without_secrets(mut custom: Value) -> Value {
+/// What a page said of itself, without what it showed to be let in: keys of streams may have a name of their own.
+fn without_secrets(mut custom: Value, key_of_streams: &str) -> Value {
     if let Value::Object(members) = &mut custom {
-        members.retain(|name, _| !Credentials::SECRET_PARAMETERS.contains(&name.as_str()));
+        members.retain(|name, _| name != key_of_streams && !Credentials::SECRET_PARAMETERS.contains(&name.as_str()));
     }
     custom
 }
@@ -163,3 +163,17 @@ const FIGURES: [Figure; 7] = [
     ("pages_refused", "Sessions refused because of the web page that asked.", |wcs| wcs.foreign),
     ("events_dropped", "Events that a viewer was too slow to be told.", |wcs| wcs.events_dropped),
 ];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn keys_of_streams_are_not_shown_whatever_they_are_called() {
+        let said = json!({ "viewerKey": "spring-7f3a", "token": "t", "room": "blue" });
+        assert_eq!(without_secrets(said.clone(), "viewerKey"), json!({ "room": "blue" }));
+        assert_eq!(without_secrets(said, "aclAuth"), json!({ "viewerKey": "spring-7f3a", "room": "blue" }));
+    }
+}
