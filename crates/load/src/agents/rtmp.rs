@@ -182,6 +182,7 @@ impl Publishing {
                 told.flows();
                 pushed.await
             }
+            () = stop.cancelled() => return Ok(()),
         };
         match pushed {
             Ok(()) if stop.is_cancelled() => Ok(()),

@@ -175,3 +175,28 @@ async fn whatever_a_server_says_over_a_websocket_is_told() {
     ]);
     expect(cases).await;
 }
+
+#[tokio::test]
+async fn publishers_of_rtmp_say_why_they_cannot() {
+    let refused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    let web = server(|stream| answer(stream, http("400 Bad Request", "what?"))).await;
+    let closing = server(|stream| async move { drop(stream) }).await;
+    let cases = [
+        (format!("rtmp://{refused}/live/{{i}}"), Reason::ConnectionRefused),
+        (format!("rtmp://{web}/live/{{i}}"), Reason::Protocol),
+        (format!("rtmp://{closing}/live/{{i}}"), Reason::Lost),
+        (format!("rtmps://{web}/live/{{i}}"), Reason::Tls),
+        ("rtmp://192.0.2.1/live/{i}".into(), Reason::NotAllowed),
+    ];
+    let task = |(target, _): &(String, Reason)| format!(r#"{{"what":"publish","target":"{target}","count":2}}"#);
+    let plan = format!(
+        r#"{{"name":"x","source":{{"width":64,"height":64,"bitrate":50000}},"task":[{}]}}"#,
+        cases.iter().map(task).collect::<Vec<_>>().join(",")
+    );
+    let run = Run::start(Plan::from_json(&plan).unwrap(), &Options::default()).unwrap();
+    let outcome = tokio::time::timeout(PATIENCE, run.finished()).await.expect("the run ends by itself");
+    for (row, (target, reason)) in outcome.tasks.iter().zip(&cases) {
+        let told: Vec<_> = row.failures.iter().map(|failure| (failure.reason, failure.count)).collect();
+        assert_eq!(told, [(*reason, 2)], "{target}: {row:?}");
+    }
+}
