@@ -29,6 +29,7 @@ mod links_tcp;
 mod links_tls;
 mod load;
 mod load_protocols;
+mod load_rest;
 mod long_play;
 mod mse;
 mod observing;
