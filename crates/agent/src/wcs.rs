@@ -175,7 +175,7 @@ fn stream(remote: &Remote, id: &str, sdp: &str, words: Words) -> Value {
             ("sdp".to_owned(), json!(sdp)),
             ("custom".to_owned(), custom(remote)),
             ("transport".to_owned(), json!(remote.transport().as_str())),
-            ("cvoExtension".to_owned(), json!(false)),
+            ("cvoExtension".to_owned(), json!(true)),
             ("constraints".to_owned(), json!({ "audio": true, "video": true })),
         ]);
         for unchanged in ["width", "height", "bitrate", "minBitrate", "maxBitrate", "quality"] {

@@ -192,6 +192,27 @@ mod tests {
     }
 
     #[test]
+    fn a_rendition_that_is_turned_within_its_group_is_turned_in_the_lane_from_the_same_picture_on() {
+        let (writer, lane) = lane(LaneOptions::default());
+        let bell = Bell::new();
+        let mut cursor = lane.cursor(&bell, Join::NewestGroup);
+        let mut selector = Selector::new(0, writer, &bell);
+        let turns = [0, 1, 1, 3, 0];
+        for (sequence, byte) in (0_i64..).zip(turns) {
+            let orientation = headwater_media::Orientation::read(byte);
+            let (timestamp, random_access, payload) = (sequence * 3_000, sequence == 0, [0; 9].into());
+            let sequence = sequence.unsigned_abs();
+            let packet = Packet { sequence, timestamp, marker: true, random_access, orientation, payload };
+            selector.take(0, || None, &Written { packet, after_break: false }, Instant::now());
+        }
+        let mut seen = Vec::new();
+        while let Next::Item(packet) = cursor.next() {
+            seen.push(packet.orientation.byte());
+        }
+        assert_eq!(seen, turns);
+    }
+
+    #[test]
     fn renditions_of_nearly_one_rate_do_not_take_turns() {
         assert_eq!(run(10_000, |ms| [500, 500 + (ms as usize / 100) % 100, 0]), [0]);
     }

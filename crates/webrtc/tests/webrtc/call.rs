@@ -31,7 +31,7 @@ pub(crate) struct Source {
     frame: i64,
     sequence: u64,
     /// How a picture is to be turned.
-    turns: fn(i64) -> Orientation,
+    pub(crate) turns: fn(i64) -> Orientation,
 }
 
 impl Source {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use headwater_graph::{Hub, Peer};
-use headwater_media::{Packet, limits};
+use headwater_media::{Orientation, Packet, limits};
 use headwater_webrtc::{Answer, CallError, Ended, Offer, Proposal, PublishOptions, Session, WebRtc};
 
 use crate::{
@@ -29,8 +29,9 @@ async fn send(hub: &Hub, from: &WebRtc, proposal: Proposal, answer: &str) -> Res
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_is_brought_to_another_server_comes_whole_and_in_time() {
     let ((origin, from), (edge, to)) = ((hub(), server()), (hub(), server()));
-    let source = Source::new(&origin);
-    let demand = source.video.demand().clone();
+    let mut source = Source::new(&origin);
+    source.turns = |frame| Orientation::read(u8::try_from(frame / 10 % 16).unwrap());
+    let (turns, demand) = (source.turns, source.video.demand().clone());
     let source = tokio::spawn(source.run());
     let (proposal, text) = answer((&origin, &from), (&edge, &to)).await;
     let session = send(&origin, &from, proposal, &text).await.unwrap();
@@ -41,6 +42,9 @@ async fn a_stream_that_is_brought_to_another_server_comes_whole_and_in_time() {
         reader.pictures.iter().filter_map(|packet| Some((frame(packet)?, packet.timestamp))).collect();
     assert!(seen.windows(2).all(|pair| pair[1] == (pair[0].0 + 1, pair[0].1 + 1_800)), "{seen:?}");
     assert_eq!(seen[0].0 % FRAMES_PER_GROUP, 0, "it begins where a decoder can");
+    let ends = reader.pictures.iter().filter(|packet| packet.marker);
+    let is_told = |packet: &Packet| frame(packet).is_none_or(|frame| packet.orientation == turns(frame));
+    assert!(ends.clone().count() > 100 && ends.clone().all(is_told), "each picture is turned as it was");
     let (number, time) = *seen.last().unwrap();
     let sound = |packet: &&Packet| packet.payload[..] == number.to_be_bytes();
     let sound = reader.sounds.iter().find(sound).expect("the sound of the same moment");
