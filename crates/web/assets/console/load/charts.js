@@ -25,9 +25,9 @@ export class Charts {
   update(runs) {
     const all = runs.map(({ name, parts }) => ({ name, points: series(parts) }));
     const several = runs.length > 1;
-    const step = all[0]?.points[0]?.seconds || 1;
+    const step = stepOf(all[0]?.points ?? []);
     // Points of a longer run stand for more seconds each; both are drawn over the same seconds.
-    const at = (/** @type {any[]} */ points, /** @type {(number|null)[]} */ values) => stretched(values, (points[0]?.seconds || 1) / step);
+    const at = (/** @type {any[]} */ points, /** @type {(number|null)[]} */ values) => stretched(values, stepOf(points) / step);
     this.#all.forEach((chart, index) => {
       const lines = DRAWN[index][1].flatMap(([title, field]) =>
         all.map(({ name, points }, run) => ({ name: several ? `${title}, ${name}` : title, values: at(points, points.map((point) => point[field])), faint: run > 0, colour: DRAWN[index][1].findIndex(([, own]) => own === field) })),
@@ -47,9 +47,12 @@ export class Charts {
   }
 }
 
+/** Seconds from one point to the next; the first may stand for less. @param {any[]} points */
+const stepOf = (points) => (points.length < 2 ? 1 : (points[points.length - 1].at - points[0].at) / (points.length - 1) || 1);
+
 /** Each value as often as the points of the other run are denser. @param {(number|null)[]} values @param {number} factor */
 function stretched(values, factor) {
-  if (!(factor > 0) || factor === 1) return values;
+  if (!(factor > 0) || Math.abs(factor - 1) < 0.05) return values;
   return Array.from({ length: Math.round(values.length * factor) }, (_, index) => values[Math.min(values.length - 1, Math.floor(index / factor))]);
 }
 
