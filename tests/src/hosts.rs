@@ -244,7 +244,7 @@ impl Host {
         let rate = kilobits.map(|kilobits| format!("{kilobits}kbit"));
         self.inside(|| match rate.as_deref() {
             Some(rate) => {
-                let bucket = ["tbf", "rate", rate, "burst", "6kb", "latency", "200ms"];
+                let bucket = ["tbf", "rate", rate, "burst", "2kb", "latency", "200ms"];
                 run("tc", &[["qdisc", "replace", "dev", "eth0", "root"].as_slice(), &bucket].concat())
             }
             None => run("tc", &["qdisc", "del", "dev", "eth0", "root"]),

@@ -150,8 +150,8 @@ pub(crate) fn narrow_hop(here: &Node, there: &Node, publisher: &Publisher, name:
     any.wait("the largest size on a wide network", PATIENCE, |seen| seen.size().0 == widest)
         .with_context(|| there.log())?;
     small.wait("the size that was asked for", PATIENCE, |seen| seen.size().0 == smallest)?;
-    let before = pace(&mut small);
     let rates = rates(publisher)?;
+    let before = pace(&mut small);
     let largest = rates.last().copied().unwrap_or_default();
     let rest = rates.iter().sum::<f64>() - largest;
     // The sound, and what the packets are wrapped in, besides.
