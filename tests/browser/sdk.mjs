@@ -3,7 +3,7 @@
 // Argument: {"chromium": path, "base": address of the server, "width", "height", "dark"}.
 // Lines in: {"page": name, "open": path} | {"page", "before": script to run ahead of those of each page} | {"page", "run": body of an async function} | {"page", "click": selector}
 // | {"page", "fill": selector, "text"} | {"page", "script": file of this folder, or the npm package of the WCS Web SDK, of hls.js or of dash.js}
-// | {"page", "front": true} | {"page", "see": file}. Lines out: {"value"} or {"error"}, one for each, in order;
+// | {"page", "front": true} | {"page", "see": file} | {"page", "download": selector of what gives a file, "to": path}. Lines out: {"value"} or {"error"}, one for each, in order;
 // and between them {"complaint"} for what the console said.
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -96,7 +96,7 @@ const sdkOfWcs = "@flashphoner/websdk";
 const packages = { [sdkOfWcs]: `${sdkOfWcs}/flashphoner.js`, "hls.js": "hls.js/dist/hls.min.js", dashjs: "dashjs" };
 const file = (script) => packages[script] ? load.resolve(packages[script]) : new URL(script, import.meta.url).pathname;
 
-async function act({ page: name, open, before, run, script, front, click, fill, text, see, leave }) {
+async function act({ page: name, open, before, run, script, front, click, fill, text, see, leave, download, to }) {
   const page = await pageOf(name);
   if (open) return void (await page.goto(new URL(open, request.base).href, { waitUntil: "load" }));
   if (before) return void (await page.addInitScript(before));
@@ -105,6 +105,11 @@ async function act({ page: name, open, before, run, script, front, click, fill, 
   if (click) return void (await page.click(click));
   if (fill) return void (await page.fill(fill, text));
   if (see) return void (await page.screenshot({ path: see, fullPage: true }));
+  if (download) {
+    const [given] = await Promise.all([page.waitForEvent("download"), page.click(download)]);
+    await given.saveAs(to);
+    return given.suggestedFilename();
+  }
   if (leave) return pages.delete(name), void (await page.close({ runBeforeUnload: true }));
   return (await page.evaluate(`(async () => {${run}})()`)) ?? null;
 }

@@ -13,16 +13,16 @@ use serde_json::Value;
 use crate::cluster::node_at;
 use crate::sdk::pages::{Pages, Window};
 
-const SOON: Duration = Duration::from_secs(20);
-const DESKTOP: Window = Window { size: (1280, 860), dark: false };
-const PHONE: Window = Window { size: (380, 760), dark: true };
-const PASSWORD: &str = "heron in the reeds";
-const KEY: &str = "in-key-2207";
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const DESKTOP: Window = Window { size: (1280, 860), dark: false };
+pub(crate) const PHONE: Window = Window { size: (380, 760), dark: true };
+pub(crate) const PASSWORD: &str = "heron in the reeds";
+pub(crate) const KEY: &str = "in-key-2207";
 /// What a browser itself says of answers that are no faults: credentials that are wrong, and lists that are empty.
 const ANSWERS: [&str; 2] = ["the server responded with a status of 401", "the server responded with a status of 404"];
 
 /// The hash that `origin --hash-password` makes.
-fn hash(password: &str) -> Result<String> {
+pub(crate) fn hash(password: &str) -> Result<String> {
     let mut made = Program::start("origin", Command::new(tools::origin()?).arg("--hash-password"))?;
     made.say(password)?;
     Ok(String::from_utf8(made.succeed(SOON)?.output)?.trim().to_owned())
@@ -41,25 +41,25 @@ fn pair() -> Result<(Origin, Origin)> {
 }
 
 /// Scripts broke no rule of the page, and none of them failed.
-fn no_complaints(pages: &Pages) -> Result<()> {
+pub(crate) fn no_complaints(pages: &Pages) -> Result<()> {
     let is_fault = |words: &&String| !ANSWERS.iter().any(|answer| words.contains(answer));
     let faults: Vec<_> = pages.complaints().iter().filter(is_fault).collect();
     ensure!(faults.is_empty(), "{faults:?}");
     Ok(())
 }
 
-fn open(pages: &mut Pages, address: &str) -> Result<()> {
+pub(crate) fn open(pages: &mut Pages, address: &str) -> Result<()> {
     pages.run("page", &format!("location.hash = '{address}'; await new Promise((done) => setTimeout(done));")).map(drop)
 }
 
-fn sign_in(pages: &mut Pages, name: &str, password: &str) -> Result<()> {
+pub(crate) fn sign_in(pages: &mut Pages, name: &str, password: &str) -> Result<()> {
     pages.fill("page", "#user", name)?;
     pages.fill("page", "#password", password)?;
     pages.click("page", "#sign-in button")
 }
 
 /// Waits for a condition of the page that a script tells.
-fn wait(pages: &mut Pages, what: &str, condition: &str) -> Result<Value> {
+pub(crate) fn wait(pages: &mut Pages, what: &str, condition: &str) -> Result<Value> {
     let script = format!(
         "return await until(() => '{what}; the page says: ' + document.body.innerText.slice(0, 1500), () => {condition}, 25000);"
     );
@@ -67,7 +67,7 @@ fn wait(pages: &mut Pages, what: &str, condition: &str) -> Result<Value> {
 }
 
 /// Keeps a picture of the page, which must fit into its window.
-fn see(pages: &mut Pages, name: &str) -> Result<()> {
+pub(crate) fn see(pages: &mut Pages, name: &str) -> Result<()> {
     let wide = pages.run(
         "page",
         "const outside = [...document.querySelectorAll('main *, header *')].filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > innerWidth + 1);

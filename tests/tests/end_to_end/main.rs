@@ -10,6 +10,7 @@ mod browser_playback;
 mod chaos;
 mod cluster;
 mod console;
+mod console_load;
 mod cvo;
 mod dash;
 mod deploy;

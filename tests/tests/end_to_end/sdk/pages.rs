@@ -92,6 +92,12 @@ impl Pages {
         self.act(json!({ "page": page, "see": file })).map(drop)
     }
 
+    /// Clicks on what gives a file, keeps it, and yields the name that it is given.
+    pub(crate) fn download(&mut self, page: &str, selector: &str, to: &Path) -> Result<String> {
+        let name = self.act(json!({ "page": page, "download": selector, "to": to }))?;
+        Ok(name.as_str().unwrap_or_default().to_owned())
+    }
+
     /// Closes a page as a visitor does.
     pub(crate) fn leave(&mut self, page: &str) -> Result<()> {
         self.act(json!({ "page": page, "leave": true })).map(drop)
