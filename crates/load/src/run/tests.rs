@@ -160,6 +160,25 @@ async fn who_asks_a_balancer_goes_where_it_says_and_nowhere_else() {
 }
 
 #[tokio::test]
+async fn an_offer_is_sent_on_to_where_a_server_leads_it_but_not_for_ever_and_nowhere_else() {
+    let leading = |to: String| {
+        server(move |stream| {
+            let moved = format!("HTTP/1.1 307 Temporary Redirect\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
+            answer(stream, moved)
+        })
+    };
+    let refusing = server(|stream| answer(stream, http("404 Not Found", "no"))).await;
+    let there = leading(format!("http://{refusing}/a/whep")).await;
+    let elsewhere = leading("http://192.0.2.1:9/a/whep".into()).await;
+    let round = leading("/a/whep".into()).await;
+    for (server, reason) in [(there, Reason::NoStream), (elsewhere, Reason::NotAllowed), (round, Reason::Refused)] {
+        let outcome = three(&format!("http://{server}/a/whep")).await;
+        let failures = &outcome.tasks[0].failures;
+        assert_eq!((failures.len(), failures[0].reason, failures[0].count), (1, reason, 3), "{failures:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_plan_reads_no_file_and_goes_nowhere_unless_it_may() {
     let plan = |more: &str| {
         let text = format!(

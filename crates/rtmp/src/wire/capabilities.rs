@@ -122,6 +122,15 @@ mod tests {
     }
 
     #[test]
+    fn who_connects_anew_when_asked_says_so_by_a_bit() {
+        for (flags, reconnects) in [(0.0, false), (1.0, true), (6.0, false), (7.0, true), (-1.0, false)] {
+            let object = Object::new().with("capsEx", flags);
+            assert_eq!(Capabilities::from_connect(&object).reconnects(), reconnects, "{flags}");
+        }
+        assert!(!Capabilities::from_connect(&Object::new().with("capsEx", "1")).reconnects());
+    }
+
+    #[test]
     fn what_we_announce_says_that_we_take_all_we_know() {
         let mut object = Object::new();
         Capabilities::announce(&mut object);

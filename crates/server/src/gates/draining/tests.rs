@@ -40,6 +40,21 @@ async fn nobody_new_is_let_in_and_those_inside_stay_until_it_is_their_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_refused_and_who_is_sent_away_is_told_where_to_go() {
+    let (doors, gates) = doors();
+    let there = Elsewhere { play: Some("ws://edge:8080".into()), publish: None };
+    doors.set_elsewhere(Arc::new(move || there.clone()));
+    let viewer = admit(&gates, Action::Play).await.unwrap();
+    doors.set_turn(Turn::Closed);
+    let refused = admit(&gates, Action::Play).await.unwrap_err();
+    doors.set_turn(Turn::Everybodys(Duration::ZERO));
+    for refused in [refused, viewer.revoked().await] {
+        assert_eq!(refused.instead(Action::Play), Some("ws://edge:8080"));
+        assert_eq!(refused.instead(Action::Publish), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_leave_one_after_the_other() {
     let (doors, gates) = doors();
     let begun = Instant::now();
