@@ -1,8 +1,8 @@
 //! What agents do, each in a file of its own: they publish, they play, they hold a session open.
 
 mod balancer;
-mod http;
 mod hls;
+mod http;
 mod listen;
 mod movie;
 mod mse;

@@ -145,7 +145,7 @@ fn viewers_of_a_phone_see_it_upright_while_it_is_turned_over_a_hop_too_and_hls_g
 #[test]
 fn a_page_that_publishes_by_the_session_protocol_says_how_its_pictures_are_turned_if_it_asks_to() -> Result<()> {
     let _turn = heavy_turn();
-    let origin = Origin::start()?;
+    let origin = Origin::configured(&[("WEBRTC__PUBLISH_ORIENTATION", "true")])?;
     let mut pages = Pages::of(&origin.page("/"))?;
     publish(&mut pages, "phone", "session", 270)?;
     origin.wait_published("phone")?;

@@ -38,6 +38,7 @@ mod operation;
 mod pages;
 mod pairs;
 mod player;
+mod push_renditions;
 mod relay;
 mod reload;
 mod renditions;

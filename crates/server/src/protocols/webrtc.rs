@@ -43,8 +43,8 @@ section! {
         @live publish_bitrate_max: u64 = 0, in 0..=1_000_000_000;
         /// The bitrate in bits per second that publishers are asked not to go below with their picture; 0 sets none.
         @live publish_bitrate_min: u64 = 0, in 0..=1_000_000_000;
-        /// Whether publishers may send pictures as their camera sees them and say how they are to be turned. Viewers over WebRTC turn them; those of all other protocols do not. `false` has publishers turn their pictures themselves.
-        @live publish_orientation: bool = true;
+        /// Whether publishers by WHIP may send pictures as their camera sees them and say how they are to be turned. Viewers over WebRTC turn them; those of all other protocols do not. `false` has publishers turn their pictures themselves. Clients of the session protocol ask for it themselves.
+        @live publish_orientation: bool = false;
     }
 }
 

@@ -54,8 +54,9 @@ async fn begin(job: &Job, seat: &Seat) -> Result<Publishing, Outcome> {
 fn options(job: &Job) -> PublishOptions {
     let bits = |kilobits: u64| (kilobits > 0).then(|| kilobits.saturating_mul(1_000));
     let wanted = job.wcs.0.wanted.within(bits(job.request.min_bitrate), bits(job.request.max_bitrate));
-    // Who does not ask for it has its pictures turned before they are sent, as always.
-    PublishOptions { strip_orientation: wanted.strip_orientation || !job.request.cvo_extension, ..wanted }
+    // Who does not ask for it has its pictures turned before they are sent, as always. Who does knows its viewers, or is
+    // another server, whose pictures are as they are.
+    PublishOptions { strip_orientation: !job.request.cvo_extension, ..wanted }
 }
 
 fn refuse_name(error: PublishError) -> Outcome {

@@ -69,8 +69,9 @@ export interface StreamOptions extends Wishes {
   /** What gives way when bandwidth or processor are short: `maintain-resolution`, so frames rather than size, if absent. */
   degradation?: 'maintain-resolution' | 'maintain-framerate' | 'balanced';
   /**
-   * Publishing: whether the picture may go as the camera sees it, with how it is to be turned beside it. Viewers over
-   * WebRTC turn it, those of other protocols do not. `false` if absent: it is turned before it is sent.
+   * Publishing by a session: whether the picture may go as the camera sees it, with how it is to be turned beside it.
+   * Viewers over WebRTC turn it, those of other protocols do not. `false` if absent: it is turned before it is sent. By
+   * WHIP the server decides.
    */
   cvoExtension?: boolean;
   /** Video codecs, the best liked first; `['H264']` if absent, which every other protocol takes unconverted. */

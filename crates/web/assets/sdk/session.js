@@ -47,7 +47,7 @@ export class Session {
    * @param {string} [rendition]
    * @returns {Promise<Signalling>}
    */
-  async signalling({ name, maxBitrate = 0, cvoExtension = false }, published, rendition) {
+  async signalling({ name, maxBitrate = 0, cvoExtension }, published, rendition) {
     if (this.lbUrl && !this.#socket?.streams.size) await (await loaded(import('./balance.js'))).ask(this);
     if (this.#socket) return new SocketSignalling(this.#socket, { name, published, rendition, cvoExtension, maxBitrate: Math.round(maxBitrate / 1000) });
     const { HttpSignalling } = await loaded(import('./http.js'));

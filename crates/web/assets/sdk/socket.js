@@ -98,7 +98,7 @@ export class SocketSignalling {
   /** Take the answers, in their order. @type {((answer: any) => void)[]} */
   questions = [];
 
-  /** @param {Socket} socket @param {{name: string, published: boolean, maxBitrate: number, cvoExtension: boolean, rendition?: string}} stream with its bitrate in kbit/s */
+  /** @param {Socket} socket @param {{name: string, published: boolean, maxBitrate: number, cvoExtension?: boolean, rendition?: string}} stream in kbit/s */
   constructor(socket, stream) {
     this.#socket = socket;
     const id = crypto.getRandomValues(new Uint32Array(4)).join('-');

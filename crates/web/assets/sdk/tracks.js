@@ -8,8 +8,7 @@
 const LAYERS = [{ rid: 'q', scaleResolutionDownBy: 4 }, { rid: 'h', scaleResolutionDownBy: 2 }, { rid: 'f' }];
 
 /** @param {RTCPeerConnection} peer @param {MediaStream} media @param {Options} options */
-export function send(peer, media, options) {
-  const { simulcast, maxBitrate, codecs = ['H264'], degradation = 'maintain-resolution', cvoExtension = false } = options;
+export function send(peer, media, { simulcast, maxBitrate, codecs = ['H264'], degradation = 'maintain-resolution' }) {
   for (const track of media.getTracks()) {
     const video = track.kind === 'video';
     const layers = video && simulcast ? (simulcast === true ? LAYERS : simulcast) : [{}];
@@ -19,23 +18,10 @@ export function send(peer, media, options) {
     const transceiver = peer.addTransceiver(track, { direction: 'sendonly', streams: [media], sendEncodings });
     if (!video) continue;
     prefer(transceiver, codecs);
-    if (!cvoExtension) turnBeforeSending(transceiver);
     const { sender } = transceiver;
     // A picture that an encoder has made small takes long to grow again.
     sender.setParameters?.(/** @type {any} */ ({ ...sender.getParameters(), degradationPreference: degradation })).catch(() => {});
   }
-}
-
-/**
- * A browser that may not say how its picture is to be turned turns it itself, so that viewers of all protocols see it
- * upright.
- * @param {any} transceiver
- */
-function turnBeforeSending(transceiver) {
-  const offered = transceiver.getHeaderExtensionsToNegotiate?.();
-  if (!offered) return;
-  const stop = (/** @type {{ uri: string }} */ one) => (one.uri === 'urn:3gpp:video-orientation' ? { ...one, direction: 'stopped' } : one);
-  transceiver.setHeaderExtensionsToNegotiate(offered.map(stop));
 }
 
 /**
