@@ -167,9 +167,12 @@ impl Turn {
     }
 }
 
+/// What is told of a turn.
+type Value = fn(&Turn) -> Option<f64>;
+
 fn tell(options: &Options, name: &str, turns: &[Turn], report: &mut Report) {
     let mut section = report.section(PART, format!("{name}, {} viewers", options.viewers));
-    let of = |value: fn(&Turn) -> Option<f64>| {
+    let of = |value: Value| {
         let values: Vec<f64> = turns.iter().filter_map(value).collect();
         (!values.is_empty()).then(|| median(values))
     };
@@ -182,7 +185,7 @@ fn tell(options: &Options, name: &str, turns: &[Turn], report: &mut Report) {
     if let Some(resident) = of(|turn| Some(turn.usage.as_ref()?.resident as f64 / 1_048_576.0)) {
         section.figure("memory", resident, "MiB");
     }
-    let figures: [(&str, &str, fn(&Turn) -> Option<f64>); 6] = [
+    let figures: [(&str, &str, Value); 6] = [
         ("delivered", "Mbit/s", |turn| Some(turn.received.bytes * 8.0 / 1e6)),
         ("lost", "%", |turn| Some(turn.received.lost)),
         ("freezes", "", |turn| Some(turn.received.freezes)),
