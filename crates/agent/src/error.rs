@@ -25,6 +25,9 @@ pub enum AgentError {
     /// Peer: who asks may not, and will not be allowed to without another token.
     #[error("the other server refuses: {0}")]
     Denied(String),
+    /// Request, or peer: it is older than what it is asked for.
+    #[error("the other server gives and takes one size only; leave out which sizes are wanted")]
+    OneSize,
     /// Peer: it does not answer in time.
     #[error("the other server has not answered to {0}")]
     TimedOut(&'static str),

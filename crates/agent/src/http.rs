@@ -32,7 +32,7 @@ pub(crate) async fn run(
 ) -> Result<(), AgentError> {
     let (told, mut lost) = (purpose.told(), purpose.lost());
     let begin = async {
-        let proposal = purpose.propose(&agent.webrtc, Renditions::default())?;
+        let proposal = purpose.propose(&agent.webrtc, Renditions::default(), &[])?;
         let answered = ask(agent, remote, remote.url(), Method::POST, proposal.sdp().as_bytes()).await?;
         let place = answered.location.as_deref().and_then(|location| remote.url().join(location).ok());
         let shown = place.as_ref().map_or("", |place| place.path());

@@ -155,13 +155,21 @@ struct Renditions {
 }
 
 impl<'a> Purpose<'a> {
-    /// The offer, with all renditions of a picture where the other server understands that.
-    fn propose(&self, webrtc: &WebRtc, renditions: Renditions) -> Result<Proposal, AgentError> {
+    /// The offer, with all renditions of a picture where the other server understands that, or with those that are
+    /// wanted.
+    fn propose(&self, webrtc: &WebRtc, renditions: Renditions, wanted: &[String]) -> Result<Proposal, AgentError> {
+        let understands = match self {
+            Purpose::Fetch(_) => renditions.sends,
+            Purpose::Bring(..) => renditions.takes,
+        };
+        if !understands && !wanted.is_empty() {
+            return Err(AgentError::OneSize);
+        }
         Ok(match self {
-            Purpose::Fetch(_) if renditions.sends => webrtc.propose_renditions(),
+            Purpose::Fetch(_) if renditions.sends => webrtc.propose_renditions(wanted),
             Purpose::Fetch(_) => webrtc.propose(),
             Purpose::Bring(subscription, _) if renditions.takes => {
-                webrtc.propose_sending_renditions(subscription.stream())?
+                webrtc.propose_sending_renditions(subscription.stream(), wanted)?
             }
             Purpose::Bring(subscription, _) => webrtc.propose_sending(subscription.stream())?,
         })

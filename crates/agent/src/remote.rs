@@ -1,12 +1,14 @@
 //! Where a stream is, and what is spoken there.
 
-use headwater_media::{InvalidName, StreamName};
+use headwater_media::{InvalidName, StreamName, limits};
 use headwater_webrtc::Transport;
 use http::HeaderValue;
 use url::Url;
 
 /// The longest URL that is taken, in bytes.
 const URL_BYTES_MAX: usize = 2_048;
+/// The longest label of a rendition (RFC 8851 §10).
+const LABEL_BYTES_MAX: usize = 16;
 /// Stands where something is not shown.
 const HIDDEN: &str = "***";
 
@@ -21,6 +23,8 @@ pub struct Remote {
     /// Shows that this server is one that works together with it.
     proof: Option<HeaderValue>,
     transport: Transport,
+    /// The labels of those that are wanted; all where there are none.
+    renditions: Vec<String>,
 }
 
 /// Why a URL leads to no stream.
@@ -42,6 +46,15 @@ pub enum InvalidRemote {
     /// The session protocol needs the name of a stream.
     #[error("the name of the stream on the other server is missing")]
     NoName,
+    /// No rendition can have that label.
+    #[error("{0:?} is no size of a picture: they have names of letters, digits, - and _, such as h")]
+    Rendition(String),
+    /// Those are more renditions than one session carries.
+    #[error("no more than {0} sizes can be wanted at once")]
+    TooManyRenditions(usize),
+    /// WHIP and WHEP know one rendition only.
+    #[error("by WHIP and WHEP a picture goes in one size; use the wss address of the other server")]
+    OneSize,
     /// No stream can have that name.
     #[error("not a stream name: {0}")]
     Name(#[from] InvalidName),
@@ -86,7 +99,7 @@ impl Remote {
             (None, "https") => 443,
             (None, _) => 80,
         };
-        Ok(Remote { url, host, port, name, proof: None, transport: Transport::Udp })
+        Ok(Remote { url, host, port, name, proof: None, transport: Transport::Udp, renditions: Vec::new() })
     }
 
     /// The same of a server that this one works together with, and shows it by this: see
@@ -105,6 +118,40 @@ impl Remote {
     /// What media goes over.
     pub fn transport(&self) -> Transport {
         self.transport
+    }
+
+    /// The same with these renditions of the picture alone, by their labels, and not with all that there are; with all
+    /// where there are none. A server of the session protocol alone can be asked for that, or brought it.
+    ///
+    /// # Errors
+    /// There are too many, one is no label, or the URL is that of WHIP or WHEP.
+    pub fn with_renditions(mut self, labels: Vec<String>) -> Result<Remote, InvalidRemote> {
+        let is_label = |label: &str| {
+            let fits = (1..=LABEL_BYTES_MAX).contains(&label.len());
+            fits && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        if let Some(wrong) = labels.iter().find(|label| !is_label(label)) {
+            return Err(InvalidRemote::Rendition(wrong.chars().take(LABEL_BYTES_MAX).collect()));
+        }
+        let most = limits::HOP_RENDITIONS.get_usize();
+        if labels.len() > most {
+            return Err(InvalidRemote::TooManyRenditions(most));
+        }
+        if !labels.is_empty() && self.signalling() == Signalling::Http {
+            return Err(InvalidRemote::OneSize);
+        }
+        self.renditions.clear();
+        for label in labels {
+            if !self.renditions.contains(&label) {
+                self.renditions.push(label);
+            }
+        }
+        Ok(self)
+    }
+
+    /// The labels of the renditions that are wanted; all where there are none.
+    pub fn renditions(&self) -> &[String] {
+        &self.renditions
     }
 
     pub(crate) fn proof(&self) -> Option<&HeaderValue> {
@@ -188,6 +235,22 @@ mod tests {
             let remote = Remote::parse(url, name).unwrap();
             let seen = (remote.host(), remote.port(), remote.is_secure(), remote.signalling());
             assert_eq!(seen, (host, port, secure, signalling), "{url}");
+        }
+    }
+
+    #[test]
+    fn renditions_are_wanted_by_their_labels_up_to_the_limit_and_by_the_session_protocol_alone() {
+        let remote = |url: &str| Remote::parse(url, Some("cam")).unwrap();
+        let wanting = |url: &str, labels: &[&str]| {
+            remote(url).with_renditions(labels.iter().map(|label| (*label).to_owned()).collect())
+        };
+        assert_eq!(wanting("wss://a.example", &["h", "q", "h"]).unwrap().renditions(), ["h", "q"]);
+        assert!(wanting("https://a.example/cam/whep", &[]).unwrap().renditions().is_empty());
+        assert_eq!(wanting("https://a.example/cam/whep", &["h"]), Err(InvalidRemote::OneSize));
+        let most = limits::HOP_RENDITIONS.get_usize();
+        assert_eq!(wanting("wss://a.example", &vec!["h"; most + 1]), Err(InvalidRemote::TooManyRenditions(most)));
+        for wrong in ["", "a b", "a\r\nm=video", "seventeen-letters"] {
+            assert!(matches!(wanting("wss://a.example", &[wrong]), Err(InvalidRemote::Rendition(_))), "{wrong:?}");
         }
     }
 

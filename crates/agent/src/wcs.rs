@@ -80,7 +80,7 @@ async fn begin(
     let answer = async {
         socket.say("connection", connection(remote)).await?;
         let renditions = greet(&mut socket).await?;
-        let proposal = purpose.propose(&agent.webrtc, renditions)?;
+        let proposal = purpose.propose(&agent.webrtc, renditions, remote.renditions())?;
         socket.say(words.ask, stream(remote, &id, proposal.sdp(), words)).await?;
         let answer = answer(&mut socket, &id).await?;
         Ok::<_, AgentError>((proposal, answer))

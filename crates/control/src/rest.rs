@@ -170,6 +170,9 @@ fn relay_error(error: RelayError, url: &'static str, stream: &'static str) -> Ap
         RelayError::Remote(InvalidRemote::NoName | InvalidRemote::Name(_)) => {
             with(StatusCode::BAD_REQUEST, "bad_value", message, "remoteStreamName")
         }
+        RelayError::Remote(
+            InvalidRemote::Rendition(_) | InvalidRemote::TooManyRenditions(_) | InvalidRemote::OneSize,
+        ) => with(StatusCode::BAD_REQUEST, "bad_value", message, "renditions"),
         RelayError::Url(_) | RelayError::Remote(_) | RelayError::Userinfo => {
             with(StatusCode::BAD_REQUEST, "bad_url", message, url)
         }

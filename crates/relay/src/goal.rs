@@ -52,6 +52,14 @@ impl Goal {
         }
     }
 
+    /// The labels of the renditions that go; all where there are none.
+    pub(crate) fn renditions(&self) -> &[String] {
+        match self {
+            Goal::Rtmp { .. } => &[],
+            Goal::Server(remote) => remote.renditions(),
+        }
+    }
+
     /// The URL without what may be a secret.
     pub(crate) fn shown(&self) -> String {
         match self {

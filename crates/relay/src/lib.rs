@@ -96,6 +96,21 @@ impl std::fmt::Debug for Relays {
     }
 }
 
+/// How a stream goes from server to server by WebRTC.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hop {
+    /// What media goes over.
+    pub transport: Transport,
+    /// The labels of the renditions of its picture that go; all where there are none.
+    pub renditions: Vec<String>,
+}
+
+impl From<Transport> for Hop {
+    fn from(transport: Transport) -> Hop {
+        Hop { transport, renditions: Vec::new() }
+    }
+}
+
 impl Relays {
     /// Relays of the streams of a hub: by RTMP, and by WebRTC where there is an agent. The observer sees them.
     pub fn new(
@@ -141,13 +156,14 @@ impl Relays {
         url: &str,
         stream: StreamName,
         remote_name: Option<&str>,
-        transport: Transport,
+        hop: impl Into<Hop>,
     ) -> Result<PushFacts, RelayError> {
+        let Hop { transport, renditions } = hop.into();
         let request =
             PushRequest { stream, url: url.to_owned(), is_whole: true, is_muted: false, sound: None, transport };
         let by_session = url.starts_with("ws").then(|| request.stream.to_string());
         let name = remote_name.or(by_session.as_deref());
-        let goal = Goal::Server(Remote::parse(url, name)?.over(transport));
+        let goal = Goal::Server(Remote::parse(url, name)?.over(transport).with_renditions(renditions)?);
         self.begin_push(request, goal).await
     }
 
@@ -208,12 +224,13 @@ impl Relays {
         url: &str,
         remote_name: Option<&str>,
         name: Option<StreamName>,
-        transport: Transport,
+        hop: impl Into<Hop>,
     ) -> Result<PullFacts, RelayError> {
+        let Hop { transport, renditions } = hop.into();
         if self.0.means.agent.is_none() {
             return Err(RelayError::NoWebRtc);
         }
-        let remote = Remote::parse(url, remote_name)?.over(transport);
+        let remote = Remote::parse(url, remote_name)?.over(transport).with_renditions(renditions)?;
         let name = name.or_else(|| remote.name().cloned()).ok_or(RelayError::NoName)?;
         self.begin_pull(Source::Server(remote), name).await
     }

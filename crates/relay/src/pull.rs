@@ -64,6 +64,8 @@ pub struct PullFacts {
     pub received: Option<Received>,
     /// What media comes over; `None` with RTMP.
     pub transport: Option<Transport>,
+    /// The labels of the renditions of the picture that are wanted; all where there are none.
+    pub renditions: Vec<String>,
     source: Source,
 }
 
@@ -193,6 +195,7 @@ impl Pull {
                 .filter(|session| session.has_ended().is_none())
                 .map(Session::received),
             transport: self.source.transport(),
+            renditions: self.source.renditions().to_vec(),
             source: self.source.clone(),
         }
     }

@@ -87,6 +87,8 @@ pub struct PushFacts {
     pub remote_session: Option<String>,
     /// What media goes over; `None` with RTMP.
     pub transport: Option<Transport>,
+    /// The labels of the renditions of the picture that are wanted; all where there are none.
+    pub renditions: Vec<String>,
     goal: Goal,
 }
 
@@ -187,6 +189,7 @@ impl Push {
             kind: self.goal.kind(),
             remote_session: self.remote_session.lock().clone(),
             transport: self.goal.transport(),
+            renditions: self.goal.renditions().to_vec(),
             goal: self.goal.clone(),
         }
     }

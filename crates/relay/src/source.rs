@@ -39,6 +39,14 @@ impl Source {
         }
     }
 
+    /// The labels of the renditions that go; all where there are none.
+    pub(crate) fn renditions(&self) -> &[String] {
+        match self {
+            Source::Rtmp(_) | Source::Routed(_) => &[],
+            Source::Server(remote) => remote.renditions(),
+        }
+    }
+
     /// The URL without what may be a secret.
     pub(crate) fn shown(&self) -> String {
         match self {

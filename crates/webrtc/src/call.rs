@@ -40,8 +40,8 @@ impl Proposal {
     }
 
     /// Asks for whatever there is, with the picture in up to so many renditions.
-    pub(crate) fn to_receive(common: &Common, renditions: usize) -> Proposal {
-        Proposal::new(common, ProposedSection::receiving_renditions(renditions))
+    pub(crate) fn to_receive(common: &Common, labels: Vec<Option<String>>) -> Proposal {
+        Proposal::new(common, ProposedSection::receiving_renditions(labels))
     }
 
     /// Whether it asks for more renditions of the picture than one.
@@ -50,8 +50,13 @@ impl Proposal {
     }
 
     /// Brings a stream: each track in its own codec, and sound in Opus as well. A picture that comes in several
-    /// renditions is brought in up to so many of them.
-    pub(crate) fn to_send(common: &Common, stream: &Stream, renditions: usize) -> Result<Proposal, CallError> {
+    /// renditions is brought in up to so many of them, or in those that are wanted.
+    pub(crate) fn to_send(
+        common: &Common,
+        stream: &Stream,
+        renditions: usize,
+        wanted: &[String],
+    ) -> Result<Proposal, CallError> {
         let mut numbers = HashSet::from([0]);
         let mut fresh = || loop {
             let number = rand::random::<u32>();
@@ -65,7 +70,7 @@ impl Proposal {
             let own = track.native().parameters().map(|parameters| parameters.codec);
             let codecs = codecs_sent(kind, own.ok_or(CallError::NotBegun(kind))?)?;
             let first = sections.len();
-            for label in labels(&track, renditions) {
+            for label in labels(&track, renditions, wanted)? {
                 let retransmissions = (kind == TrackKind::Video).then(&mut fresh);
                 let sources = Some(OfferedSource { main: fresh(), retransmissions });
                 let rendition_of = (sections.len() > first).then_some(first);
@@ -84,11 +89,20 @@ impl Proposal {
     }
 }
 
-/// What is brought of a track: each of its renditions, up to so many; or the track itself, where it has no more than
-/// one or no more are wanted.
-fn labels(track: &Track, renditions: usize) -> Vec<Option<String>> {
-    let named: Vec<_> = track.labels().into_iter().take(renditions).map(Some).collect();
-    if named.len() > 1 { named } else { vec![None] }
+/// What is brought of a track: each of its renditions, or of those that are wanted, up to so many; or the track itself,
+/// where it has no more than one or no more are to be brought.
+fn labels(track: &Track, renditions: usize, wanted: &[String]) -> Result<Vec<Option<String>>, CallError> {
+    if track.kind() != TrackKind::Video || wanted.is_empty() {
+        let named: Vec<_> = track.labels().into_iter().take(renditions).map(Some).collect();
+        return Ok(if named.len() > 1 { named } else { vec![None] });
+    }
+    let there = track.labels();
+    let named: Vec<_> =
+        there.iter().filter(|label| wanted.contains(label)).take(renditions).cloned().map(Some).collect();
+    if named.is_empty() {
+        return Err(CallError::NoRendition { wanted: wanted.join(", "), there: there.join(", ") });
+    }
+    Ok(named)
 }
 
 /// What a track can be sent in over WebRTC.
@@ -127,6 +141,14 @@ pub enum CallError {
     /// The stream: its picture cannot be sent over WebRTC.
     #[error("{0} cannot be sent over WebRTC")]
     Codec(Codec),
+    /// The request, or the stream: it has none of the renditions that are wanted.
+    #[error("the stream has none of the sizes {wanted}; it has {}", if there.is_empty() { "one without a name" } else { there })]
+    NoRendition {
+        /// Their labels.
+        wanted: String,
+        /// Those that it has.
+        there: String,
+    },
     /// A limit: too many sessions wait for their peer, or the shards are full.
     #[error("{0}; try again later")]
     Full(String),

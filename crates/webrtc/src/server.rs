@@ -134,13 +134,18 @@ impl WebRtc {
 
     /// An offer by which another server can be asked for a stream.
     pub fn propose(&self) -> Proposal {
-        Proposal::to_receive(&self.0.common, 1)
+        Proposal::to_receive(&self.0.common, vec![None])
     }
 
-    /// An offer by which a server that understands it can be asked for a stream with all renditions of its picture, up
-    /// to `HOP_RENDITIONS`: each in a media section of its own.
-    pub fn propose_renditions(&self) -> Proposal {
-        Proposal::to_receive(&self.0.common, limits::HOP_RENDITIONS.get_usize())
+    /// An offer by which a server that understands it can be asked for a stream with several renditions of its picture,
+    /// each in a media section of its own: those with these labels, or all where there are none; up to `HOP_RENDITIONS`.
+    pub fn propose_renditions(&self, wanted: &[String]) -> Proposal {
+        let most = limits::HOP_RENDITIONS.get_usize();
+        let labels = match wanted.is_empty() {
+            true => vec![None; most],
+            false => wanted.iter().take(most).cloned().map(Some).collect(),
+        };
+        Proposal::to_receive(&self.0.common, labels)
     }
 
     /// An offer by which a stream can be brought to another server, in the codecs that the stream has.
@@ -148,16 +153,16 @@ impl WebRtc {
     /// # Errors
     /// The stream has not begun, or its picture cannot be sent over WebRTC.
     pub fn propose_sending(&self, stream: &Stream) -> Result<Proposal, CallError> {
-        Proposal::to_send(&self.0.common, stream, 1)
+        Proposal::to_send(&self.0.common, stream, 1, &[])
     }
 
-    /// An offer by which a stream can be brought to a server that understands it with all renditions of its picture, up
-    /// to `HOP_RENDITIONS`: each in a media section of its own.
+    /// An offer by which a stream can be brought to a server that understands it with several renditions of its picture,
+    /// each in a media section of its own: those with these labels, or all where there are none; up to `HOP_RENDITIONS`.
     ///
     /// # Errors
-    /// The stream has not begun, or its picture cannot be sent over WebRTC.
-    pub fn propose_sending_renditions(&self, stream: &Stream) -> Result<Proposal, CallError> {
-        Proposal::to_send(&self.0.common, stream, limits::HOP_RENDITIONS.get_usize())
+    /// The stream has not begun, its picture cannot be sent over WebRTC, or it has none of these renditions.
+    pub fn propose_sending_renditions(&self, stream: &Stream, wanted: &[String]) -> Result<Proposal, CallError> {
+        Proposal::to_send(&self.0.common, stream, limits::HOP_RENDITIONS.get_usize(), wanted)
     }
 
     /// Begins the session that another server has agreed to by its answer to a proposal, and writes what comes to the

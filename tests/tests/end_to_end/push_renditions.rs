@@ -87,6 +87,71 @@ fn a_push_brings_all_sizes_to_a_server_that_gives_them_to_viewers_by_webrtc_and_
     Ok(())
 }
 
+/// Waits until a server gives these sizes of a stream, and checks that it gives no others.
+fn wait_sizes(server: &Origin, name: &str, labels: &[&str]) -> Result<()> {
+    let offer = include_str!("offer.sdp").replace('\n', "\r\n");
+    let gives = |label: &str| {
+        let path = format!("/{name}/whep?rendition={label}");
+        http::exchange(&server.http(), "POST", &path, &["Content-Type: application/sdp"], &offer)
+    };
+    for label in LABELS {
+        let is_given = || gives(label).is_ok_and(|answer| answer.status == 201);
+        if labels.contains(&label) {
+            until("the size is given", PATIENCE, is_given).with_context(|| format!("{label} of {name}"))?;
+        } else {
+            let answer = gives(label)?;
+            ensure!(
+                answer.status == 404 && answer.body.contains("there is no rendition"),
+                "{label} of {name}: {answer:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_pull_and_a_push_bring_the_sizes_that_are_wanted_and_no_others() -> Result<()> {
+    let _turn = turn();
+    let allow = [("RELAY__ALLOW", "127.0.0.0/8")];
+    let (here, there) = (Origin::configured(&allow)?, Origin::configured(&allow)?);
+    let publisher = Publisher::start(&here.whip("cam"), &THREE_SIZES)?;
+    here.wait_published("cam")?;
+    wait_all_sizes(&publisher)?;
+    let uri = format!("ws://{}", here.http());
+    let pull = |name: &str, labels: &[&str]| json!({ "uri": uri, "remoteStreamName": "cam", "localStreamName": name, "renditions": labels });
+    call(&there, "pull/startup", &pull("two", &["f", "q"]))?;
+    call(&there, "pull/startup", &pull("one", &["h"])).context("a second pull of one stream")?;
+    let to = format!("ws://{}", there.http());
+    let push = json!({ "uri": to, "localStreamName": "cam", "remoteStreamName": "pushed", "renditions": ["h", "q"] });
+    call(&here, "pull/push", &push)?;
+    for name in ["two", "one", "pushed"] {
+        there.wait_published(name).with_context(|| here.log())?;
+    }
+    for (name, labels) in [("two", &["f", "q"][..]), ("pushed", &["h", "q"]), ("one", &[])] {
+        wait_sizes(&there, name, labels).with_context(|| there.log())?;
+    }
+    let sizes = widths(&publisher)?;
+    let mut viewer = Browser::play(&there.whep("one"))?;
+    viewer.wait("the one that is wanted", PATIENCE, |seen| seen.size().0 == sizes[1])?;
+    viewer.finish()?;
+    let pulls = call(&there, "pull/find_all", &json!({}))?;
+    let told = |pull: &Value| pull["localStreamName"] == "two" && pull["renditions"] == json!(["f", "q"]);
+    ensure!(pulls.as_array().is_some_and(|pulls| pulls.iter().any(told)), "{pulls}");
+
+    for (labels, words) in
+        [(json!(["no such"]), "no size of a picture"), (json!(["a", "b", "c", "d", "e"]), "no more than 4 sizes")]
+    {
+        let body = json!({ "uri": uri, "remoteStreamName": "cam", "localStreamName": "x", "renditions": labels });
+        let answer = http::post_json(&there.http(), "/rest-api/pull/startup", &body.to_string())?;
+        let refusal: Value = serde_json::from_str(&answer.body)?;
+        ensure!(answer.status == 400 && refusal["field"] == "renditions" && answer.body.contains(words), "{answer:?}");
+    }
+    publisher.leave()?;
+    here.stop()?;
+    there.stop()?;
+    Ok(())
+}
+
 #[test]
 fn streams_sent_to_an_edge_of_the_list_over_tcp_come_there_in_all_sizes() -> Result<()> {
     let _turn = turn();

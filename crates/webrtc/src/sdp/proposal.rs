@@ -9,7 +9,7 @@ use str0m::crypto::Fingerprint;
 use super::{
     extension,
     offer::IceCredentials,
-    section::{OfferedSource, RENDITION_OF},
+    section::{OfferedSource, RENDITION, RENDITION_OF},
 };
 
 /// H.264 profiles: the server sends under the one that fits its source best, or under Constrained Baseline.
@@ -42,24 +42,27 @@ pub(crate) struct ProposedSection {
     pub(crate) sources: Option<OfferedSource>,
     /// The number of the section whose picture it takes or holds another rendition of.
     pub(crate) rendition_of: Option<usize>,
-    /// The rendition that it holds, where this side sends each in a section of its own.
+    /// The rendition that it holds or is to hold, where each has a section of its own.
     pub(crate) label: Option<String>,
 }
 
 impl ProposedSection {
     /// Sections for everything that can be received.
     pub(crate) fn receiving() -> Vec<ProposedSection> {
-        ProposedSection::receiving_renditions(1)
+        ProposedSection::receiving_renditions(vec![None])
     }
 
-    /// The same with the picture in up to so many renditions.
-    pub(crate) fn receiving_renditions(renditions: usize) -> Vec<ProposedSection> {
+    /// The same with the picture in a section for each of these: one of that label, or whichever there is.
+    pub(crate) fn receiving_renditions(labels: Vec<Option<String>>) -> Vec<ProposedSection> {
         let audio = vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu];
         let video = vec![Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1, Codec::H265];
         let section =
-            |kind, codecs, rendition_of| ProposedSection { kind, codecs, sources: None, rendition_of, label: None };
-        let mut sections = vec![section(TrackKind::Audio, audio, None), section(TrackKind::Video, video.clone(), None)];
-        sections.extend((1..renditions).map(|_| section(TrackKind::Video, video.clone(), Some(1))));
+            |kind, codecs, rendition_of, label| ProposedSection { kind, codecs, sources: None, rendition_of, label };
+        let mut sections = vec![section(TrackKind::Audio, audio, None, None)];
+        for (index, label) in labels.into_iter().enumerate() {
+            let rendition_of = (index > 0).then_some(1);
+            sections.push(section(TrackKind::Video, video.clone(), rendition_of, label));
+        }
         sections
     }
 }
@@ -100,7 +103,8 @@ pub(crate) fn propose(proposer: Proposer<'_>, sections: &[ProposedSection]) -> S
             line(&format!("a={RENDITION_OF}:{first}"));
         }
         if let Some(label) = &section.label {
-            line(&format!("a=label:{label}"));
+            let attribute = if section.sources.is_some() { "label" } else { RENDITION };
+            line(&format!("a={attribute}:{label}"));
         }
         payloads.iter().for_each(|payload| payload.write(&mut line));
         if let Some(sources) = &section.sources {
@@ -238,12 +242,21 @@ mod tests {
 
     #[test]
     fn further_sections_say_whose_renditions_they_take() {
-        let offer = read(&ProposedSection::receiving_renditions(4));
+        let offer = read(&ProposedSection::receiving_renditions(vec![None; 4]));
         let further: Vec<_> = offer.media.iter().map(|section| section.rendition_of.as_deref()).collect();
         assert_eq!(further, [None, None, Some("1"), Some("1"), Some("1")]);
         assert_eq!(offer.media[1].mid.as_deref(), Some("1"));
         assert_eq!(codecs(&offer, 4), codecs(&offer, 1));
         assert!(offer.media.iter().all(|section| section.direction == Direction::ReceiveOnly && section.bundled));
+    }
+
+    #[test]
+    fn sections_say_which_renditions_they_are_to_hold_where_that_is_asked_for() {
+        let offer = read(&ProposedSection::receiving_renditions(["f", "q"].map(|label| Some(label.to_owned())).into()));
+        let told: Vec<_> = offer.media.iter().map(|one| (one.wanted.as_deref(), one.rendition_of.as_deref())).collect();
+        assert_eq!(told, [(None, None), (Some("f"), None), (Some("q"), Some("1"))]);
+        assert!(offer.media.iter().all(|section| section.label.is_none()));
+        assert!(read(&ProposedSection::receiving()).media.iter().all(|section| section.wanted.is_none()));
     }
 
     #[test]

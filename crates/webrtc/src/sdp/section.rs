@@ -9,6 +9,10 @@ use sdp_types::{Attribute, Media};
 /// It is ours. Whoever does not know it passes over it (RFC 8866 §5.13), and so over the section.
 pub(crate) const RENDITION_OF: &str = "x-rendition-of";
 
+/// The attribute by which a server that asks another for a stream says which rendition of the picture a section is to
+/// hold: `a=x-rendition:h`. Labels (RFC 4574) would say the same, but others' offers have some that mean nothing here.
+pub(crate) const RENDITION: &str = "x-rendition";
+
 /// What a media section carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -70,6 +74,8 @@ pub(crate) struct MediaSection {
     pub(crate) label: Option<String>,
     /// The section whose picture it takes or holds another rendition of, by its name: see [`RENDITION_OF`].
     pub(crate) rendition_of: Option<String>,
+    /// The label of the rendition that it is to hold, where the peer asks for that one: see [`RENDITION`].
+    pub(crate) wanted: Option<String>,
 }
 
 /// A source of media, with the source of its retransmissions where the offer names one (RFC 5576 §4.1, RFC 4588 §8.3).
@@ -140,6 +146,7 @@ impl MediaSection {
             rids: read_rids(attributes)?,
             label: first("label").filter(|label| is_rid(label)).map(str::to_owned),
             rendition_of: first(RENDITION_OF).map(str::to_owned),
+            wanted: first(RENDITION).filter(|label| is_rid(label)).map(str::to_owned),
         })
     }
 

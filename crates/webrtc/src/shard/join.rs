@@ -176,9 +176,11 @@ pub(super) fn choose(
             }
         };
         let is_further = section.rendition_of.is_some();
-        let opened = match is_usable(section) && (label.is_some() || !is_further && !taken.contains(&kind)) {
-            true => open(section, kind, label, subscription, bell),
-            false => Err(None),
+        let asks = section.wanted.as_deref().filter(|_| label.is_none() && is_usable(section));
+        let opened = match (asks, is_usable(section) && (label.is_some() || !is_further && !taken.contains(&kind))) {
+            (Some(absent), _) => Err(Some(format!("the stream has no size {absent:?}"))),
+            (None, true) => open(section, kind, label, subscription, bell),
+            (None, false) => Err(None),
         };
         choice.sections.push(match opened {
             Ok(outlet) => {
@@ -192,7 +194,8 @@ pub(super) fn choose(
             }
         });
     }
-    let picture_missing = reasons.iter().any(|(kind, _)| *kind == TrackKind::Video);
+    let picture_missing =
+        !taken.contains(&TrackKind::Video) && reasons.iter().any(|(kind, _)| *kind == TrackKind::Video);
     if choice.outlets.is_empty() || picture_missing {
         let reasons: Vec<String> = reasons.into_iter().map(|(_, reason)| reason).collect();
         return Err(ViewError::NothingInCommon(match reasons.is_empty() {
@@ -203,13 +206,20 @@ pub(super) fn choose(
     Ok(choice)
 }
 
-/// The rendition that a peer is sent in each section, where it takes one in each; none where it takes the best alone, or
-/// there is only one.
+/// The rendition that a peer is sent in each section: the one that it asks for, or the next where it takes one in each;
+/// none where it takes the best alone, or there is only one.
 fn labels(offer: &Offer, subscription: &Subscription) -> Vec<Option<String>> {
-    let takes_several = offer.media.iter().any(|section| section.rendition_of.is_some());
-    let track = subscription.stream().track(TrackKind::Video).filter(|_| takes_several);
-    let mut labels = track.map(|track| track.labels()).unwrap_or_default().into_iter();
     let takes = |section: &MediaSection| section.kind == Kind::Video && is_usable(section);
+    let takes_several = offer.media.iter().any(|section| section.rendition_of.is_some());
+    let asks = offer.media.iter().any(|section| takes(section) && section.wanted.is_some());
+    let track = subscription.stream().track(TrackKind::Video).filter(|_| takes_several || asks);
+    let there = track.map(|track| track.labels()).unwrap_or_default();
+    if asks {
+        let wanted =
+            |section: &MediaSection| section.wanted.clone().filter(|label| takes(section) && there.contains(label));
+        return offer.media.iter().map(wanted).collect();
+    }
+    let mut labels = there.into_iter();
     offer.media.iter().map(|section| takes(section).then(|| labels.next()).flatten()).collect()
 }
 

@@ -106,7 +106,7 @@ pub(crate) async fn narrowed(answer: &str, called: SocketAddr, from_called: bool
 }
 
 async fn fetch(origin: (&Hub, &WebRtc), edge: (&Hub, &WebRtc)) -> (Session, Narrow) {
-    let proposal = edge.1.propose_renditions();
+    let proposal = edge.1.propose_renditions(&[]);
     let subscription = origin.0.subscribe(&name(), Peer::new("WebRTC", "edge")).await.unwrap();
     let accepted = origin.1.view(Offer::parse(proposal.sdp()).unwrap(), subscription, FROM).await.unwrap();
     let (answer, narrow) = narrowed(&accepted.sdp, origin.1.address(), true).await;

@@ -21,7 +21,7 @@ async fn answer((edge, to): (&Hub, &WebRtc), offer: &str) -> (Session, String) {
 }
 
 fn propose((origin, from): (&Hub, &WebRtc)) -> Proposal {
-    from.propose_sending_renditions(&origin.find(&name()).unwrap()).unwrap()
+    from.propose_sending_renditions(&origin.find(&name()).unwrap(), &[]).unwrap()
 }
 
 async fn begin((origin, from): (&Hub, &WebRtc), proposal: Proposal, answer: Answer) -> Session {
@@ -187,6 +187,27 @@ async fn a_server_that_is_not_known_to_understand_renditions_is_brought_the_best
     source.run_until("pictures come", || best.read() > 50).await;
     assert!(best.seen.iter().all(|(number, ..)| *number == 2), "{:?}", best.seen);
     session.end().await;
+    to.stop().await;
+    from.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_renditions_that_are_wanted_are_brought_alone() {
+    let ((origin, from), (edge, to)) = ((hub(), server()), (hub(), server()));
+    let mut source = Simulcast::new(&origin, &[0, 1, 2]);
+    let stream = origin.find(&name()).unwrap();
+    let wanted = |labels: &[&str]| labels.iter().map(|label| (*label).to_owned()).collect::<Vec<_>>();
+    let proposal = from.propose_sending_renditions(&stream, &wanted(&["f", "none", "q"])).unwrap();
+    let (there, answered) = answer((&edge, &to), proposal.sdp()).await;
+    let session = begin((&origin, &from), proposal, Answer::parse(&answered).unwrap()).await;
+    let (_subscription, mut lanes) = lanes(&mut source, &edge, &["q", "f"]).await;
+    source.run_until("fifty pictures of each", || lanes.iter_mut().all(|lane| lane.read() >= 50)).await;
+    assert!(lanes[0].seen.iter().all(|(of, ..)| *of == 0) && lanes[1].seen.iter().all(|(of, ..)| *of == 2));
+
+    let refused = from.propose_sending_renditions(&stream, &wanted(&["x", "y"])).unwrap_err();
+    assert_eq!(refused.to_string(), "the stream has none of the sizes x, y; it has q, h, f");
+    session.end().await;
+    there.end().await;
     to.stop().await;
     from.stop().await;
 }

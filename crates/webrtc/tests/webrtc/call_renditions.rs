@@ -138,7 +138,17 @@ async fn call(
     (edge, to): (&Hub, &WebRtc),
     say: impl Fn(&str) -> String,
 ) -> (Session, String) {
-    let proposal = to.propose_renditions();
+    call_for(&[], (origin, from), (edge, to), say).await
+}
+
+/// Asks for these of its renditions.
+async fn call_for(
+    wanted: &[String],
+    (origin, from): (&Hub, &WebRtc),
+    (edge, to): (&Hub, &WebRtc),
+    say: impl Fn(&str) -> String,
+) -> (Session, String) {
+    let proposal = to.propose_renditions(wanted);
     let subscription = origin.subscribe(&name(), Peer::new("WebRTC", "edge")).await.unwrap();
     let accepted = from.view(Offer::parse(&say(proposal.sdp())).unwrap(), subscription, FROM).await.unwrap();
     let publication = edge.publish(name(), Peer::new("WebRTC", "origin")).unwrap();
@@ -298,6 +308,47 @@ async fn a_stream_in_one_size_takes_one_section_of_those_offered() {
     assert_eq!(labels(reader.subscription.stream()), [""; 0]);
     session.end().await;
     source.abort();
+    to.stop().await;
+    from.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_wants_some_renditions_is_sent_those_alone() {
+    let ((origin, from), (edge, to)) = ((hub(), server()), (hub(), server()));
+    let mut source = Simulcast::new(&origin, &[0, 1, 2]);
+    let wanted = ["h", "none", "q"].map(str::to_owned);
+    let (session, answer) = call_for(&wanted, (&origin, &from), (&edge, &to), as_it_is).await;
+    assert_eq!(answer.matches("a=inactive").count(), 1, "the stream has no {}", wanted[1]);
+    let (_subscription, mut lanes) = lanes(&mut source, &edge, &["h", "q"]).await;
+    source.run_until("fifty pictures of each", || lanes.iter_mut().all(|lane| lane.read() >= 50)).await;
+    assert!(lanes[0].seen.iter().all(|(of, ..)| *of == 1) && lanes[1].seen.iter().all(|(of, ..)| *of == 0));
+    assert_eq!(labels(&edge.find(&name()).unwrap()), ["h", "q"]);
+    session.end().await;
+    to.stop().await;
+    from.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_wants_one_rendition_is_sent_that_one_and_one_that_is_not_there_is_refused_in_words() {
+    let ((origin, from), (edge, to)) = ((hub(), server()), (hub(), server()));
+    let mut source = Simulcast::new(&origin, &[0, 1, 2]);
+    let (session, _) = call_for(&["h".to_owned()], (&origin, &from), (&edge, &to), as_it_is).await;
+    let picture = || edge.find(&name()).and_then(|stream| stream.track(TrackKind::Video));
+    source
+        .run_until("it is at the edge", || picture().is_some_and(|track| track.native().parameters().is_some()))
+        .await;
+    let subscription = edge.subscribe(&name(), Peer::new("TEST", "reader")).await.unwrap();
+    let track = subscription.stream().track(TrackKind::Video).unwrap();
+    assert!(track.labels().is_empty());
+    let mut lane = Lane::open(&subscription, track.native());
+    source.run_until("fifty pictures", || lane.read() >= 50).await;
+    assert!(lane.seen.iter().all(|(of, ..)| *of == 1), "{:?}", lane.seen);
+
+    let proposal = to.propose_renditions(&["x".to_owned()]);
+    let reader = origin.subscribe(&name(), Peer::new("WebRTC", "edge")).await.unwrap();
+    let refused = from.view(Offer::parse(proposal.sdp()).unwrap(), reader, FROM).await.err().unwrap();
+    assert!(refused.to_string().contains("the stream has no size \"x\""), "{refused}");
+    session.end().await;
     to.stop().await;
     from.stop().await;
 }

@@ -1,7 +1,7 @@
 //! `/pull`: streams of other servers, fetched by WebRTC, and streams of this server, sent to others by WebRTC.
 
 use axum::{Json, extract::State, http::StatusCode};
-use headwater_relay::{PullFacts, PullKind, PushFacts, PushKind, Status, Transport};
+use headwater_relay::{Hop, PullFacts, PullKind, PushFacts, PushKind, Status, Transport};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -30,6 +30,10 @@ pub(crate) struct Startup {
     /// What media comes over: "UDP", as where nothing is said, or "TCP" for a network that lets no UDP through. The other server has to take ICE over TCP.
     #[schema(example = "TCP")]
     transport: Option<String>,
+    /// The sizes of the picture that are wanted, by the names that they have there, such as `["h"]`; without this, all. The other server has to be one of this kind and asked by the session protocol.
+    #[serde(default)]
+    #[schema(example = json!(["h"]))]
+    renditions: Vec<String>,
 }
 
 /// What is to be sent.
@@ -48,6 +52,10 @@ pub(crate) struct PushStartup {
     /// What media goes over: "UDP", as where nothing is said, or "TCP" for a network that lets no UDP through. The other server has to take ICE over TCP.
     #[schema(example = "TCP")]
     transport: Option<String>,
+    /// The sizes of the picture that are sent, by the names that they have here, such as `["h"]`; without this, all. The other server has to be one of this kind and asked by the session protocol.
+    #[serde(default)]
+    #[schema(example = json!(["h"]))]
+    renditions: Vec<String>,
 }
 
 /// Which pulls and pushes are meant: those whose fields have these values.
@@ -97,6 +105,9 @@ pub(crate) struct PullObject {
     published: bool,
     /// What media goes over: "UDP" or "TCP".
     transport: &'static str,
+    /// The sizes of the picture that are wanted, where not all are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    renditions: Vec<String>,
 }
 
 impl From<PullFacts> for PullObject {
@@ -114,6 +125,7 @@ impl From<PullFacts> for PullObject {
             has_video: facts.has_video,
             published: false,
             transport: facts.transport.map_or("TCP", Transport::as_str),
+            renditions: facts.renditions,
         }
     }
 }
@@ -133,6 +145,7 @@ impl From<PushFacts> for PullObject {
             has_video: facts.has_video,
             published: true,
             transport: facts.transport.map_or("TCP", Transport::as_str),
+            renditions: facts.renditions,
         }
     }
 }
@@ -163,8 +176,8 @@ async fn begin(api: &Api, Input(startup): Input<Startup>) -> Result<StatusCode, 
     let local = startup.local_stream_name.filter(|name| !name.is_empty());
     let local = local.map(|name| stream_name("localStreamName", &name)).transpose()?;
     let remote = startup.remote_stream_name.as_deref();
-    let transport = transport(startup.transport.as_deref())?;
-    let pulled = api.relays()?.pull_webrtc(&startup.uri, remote, local, transport).await;
+    let hop = Hop { transport: transport(startup.transport.as_deref())?, renditions: startup.renditions };
+    let pulled = api.relays()?.pull_webrtc(&startup.uri, remote, local, hop).await;
     pulled.map(|_| StatusCode::OK).map_err(|error| relay_error(error, "uri", "localStreamName"))
 }
 
@@ -179,8 +192,8 @@ async fn begin(api: &Api, Input(startup): Input<Startup>) -> Result<StatusCode, 
 pub(crate) async fn push(State(api): State<Api>, Input(startup): Input<PushStartup>) -> Result<StatusCode, ApiError> {
     let stream = stream_name("localStreamName", &startup.local_stream_name)?;
     let remote = startup.remote_stream_name.as_deref().filter(|name| !name.is_empty());
-    let transport = transport(startup.transport.as_deref())?;
-    let pushed = api.relays()?.push_webrtc(&startup.uri, stream, remote, transport).await;
+    let hop = Hop { transport: transport(startup.transport.as_deref())?, renditions: startup.renditions };
+    let pushed = api.relays()?.push_webrtc(&startup.uri, stream, remote, hop).await;
     pushed.map(|_| StatusCode::OK).map_err(|error| relay_error(error, "uri", "localStreamName"))
 }
 
