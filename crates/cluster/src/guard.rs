@@ -27,6 +27,9 @@ pub(crate) enum Checked {
     Good,
     /// It tells of more nodes or streams than there is room for.
     Beyond,
+    /// It tells this node what this node has said itself. That happens where what it said came to the other node by a
+    /// third one, sooner than the question that the message answers.
+    Stale,
 }
 
 /// Digests are larger than this only if there are too many nodes: what they leave of a message has to hold any entry.
@@ -95,8 +98,9 @@ impl Guard {
             SYN => _ = reader.text()?,
             SYN_ACK | ACK => {
                 let operations = reader.unpack()?;
-                if held.check_delta(&operations)? == Checked::Beyond {
-                    checked = Checked::Beyond;
+                let delta = held.check_delta(&operations)?;
+                if delta != Checked::Good {
+                    checked = delta;
                 }
             }
             BAD_CLUSTER => {}
@@ -131,31 +135,30 @@ impl Held {
     fn check_delta(&self, operations: &[u8]) -> Result<Checked, Malformed> {
         let mut reader = Reader::new(operations);
         let mut told: Vec<(&str, u64)> = Vec::new();
-        let (mut version, mut room) = (0, 0_usize);
+        let (mut version, mut room, mut most) = (0, 0_usize, COUNT_MAX);
         let mut checked = Checked::Good;
         while !reader.is_empty() {
             match reader.operation()? {
                 Operation::Node { id, last_gc_version, from_version } => {
                     check_id(&id)?;
                     check_count(last_gc_version.max(from_version))?;
-                    // What a node tells of itself it tells itself. No node is told of twice.
-                    let is_own = self
-                        .own
-                        .as_ref()
-                        .is_some_and(|(node, generation)| node.as_str() == id.node && *generation == id.generation);
-                    if is_own
-                        || told.contains(&(id.node, id.generation))
-                        || told.len() >= limits::CLUSTER_NODES.get_usize()
-                    {
+                    // No node is told of twice.
+                    if told.contains(&(id.node, id.generation)) || told.len() >= limits::CLUSTER_NODES.get_usize() {
                         return Err(Malformed);
                     }
                     told.push((id.node, id.generation));
-                    let held = self.states.get(&(Arc::from(id.node), id.generation));
-                    let most = limits::CLUSTER_STREAMS_PER_NODE.get_usize().saturating_mul(ENTRIES_PER_STREAM);
-                    (version, room) = (0, most.saturating_sub(held.map_or(0, |state| state.entries)));
+                    let held = self.states.get(&(Arc::from(id.node), id.generation)).copied();
+                    // Of this node others know what it has said, and no more.
+                    most = COUNT_MAX;
+                    if self.is_own(&id) {
+                        checked = Checked::Stale;
+                        most = held.map_or(0, |state| state.version);
+                    }
+                    let entries = limits::CLUSTER_STREAMS_PER_NODE.get_usize().saturating_mul(ENTRIES_PER_STREAM);
+                    (version, room) = (0, entries.saturating_sub(held.map_or(0, |state| state.entries)));
                 }
                 Operation::Entry { key, value, version: next } => {
-                    let is_good = next > version && key <= KEY_BYTES_MAX && value <= VALUE_BYTES_MAX;
+                    let is_good = next > version && next <= most && key <= KEY_BYTES_MAX && value <= VALUE_BYTES_MAX;
                     if told.is_empty() || !is_good {
                         return Err(Malformed);
                     }
@@ -163,12 +166,13 @@ impl Held {
                     version = next;
                     match room.checked_sub(1) {
                         Some(left) => room = left,
+                        None if checked == Checked::Stale => {}
                         None => checked = Checked::Beyond,
                     }
                 }
                 Operation::Version(next) => {
                     check_count(next)?;
-                    if told.is_empty() || next < version {
+                    if told.is_empty() || next < version || next > most {
                         return Err(Malformed);
                     }
                     version = next;
@@ -179,6 +183,10 @@ impl Held {
             limits::CLUSTER_STREAMS_PER_NODE.hit();
         }
         Ok(checked)
+    }
+
+    fn is_own(&self, id: &Id<'_>) -> bool {
+        self.own.as_ref().is_some_and(|(node, generation)| node.as_str() == id.node && *generation == id.generation)
     }
 }
 

@@ -106,6 +106,19 @@ fn attack_n1_what_only_a_node_itself_may_say_is_malformed() {
 }
 
 #[test]
+fn what_this_node_has_said_itself_is_left_out_and_more_of_it_is_malformed() {
+    let guard = guard();
+    let own = (Arc::from("own"), 5);
+    guard.0.lock().states.insert(own, State { version: 7, entries: 1 });
+    let told = |last| operations().node("b").entry("load", "{}", 2).node("own").entry("s/camera", "{}", last);
+    assert_eq!(guard.check(&ack(&told(7), false)), Ok(Checked::Stale));
+    assert_eq!(guard.check(&ack(&told(6).byte(2).number(7), true)), Ok(Checked::Stale));
+    assert_eq!(guard.check(&ack(&told(7).node("c").entry("load", "{}", 900), false)), Ok(Checked::Stale));
+    assert_eq!(guard.check(&ack(&told(8), false)), Err(Malformed));
+    assert_eq!(guard.check(&ack(&told(6).byte(2).number(8), false)), Err(Malformed));
+}
+
+#[test]
 fn attack_n4_orders_of_versions_that_would_stop_the_gossip_are_malformed() {
     for told in [
         operations().entry("load", "{}", 1),
