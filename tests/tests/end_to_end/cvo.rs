@@ -100,7 +100,7 @@ const PLAY_HLS: &str = "
 #[test]
 fn viewers_of_a_phone_see_it_upright_while_it_is_turned_over_a_hop_too_and_hls_goes_on() -> Result<()> {
     let _turn = heavy_turn();
-    let origin = node_at(free_address()?, "origin", None, &[])?;
+    let origin = node_at(free_address()?, "origin", None, &[("WEBRTC__PUBLISH_ORIENTATION", "true")])?;
     let edge = node_at(free_address()?, "edge", Some(&origin), &[])?;
     wait_metric(&edge, "headwater_cluster_nodes", |nodes| nodes == 1.0)?;
     let mut pages = Pages::of(&origin.page("/"))?;
@@ -145,7 +145,7 @@ fn viewers_of_a_phone_see_it_upright_while_it_is_turned_over_a_hop_too_and_hls_g
 #[test]
 fn a_page_that_publishes_by_the_session_protocol_says_how_its_pictures_are_turned_if_it_asks_to() -> Result<()> {
     let _turn = heavy_turn();
-    let origin = Origin::configured(&[("WEBRTC__PUBLISH_ORIENTATION", "true")])?;
+    let origin = Origin::start()?;
     let mut pages = Pages::of(&origin.page("/"))?;
     publish(&mut pages, "phone", "session", 270)?;
     origin.wait_published("phone")?;
