@@ -135,7 +135,9 @@ impl Opened {
             Message::Binary(bytes) => {
                 match self.node.guard.check(&bytes) {
                     Ok(Checked::Good) => self.node.switch.deliver(address_of(&self.peer), bytes).await,
-                    Ok(Checked::Beyond | Checked::Stale) => _ = self.node.switch.counters.left_out.fetch_add(1, Relaxed),
+                    Ok(Checked::Beyond | Checked::Stale) => {
+                        _ = self.node.switch.counters.left_out.fetch_add(1, Relaxed)
+                    }
                     Err(Malformed) => return Some(Over::Broke("a message that no node sends".to_owned())),
                 }
                 None

@@ -13,7 +13,7 @@ use headwater_tests::{
     program::{self, Program},
     report, scratch, shared_turn,
     source::Source,
-    tools,
+    tools, turn,
 };
 
 /// Longer than any of these runs may take.
@@ -137,7 +137,7 @@ churn = 10
 
 #[test]
 fn pairs_and_sessions_go_both_ways_of_signalling() -> Result<()> {
-    let _turn = shared_turn();
+    let _turn = turn();
     let origin = Origin::start()?;
     let tasks = r#"
 [[task]]

@@ -128,7 +128,7 @@ pub(crate) fn publish_by_ffmpeg(url: &str, seconds: u32) -> Result<Program> {
 
 #[test]
 fn ffmpeg_publishes_by_whip_to_browsers_and_players() -> Result<()> {
-    let _turn = heavy_turn();
+    let _turn = turn();
     let origin = Origin::start()?;
     // Longer than a server waits for a peer that it takes for gone.
     let publisher = publish_by_ffmpeg(&origin.whip("ff"), 25)?;

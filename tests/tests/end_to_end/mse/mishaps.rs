@@ -63,7 +63,7 @@ fn a_page_plays_by_mse_what_a_browser_publishes() -> Result<()> {
 
 #[test]
 fn a_page_goes_on_when_the_publisher_comes_back_with_another_size() -> Result<()> {
-    let _turn = heavy_turn();
+    let _turn = turn();
     let origin = Origin::start()?;
     let first = Source::default().publish(&origin.rtmp("again"))?;
     origin.wait_published("again")?;
