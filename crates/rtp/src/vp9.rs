@@ -41,6 +41,8 @@ pub struct Vp9Descriptor {
     pub spatial_layer: Option<u8>,
     /// The temporal layer, where layers are used.
     pub temporal_layer: Option<u8>,
+    /// The number of the temporal base layer's frame, `TL0PICIDX`.
+    pub base_layer: Option<u8>,
 }
 
 impl Vp9Descriptor {
@@ -59,6 +61,7 @@ impl Vp9Descriptor {
             picture_id: None,
             spatial_layer: None,
             temporal_layer: None,
+            base_layer: None,
         };
         if first & flag::PICTURE_ID != 0 {
             descriptor.picture_id = Some(PictureId::read(reader, 1)?);
@@ -68,7 +71,7 @@ impl Vp9Descriptor {
             descriptor.temporal_layer = Some(layers >> 5);
             descriptor.spatial_layer = Some((layers >> 1) & 7);
             if first & flag::FLEXIBLE == 0 {
-                reader.u8()?; // TL0PICIDX
+                descriptor.base_layer = Some(reader.u8()?);
             }
         }
         if first & flag::FLEXIBLE != 0 && descriptor.is_predicted {

@@ -35,7 +35,10 @@ use headwater_media::Orientation;
 use headwater_net::WallClock;
 use str0m::{RtcConfig, config::CryptoProvider, crypto::Fingerprint};
 
-use crate::sdp::{Format, IceCredentials, OfferedSource, Role};
+use crate::{
+    sdp::{Format, IceCredentials, OfferedSource, Role},
+    srtp::Patch,
+};
 
 pub(crate) use dtls::{Handshake, Keys, Said};
 pub(crate) use estimate::Estimator;
@@ -186,6 +189,8 @@ pub(crate) struct OutPacket<'a> {
     /// How the picture that it ends is to be turned.
     pub(crate) orientation: Orientation,
     pub(crate) payload: &'a [u8],
+    /// What of the payload reads otherwise for this peer.
+    pub(crate) patch: Option<Patch>,
 }
 
 /// How much a compound packet has to say; for fuzzers.

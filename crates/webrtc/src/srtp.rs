@@ -10,12 +10,14 @@
 
 mod cipher;
 mod keys;
+mod patch;
 mod replay;
 #[cfg(test)]
 mod tests;
 
 use cipher::Cipher;
 pub(crate) use keys::{Master, Profile};
+pub(crate) use patch::Patch;
 pub(crate) use replay::ReplayWindow;
 
 /// The first 8 bytes of a report are sent in the clear (RFC 3711 §3.4).
@@ -59,6 +61,18 @@ impl Sealer {
     /// `sequence` is extended: the part beyond 16 bits is the rollover counter.
     #[inline]
     pub(crate) fn seal_media(&self, source: u32, sequence: u64, payload: &[u8], out: &mut [u8]) -> bool {
+        self.media.seal_media(source, sequence, (payload, None), out)
+    }
+
+    /// The same for a payload of which a few bytes are to read otherwise.
+    #[inline]
+    pub(crate) fn seal_patched(
+        &self,
+        source: u32,
+        sequence: u64,
+        payload: (&[u8], Option<Patch>),
+        out: &mut [u8],
+    ) -> bool {
         self.media.seal_media(source, sequence, payload, out)
     }
 

@@ -4,6 +4,7 @@ mod choice;
 mod flow;
 mod ladder;
 mod outlet;
+mod pictures;
 mod rungs;
 #[cfg(test)]
 pub(crate) mod tests;

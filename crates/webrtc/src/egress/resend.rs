@@ -151,6 +151,9 @@ impl Resend {
         let mut payload = Vec::with_capacity(packet.payload.len() + 2);
         payload.extend_from_slice(&[high, low]);
         payload.extend_from_slice(packet.payload);
+        if let (Some(patch), Some(original)) = (packet.patch, payload.get_mut(2..)) {
+            patch.apply(original);
+        }
         let header = &self.header;
         let length = |numbered| header.length(true, numbered, turn.is_some()) + payload.len() + sealer.media_overhead();
         let number = number(length(true));
@@ -239,6 +242,7 @@ mod tests {
                 marker: false,
                 orientation: Default::default(),
                 payload: &payload,
+                patch: None,
             };
             if resend.allows(sequence, None, now) {
                 let mut sink: Vec<Vec<u8>> = Vec::new();

@@ -170,7 +170,7 @@ impl Stream {
         let number = number(estimator, length, false);
         let is_sent = out.write(path, length, |datagram| {
             header.write(Extensions { named, number, turn }, &fields, datagram);
-            sealer.seal_media(fields.source, fields.sequence, payload, datagram)
+            sealer.seal_patched(fields.source, fields.sequence, (payload, packet.patch), datagram)
         });
         if is_sent {
             self.packets = self.packets.wrapping_add(1);

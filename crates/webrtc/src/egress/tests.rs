@@ -94,7 +94,8 @@ fn send(egress: &mut Egress, stream: usize, sequences: std::ops::Range<u64>, now
             let payload_type = if stream == 0 { 96 } else { 111 };
             let payload = &[7; 1_000];
             let orientation = Orientation::default();
-            writer.push(&OutPacket { payload_type, sequence, timestamp: 5, marker: true, orientation, payload });
+            let (timestamp, marker, patch) = (5, true, None);
+            writer.push(&OutPacket { payload_type, sequence, timestamp, marker, orientation, payload, patch });
         }
         writer.captured(5, ClockRate::VIDEO, now);
     });

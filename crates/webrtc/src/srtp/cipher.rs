@@ -9,6 +9,7 @@ use aws_lc_rs::{
 use super::{
     ENCRYPTED, INDEX_BYTES, REPORT_HEADER_BYTES,
     keys::{self, Labels, Master, Profile},
+    patch::Patch,
 };
 
 const GCM_TAG_BYTES: usize = 16;
@@ -65,25 +66,46 @@ impl Cipher {
 
     /// `out` is the header, room for the payload, and room for the tag.
     #[inline]
-    pub(super) fn seal_media(&self, source: u32, sequence: u64, payload: &[u8], out: &mut [u8]) -> bool {
+    pub(super) fn seal_media(
+        &self,
+        source: u32,
+        sequence: u64,
+        payload: (&[u8], Option<Patch>),
+        out: &mut [u8],
+    ) -> bool {
         self.try_seal_media(source, sequence, payload, out).is_some()
     }
 
     #[inline]
-    fn try_seal_media(&self, source: u32, sequence: u64, payload: &[u8], out: &mut [u8]) -> Option<()> {
+    fn try_seal_media(
+        &self,
+        source: u32,
+        sequence: u64,
+        (payload, patch): (&[u8], Option<Patch>),
+        out: &mut [u8],
+    ) -> Option<()> {
         let header = out.len().checked_sub(payload.len())?.checked_sub(self.tag_bytes())?;
         match self {
             Cipher::Gcm { key, salt } => {
                 let (header, rest) = out.split_at_mut_checked(header)?;
                 let (sealed, tag) = rest.split_at_mut_checked(payload.len())?;
                 let nonce = gcm_nonce(salt, source, sequence);
-                key.seal_out_of_place_scatter(nonce, Aad::from(&*header), payload, sealed, &[], tag).ok()
+                let Some(patch) = patch else {
+                    return key.seal_out_of_place_scatter(nonce, Aad::from(&*header), payload, sealed, &[], tag).ok();
+                };
+                sealed.copy_from_slice(payload);
+                patch.apply(sealed);
+                let made = key.seal_in_place_separate_tag(nonce, Aad::from(&*header), sealed).ok()?;
+                copy_front(tag, made.as_ref())
             }
             Cipher::Counter(counter) => {
                 let Counter { key, salt, authentication } = &**counter;
                 let (packet, tag) = out.split_at_mut_checked(header + payload.len())?;
                 let sealed = packet.get_mut(header..)?;
                 sealed.copy_from_slice(payload);
+                if let Some(patch) = patch {
+                    patch.apply(sealed);
+                }
                 keys::apply_counter_mode(key, counter_block(salt, source, sequence), sealed)?;
                 let rollovers = ((sequence >> 16) as u32).to_be_bytes();
                 copy_front(tag, authenticate(authentication, packet, &rollovers).as_ref())

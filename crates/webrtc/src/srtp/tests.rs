@@ -67,7 +67,7 @@ fn gcm_seals_media_as_the_specification_does() {
         let (header, payload) = packet.split_at(12);
         let mut out = vec![0; packet.len() + 16];
         out[..12].copy_from_slice(header);
-        assert!(cipher.seal_media(0x5501_a0b2, 0xf17b, payload, &mut out));
+        assert!(cipher.seal_media(0x5501_a0b2, 0xf17b, (payload, None), &mut out));
         assert_eq!(out, bytes(expected));
         assert_eq!(cipher.open_media(0x5501_a0b2, 0xf17b, 12, &mut out).map(|opened| &*opened), Some(payload));
     }
@@ -153,6 +153,21 @@ fn media_is_opened_only_as_it_was_sealed() {
             assert_eq!(open(sealed.clone(), source, sequence + 0x1_0000, header), None, "in another cycle");
             assert_eq!(open(sealed.clone(), source, sequence, sealed.len() + 1), None, "{profile:?}");
         }
+    }
+}
+
+#[test]
+fn a_patched_payload_is_sealed_as_one_that_reads_so_by_itself() {
+    for profile in PROFILES {
+        let sealer = Sealer::new(profile, &master(profile, 1)).unwrap();
+        let seal = |payload: &[u8], patch| {
+            let mut sealed = vec![0x80; 12 + payload.len() + sealer.media_overhead()];
+            assert!(sealer.seal_patched(7, 0x1_fffe, (payload, patch), &mut sealed));
+            sealed
+        };
+        let patch = Patch::new(2, &[9, 9, 9]);
+        assert_eq!(seal(&[1; 1_000], patch), seal(&[&[1, 1, 9, 9, 9][..], &[1; 995]].concat(), None));
+        assert_eq!(seal(&[1; 3], patch), seal(&[1; 3], None), "it reaches beyond the end");
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use headwater_media::{ClockRate, Packet, Ticks, TrackKind, TrackParameters};
+use headwater_media::{ClockRate, Codec, Packet, Ticks, TrackKind, TrackParameters};
 
 use crate::{
     egress::{OutPacket, Sink, Writer},
     rewrite::Rewriter,
     sdp::Format,
 };
+
+use super::pictures::Pictures;
 
 /// What the next packet is written with.
 #[derive(Debug)]
@@ -17,6 +19,7 @@ pub(super) struct Flow {
     pub(super) payload_type: Option<u8>,
     pub(super) clock_rate: ClockRate,
     pub(super) rewriter: Rewriter,
+    pub(super) pictures: Pictures,
     /// Packets are passed over until a decoder can start.
     awaits_random_access: bool,
     /// The latest packet that has been written, by its timestamp and its time in the lane.
@@ -51,13 +54,14 @@ impl CaptureClock {
 }
 
 impl Flow {
-    pub(super) fn new(kind: TrackKind, clock_rate: ClockRate) -> Flow {
+    pub(super) fn new(codec: Codec, clock_rate: ClockRate) -> Flow {
         let first_sequence = rand::random_range(1..=0x7fff);
         Flow {
             payload_type: None,
             clock_rate,
             rewriter: Rewriter::new(clock_rate, first_sequence, rand::random()),
-            awaits_random_access: kind == TrackKind::Video,
+            pictures: Pictures::new(codec),
+            awaits_random_access: codec.kind() == TrackKind::Video,
             latest: None,
         }
     }
@@ -72,6 +76,7 @@ impl Flow {
             self.start_over();
         }
         self.payload_type = payload_type;
+        self.pictures.set_codec(parameters.codec);
         self.clock_rate = parameters.clock_rate;
         self.rewriter.set_clock_rate(parameters.clock_rate);
     }
@@ -85,12 +90,14 @@ impl Flow {
     /// The source numbers its packets anew, or sends something else.
     pub(super) fn start_over(&mut self) {
         self.rewriter.forget_origins();
+        self.pictures.go_over();
         self.awaits_random_access = true;
     }
 
     /// Another rendition of the same source goes on from here, by the same clock.
     pub(super) fn go_over(&mut self) {
         self.rewriter.go_over();
+        self.pictures.go_over();
         self.awaits_random_access = true;
     }
 
@@ -110,7 +117,9 @@ impl Flow {
         self.latest = Some((timestamp, ticks));
         let Packet { marker, orientation, .. } = *packet;
         let payload = &*packet.payload;
-        u64::from(writer.push(&OutPacket { payload_type, sequence, timestamp, marker, orientation, payload }))
+        let patch = self.pictures.take(payload);
+        let packet = OutPacket { payload_type, sequence, timestamp, marker, orientation, payload, patch };
+        u64::from(writer.push(&packet))
     }
 
     /// Tells when the latest of the packets written was captured, once for all of them.

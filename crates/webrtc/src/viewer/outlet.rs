@@ -15,6 +15,7 @@ use crate::{
     backlog::{Backlog, Past},
     egress::{Egress, OutPacket, Sink, Sources},
     sdp::Format,
+    srtp::Patch,
     statistics::Counters,
 };
 
@@ -53,6 +54,7 @@ pub(crate) struct Recalled {
     payload_type: u8,
     sequence: u64,
     timestamp: u32,
+    patch: Option<Patch>,
 }
 
 impl Recalled {
@@ -64,6 +66,7 @@ impl Recalled {
             marker: self.packet.marker,
             orientation: self.packet.orientation,
             payload: &self.packet.payload,
+            patch: self.patch,
         }
     }
 }
@@ -114,7 +117,7 @@ impl Outlet {
     }
 
     fn new(track: Arc<Track>, label: Option<Arc<str>>, codec: Codec, formats: Vec<Format>) -> Outlet {
-        let flow = Flow::new(track.kind(), clock_rate(codec));
+        let flow = Flow::new(codec, clock_rate(codec));
         let sources = Sources { index: 0, main: 0, retransmissions: None };
         Outlet {
             track,
@@ -226,7 +229,8 @@ impl Outlet {
         let packet = self.cursor.as_ref()?.recall(origin.sequence)?;
         let past = self.backlog.as_ref().map(Backlog::past).or(self.past.as_ref().map(|(past, _)| past));
         let ticks = past.map_or(packet.timestamp, |past| past.time(&packet));
-        Some(Recalled { timestamp: origin.timestamp(ticks), packet, payload_type, sequence })
+        let patch = self.flow.pictures.again(&packet.payload);
+        Some(Recalled { timestamp: origin.timestamp(ticks), packet, payload_type, sequence, patch })
     }
 
     /// Hands all new packets over to the session.

@@ -307,5 +307,6 @@ fn packet<'a>(formats: &[Format], stream: usize, sequence: u64, payload: &'a [u8
         marker: sequence % PICTURE_PACKETS == PICTURE_PACKETS - 1,
         orientation: Default::default(),
         payload,
+        patch: None,
     }
 }
