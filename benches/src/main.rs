@@ -109,6 +109,7 @@ enum Bench {
     /// Load agents: what they cost beside a tab of a browser, and what they hold.
     Agents(agents::Options),
     /// Another server that runs already, under the same agents as this one.
+    #[command(long_flag = "against")]
     Against(against::Options),
     /// Publishes until its standard input ends.
     #[command(hide = true)]
@@ -264,4 +265,18 @@ fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     // Where it may not be raised, the bench that needs more says so itself.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_server_is_named_by_a_flag_as_well() {
+        for words in [["against", "http://127.0.0.1/whep"], ["--against", "http://127.0.0.1/whep"]] {
+            let given = ["bench"].iter().chain(&words).chain(&["--viewers", "20", "--repeat", "3"]);
+            let arguments = Arguments::try_parse_from(given).unwrap();
+            assert!(matches!(arguments.bench, Bench::Against(_)) && arguments.repeat == 3, "{words:?}");
+        }
+    }
 }

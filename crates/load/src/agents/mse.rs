@@ -2,14 +2,14 @@
 
 use std::{cell::RefCell, time::Instant};
 
-use headwater_media::{TrackKind, limits};
+use headwater_media::TrackKind;
 use headwater_mp4::{Movie, ReadError};
 use headwater_net::Dialed;
 use tokio_tungstenite::WebSocketStream;
 
 use super::{
     Seat, movie,
-    screen::{self, Screen},
+    screen::Screen,
     websocket::{self, Heard},
 };
 use crate::{Failure, failure::Reason, worker::Worker};
@@ -19,14 +19,7 @@ use crate::{Failure, failure::Reason, worker::Worker};
 /// # Errors
 /// Why it did not come about or did not stay.
 pub(super) async fn play(seat: &Seat, worker: &Worker) -> Result<(), Failure> {
-    let mut socket = tokio::select! {
-        () = seat.stop.cancelled() => return Ok(()),
-        opened = websocket::open_in_time(&worker.dialer, &seat.target, limits::LOAD_MEDIA_BYTES.get_usize()) => opened?,
-    };
-    let screen = Screen::live(seat, worker);
-    let watched = screen::watch(&screen, seat, receive(&mut socket, &screen)).await;
-    let _ = tokio::time::timeout(screen::FAREWELL, socket.close(None)).await;
-    watched
+    websocket::play(seat, worker, receive).await
 }
 
 async fn receive(socket: &mut WebSocketStream<Dialed>, screen: &RefCell<Screen<'_>>) -> Result<(), Failure> {

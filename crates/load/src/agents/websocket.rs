@@ -1,5 +1,7 @@
 //! WebSockets of viewers that are sent media: connection, messages, and what servers say at the end.
 
+use std::cell::RefCell;
+
 use headwater_media::limits;
 use headwater_net::{Dialed, Dialer};
 use http::StatusCode;
@@ -12,7 +14,11 @@ use tokio_tungstenite::{
 
 use futures_util::StreamExt;
 
-use crate::{Failure, failure::Reason, plan::Target};
+use super::{
+    Seat,
+    screen::{self, Screen},
+};
+use crate::{Failure, failure::Reason, plan::Target, worker::Worker};
 
 /// A connection over which messages of up to so many bytes come.
 ///
@@ -35,15 +41,30 @@ pub(super) async fn open(
 ///
 /// # Errors
 /// There is none to be had.
-pub(super) async fn open_in_time(
-    dialer: &Dialer,
-    target: &Target,
-    bytes_max: usize,
-) -> Result<WebSocketStream<Dialed>, Failure> {
+async fn open_in_time(dialer: &Dialer, target: &Target, bytes_max: usize) -> Result<WebSocketStream<Dialed>, Failure> {
     let time = limits::LOAD_SETUP_MS.get_duration();
     timeout(time, open(dialer, target, bytes_max))
         .await
         .unwrap_or_else(|_| Err(Failure::new(Reason::NoAnswer, format!("the server has not answered within {time:?}"))))
+}
+
+/// Plays a stream until told to stop: `receive` takes what comes to the screen.
+///
+/// # Errors
+/// Why it did not come about or did not stay.
+pub(super) async fn play(
+    seat: &Seat,
+    worker: &Worker,
+    receive: impl AsyncFnOnce(&mut WebSocketStream<Dialed>, &RefCell<Screen<'_>>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut socket = tokio::select! {
+        () = seat.stop.cancelled() => return Ok(()),
+        opened = open_in_time(&worker.dialer, &seat.target, limits::LOAD_MEDIA_BYTES.get_usize()) => opened?,
+    };
+    let screen = Screen::live(seat, worker);
+    let watched = screen::watch(&screen, seat, receive(&mut socket, &screen)).await;
+    let _ = timeout(screen::FAREWELL, socket.close(None)).await;
+    watched
 }
 
 /// What comes over it: JSON, or media.

@@ -7,14 +7,14 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use headwater_codec::parameters;
-use headwater_media::{ClockRate, Codec, Frame, TrackKind, limits};
+use headwater_media::{ClockRate, Codec, Frame, TrackKind};
 use headwater_net::Dialed;
 use serde_json::Value;
 use tokio_tungstenite::{WebSocketStream, tungstenite::Bytes};
 
 use super::{
     Seat,
-    screen::{self, Screen},
+    screen::Screen,
     websocket::{self, Heard},
 };
 use crate::{Failure, failure::Reason, worker::Worker};
@@ -30,14 +30,7 @@ const CODECS: [Codec; 7] = [Codec::H264, Codec::H265, Codec::Vp8, Codec::Vp9, Co
 /// # Errors
 /// Why it did not come about or did not stay.
 pub(super) async fn play(seat: &Seat, worker: &Worker) -> Result<(), Failure> {
-    let mut socket = tokio::select! {
-        () = seat.stop.cancelled() => return Ok(()),
-        opened = websocket::open_in_time(&worker.dialer, &seat.target, limits::LOAD_MEDIA_BYTES.get_usize()) => opened?,
-    };
-    let screen = Screen::live(seat, worker);
-    let watched = screen::watch(&screen, seat, receive(&mut socket, &screen)).await;
-    let _ = tokio::time::timeout(screen::FAREWELL, socket.close(None)).await;
-    watched
+    websocket::play(seat, worker, receive).await
 }
 
 async fn receive(socket: &mut WebSocketStream<Dialed>, screen: &RefCell<Screen<'_>>) -> Result<(), Failure> {
