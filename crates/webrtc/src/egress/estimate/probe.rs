@@ -1,7 +1,8 @@
 //! Short clusters of packets that find out whether more would be carried than is sent.
 //!
 //! A cluster leaves faster than it is asked for. How far apart its packets arrive says what the narrowest part of the
-//! way carries.
+//! way carries. Shapers let a few packets pass at once after a pause, so the second half of them is looked at by itself,
+//! too: the slower counts.
 
 use super::history::Packet;
 
@@ -14,6 +15,8 @@ const CLUSTER_BYTES_MAX: f64 = 40_000.0;
 /// Fewer packets, or fewer of a hundred, measure nothing.
 const PACKETS_MIN: u32 = 4;
 const ARRIVED_PERCENT: u32 = 80;
+/// The second half of fewer than these measures nothing by itself.
+const HALVED_PACKETS_MIN: u32 = 6;
 /// A shorter time than this is no measure of anything, in microseconds.
 const SPREAD_MICROS_MIN: i64 = 1_000;
 /// What a cluster gets through is not all for media.
@@ -57,6 +60,8 @@ struct Cluster {
     began: i64,
     sent: Passage,
     arrived: Passage,
+    /// The second half of what arrived.
+    rear: Passage,
     lost: u32,
 }
 
@@ -85,8 +90,8 @@ impl Prober {
             return 0;
         }
         self.last_id = self.last_id.checked_add(1).unwrap_or(1);
-        let (sent, arrived) = Default::default();
-        self.cluster = Some(Cluster { id: self.last_id, wanted, began: now, sent, arrived, lost: 0 });
+        let (sent, arrived, rear) = Default::default();
+        self.cluster = Some(Cluster { id: self.last_id, wanted, began: now, sent, arrived, rear, lost: 0 });
         self.disturbed = now..i64::MAX;
         (wanted * SURPLUS * CLUSTER_SECONDS / 8.0).clamp(CLUSTER_BYTES_MIN, CLUSTER_BYTES_MAX) as usize
     }
@@ -104,6 +109,9 @@ impl Prober {
         if let Some(cluster) = self.cluster.as_mut().filter(|cluster| cluster.id == packet.probe) {
             cluster.lost -= u32::from(packet.was_lost).min(cluster.lost);
             cluster.arrived.push(arrival, packet.bytes);
+            if cluster.arrived.packets.saturating_mul(2) >= cluster.sent.packets {
+                cluster.rear.push(arrival, packet.bytes);
+            }
         }
     }
 
@@ -167,11 +175,10 @@ impl Cluster {
         if self.arrived.packets < enough {
             return None;
         }
-        let bytes = self.arrived.bytes.saturating_sub(u32::from(self.arrived.first.1));
-        let arriving = f64::from(bytes) * 8_000_000.0 / self.arrived.spread().max(SPREAD_MICROS_MIN) as f64;
-        let bytes = self.sent.bytes.saturating_sub(u32::from(self.sent.last.1));
-        let leaving = f64::from(bytes) * 8_000_000.0 / self.sent.spread().max(SPREAD_MICROS_MIN) as f64;
-        let carried = (arriving.min(leaving) * USABLE).min(self.wanted * SURPLUS);
+        let arriving = self.arrived.rate(self.arrived.first);
+        let rear = if self.sent.packets < HALVED_PACKETS_MIN { arriving } else { self.rear.rate(self.rear.first) };
+        let leaving = self.sent.rate(self.sent.last);
+        let carried = (arriving.min(rear).min(leaving) * USABLE).min(self.wanted * SURPLUS);
         Some(Finding { carried, wanted: self.wanted })
     }
 }
@@ -186,6 +193,12 @@ impl Passage {
         }
         self.packets = self.packets.saturating_add(1);
         self.bytes = self.bytes.saturating_add(u32::from(bytes));
+    }
+
+    /// Bits per second, leaving out the packet at one of the ends.
+    fn rate(&self, (_, left_out): (i64, u16)) -> f64 {
+        let bytes = self.bytes.saturating_sub(u32::from(left_out));
+        f64::from(bytes) * 8_000_000.0 / self.spread().max(SPREAD_MICROS_MIN) as f64
     }
 
     /// Microseconds between the first and the last.

@@ -13,8 +13,14 @@ use super::{
     feedback::{DELTA_MICROS, REFERENCE_MICROS},
 };
 
-const ONE_MBIT: Network =
-    Network { bits_per_second: 1_000_000, queue_bytes: 60_000, delay_ms: 25, jitter_ms: 0, loss_percent: 0 };
+const ONE_MBIT: Network = Network {
+    bits_per_second: 1_000_000,
+    queue_bytes: 60_000,
+    bucket_bytes: 0,
+    delay_ms: 25,
+    jitter_ms: 0,
+    loss_percent: 0,
+};
 
 /// Writes feedback of packets from a number on, by when they have arrived.
 fn write_feedback(base: u16, arrivals: &[Option<i64>]) -> Vec<u8> {
@@ -124,6 +130,18 @@ fn a_probe_that_a_narrow_network_does_not_carry_changes_nothing_and_is_repeated_
     let later = simulation.run(60.0);
     assert!(least(&later) >= 250_000 && most(&later) <= 550_000, "{} to {}", least(&later), most(&later));
     assert!((3..=6).contains(&simulation.probes), "{} in a minute", simulation.probes);
+}
+
+#[test]
+fn what_a_shaper_lets_through_at_once_is_not_taken_for_what_it_carries() {
+    for bucket_bytes in [2_000, 4_000, 5_000] {
+        let network = Network { bucket_bytes, ..ONE_MBIT };
+        let mut simulation = Simulation::new(network, Media::Video { bits_per_second: 500_000 }, 300_000);
+        simulation.run(10.0);
+        simulation.wanted = Some(2_000_000);
+        let rates = simulation.run(60.0);
+        assert!(most(&rates) < 1_300_000, "{bucket_bytes}: {}", most(&rates));
+    }
 }
 
 #[test]

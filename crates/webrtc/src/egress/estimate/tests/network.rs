@@ -20,6 +20,8 @@ const PEER_CLOCK_MICROS: i64 = (1 << 24) * 64_000 - 5_000_000;
 pub(super) struct Network {
     pub(super) bits_per_second: i64,
     pub(super) queue_bytes: i64,
+    /// Passes at once after a pause, as traffic shapers have it.
+    pub(super) bucket_bytes: i64,
     pub(super) delay_ms: i64,
     /// More or less than the delay.
     pub(super) jitter_ms: i64,
@@ -157,10 +159,12 @@ impl Simulation {
         if is_lost || !self.is_up || waiting_bits / 8 + bytes as i64 > self.network.queue_bytes {
             return;
         }
-        self.free_at = self.free_at.max(self.now) + bytes as i64 * 8_000_000 / self.network.bits_per_second;
+        let micros = |bytes: i64| bytes * 8_000_000 / self.network.bits_per_second;
+        let full = self.now - micros(self.network.bucket_bytes);
+        self.free_at = self.free_at.max(full) + micros(bytes as i64);
         let jitter = self.network.jitter_ms * 1_000;
         let jitter = (self.random() % (2 * jitter as u64 + 1)) as i64 - jitter;
-        self.last_arrival = self.last_arrival.max(self.free_at + self.network.delay_ms * 1_000 + jitter);
+        self.last_arrival = self.last_arrival.max(self.free_at.max(self.now) + self.network.delay_ms * 1_000 + jitter);
         self.arrivals.insert(number, self.last_arrival);
         self.arrived_bytes += bytes as u64;
     }
