@@ -5,9 +5,10 @@ use std::{
     io::{Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
     thread,
+    time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use headwater_tests::{
     heavy_turn,
     origin::{Origin, free_address},
@@ -26,13 +27,21 @@ const SCRIPT: &str = "<img src=x onerror=window.harmed=1>";
 
 /// An origin, and an edge whose agents may go to hosts of this machine.
 fn pair(allowed: &str) -> Result<(Origin, Origin)> {
+    let (origin, [edge]) = servers(allowed)?;
+    Ok((origin, edge))
+}
+
+/// An origin, and so many edges.
+fn servers<const EDGES: usize>(allowed: &str) -> Result<(Origin, [Origin; EDGES])> {
     let hash = hash(PASSWORD)?;
     let users = format!(r#"["eva:admin:{hash}", "anna:operator:{hash}"]"#);
     let stream_keys = format!(r#"["publish:**:{KEY}"]"#);
     let keys = [("ACCESS__USERS", users.as_str()), ("ACCESS__STREAM_KEYS", &stream_keys), ("LOAD__ALLOWED", allowed)];
     let origin = node_at(free_address()?, "origin", None, &keys)?;
-    let edge = node_at(free_address()?, "edge", Some(&origin), &keys)?;
-    Ok((origin, edge))
+    let edges =
+        (0..EDGES).map(|_| node_at(free_address()?, "edge", Some(&origin), &keys)).collect::<Result<Vec<_>>>()?;
+    let edges = edges.try_into().map_err(|_| anyhow!("as many edges as there are addresses"))?;
+    Ok((origin, edges))
 }
 
 /// Signs in, goes to the page of load, and waits until its form knows what agents can do.
@@ -198,6 +207,52 @@ fn an_administrator_starts_a_run_watches_stops_keeps_compares_and_exports_it() -
     drop(pages);
     edge.stop()?;
     origin.stop()?;
+    Ok(())
+}
+
+#[test]
+fn agents_of_two_servers_make_one_run() -> Result<()> {
+    let _turn = heavy_turn();
+    let (origin, [first, second]) = servers("127.0.0.0/8")?;
+    let names = [&first, &second].map(|edge| format!("edge-{}", edge.host()));
+    let mut pages = begin(&first, DESKTOP)?;
+    let offered = "return document.querySelectorAll('.load-form [name=from]').length === 3;";
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while pages.run("page", offered)? != true {
+        ensure!(Instant::now() < deadline, "the three servers do not know each other");
+        open(&mut pages, "#/streams")?;
+        open(&mut pages, "#/load")?;
+        wait_for_form(&mut pages)?;
+    }
+    pages.run("page", &format!(
+        "for (const box of document.querySelectorAll('.load-form [name=from]')) if (box.checked !== {names:?}.includes(box.value)) box.click();"
+    ))?;
+    choose(&mut pages, ".load-form [name=target]", &format!("origin-{}", origin.host()))?;
+    wait_for_form(&mut pages)?;
+    // Each of the two publishes a stream of its own, and has three viewers of the first.
+    fill(&mut pages, "together", 3)?;
+    pages.fill("page", ".task:nth-of-type(2) [name=stream]", "stage-1")?;
+    start(&mut pages)?;
+    all_there(&mut pages, 8)?;
+    see(&mut pages, "load-two-servers")?;
+    let file = scratch("load-two-servers.json")?;
+    pages.download("page", "[aria-label='Export all of it as JSON']", &file)?;
+    let told: Value = serde_json::from_str(&fs::read_to_string(file)?)?;
+    let parts = told["servers"].as_array().context("no servers")?;
+    let of: Vec<_> = parts.iter().filter_map(|part| part["node"].as_str()).collect();
+    ensure!(of == names && told["summary"]["joined"] == 8, "{told:#}");
+    let published: Vec<_> = parts.iter().filter_map(|part| part["run"]["tasks"][0]["target"].as_str()).collect();
+    let has = |stream: &str| published.iter().any(|target| target.ends_with(&format!("/{stream}/whip")));
+    let joined = |part: &Value, task: usize| part["run"]["tasks"][task]["joined"] == if task == 0 { 1 } else { 3 };
+    ensure!(parts.iter().all(|part| joined(part, 0) && joined(part, 1)), "{told:#}");
+    ensure!(published.len() == 2 && (has("stage-{i}") || has("stage-1") && has("stage-2")), "{published:?}");
+    stop(&mut pages)?;
+    wait(&mut pages, "all have left", "/0 of 8/.test(document.querySelector('.tiles').innerText)")?;
+    no_complaints(&pages)?;
+    drop(pages);
+    for server in [first, second, origin] {
+        server.stop()?;
+    }
     Ok(())
 }
 

@@ -7,11 +7,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use headwater_tests::{
-    heavy_turn,
     http::{self, Answer},
     origin::{Origin, free_address},
     program::until,
-    report, shared_turn,
+    report, shared_turn, turn,
 };
 use serde_json::{Value, json};
 
@@ -107,7 +106,7 @@ fn is_as_described(description: &Value, name: &str, object: &Value) -> Result<()
 
 #[test]
 fn a_server_sends_forty_viewers_and_twenty_pairs_to_another_and_tells_all_of_it() -> Result<()> {
-    let _turn = heavy_turn();
+    let _turn = turn();
     let pair = Pair::start(&[])?;
     let before = pair.target.held()?;
     let uri = "load://evening";

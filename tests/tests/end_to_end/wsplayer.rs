@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use headwater_tests::origin::Origin;
 use headwater_tests::publisher::{Kind, Publisher};
 use headwater_tests::source::{Profile, Source};
-use headwater_tests::{heavy_turn, program::until, report, turn};
+use headwater_tests::{program::until, report, turn};
 use serde_json::Value;
 
 use crate::sdk::pages::Pages;
@@ -86,7 +86,7 @@ fn a_page_decodes_what_an_encoder_sends_by_rtmp() -> Result<()> {
 
 #[test]
 fn a_page_decodes_what_another_page_sends_by_webrtc() -> Result<()> {
-    let _turn = heavy_turn();
+    let _turn = turn();
     let origin = Origin::start()?;
     let mut pages = Pages::of(&origin.page("/"))?;
     pages.empty("anna")?;
