@@ -8,11 +8,14 @@ import { percent } from '../figures.js';
 import { series } from './model.js';
 import * as words from './words.js';
 
+/** The middle of an axis may lie between two whole numbers. @param {number} value */
+const count = (value) => format.number(value, value % 1 ? 1 : 0);
+
 /** @type {[string, [string, string][], (value: number) => string][]} */
 const DRAWN = [
-  ['Agents', [['there', 'live'], ['failed', 'failed']], (value) => format.number(value)],
+  ['Agents', [['there', 'live'], ['failed', 'failed']], count],
   ['Rate, all together', [['received', 'bitrate']], (value) => words.rate(value)],
-  ['Lost in a second', [['packets', 'lost'], ['freezes', 'freezes']], (value) => format.number(value)],
+  ['Lost in a second', [['packets', 'lost'], ['freezes', 'freezes']], count],
   ['Latency', [['median', 'latencyP50Ms'], ['99 in 100', 'latencyP99Ms']], (value) => words.ms(value) || '0 ms'],
 ];
 
