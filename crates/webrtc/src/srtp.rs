@@ -58,7 +58,8 @@ impl Sealer {
 
     /// Seals `payload` into `out`, which begins with the packet's header and is exactly as long as the sealed packet.
     ///
-    /// `sequence` is extended: the part beyond 16 bits is the rollover counter.
+    /// `sequence` is extended: the part beyond 16 bits is the rollover counter, which has 32. What is beyond those is
+    /// not sealed.
     #[inline]
     pub(crate) fn seal_media(&self, source: u32, sequence: u64, payload: &[u8], out: &mut [u8]) -> bool {
         self.media.seal_media(source, sequence, (payload, None), out)

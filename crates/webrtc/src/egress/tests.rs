@@ -3,6 +3,7 @@
 //! That others understand the session is shown by the tests with whole clients.
 
 mod peer;
+mod stun;
 
 use std::time::{Duration, Instant};
 

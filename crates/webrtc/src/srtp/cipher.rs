@@ -15,6 +15,9 @@ use super::{
 const GCM_TAG_BYTES: usize = 16;
 /// HMAC-SHA1, cut to 80 bits (RFC 3711 §5.2).
 const SHA1_TAG_BYTES: usize = 10;
+/// The highest number that a packet can have: 16 bits of sequence number and 32 of rollovers (RFC 3711 §3.3.1). More
+/// packets must not be sealed under one key (§9.2).
+const INDEX_MAX: u64 = (1 << 48) - 1;
 
 /// One cipher with its session keys, for media or for reports.
 #[derive(Debug)]
@@ -84,6 +87,9 @@ impl Cipher {
         (payload, patch): (&[u8], Option<Patch>),
         out: &mut [u8],
     ) -> Option<()> {
+        if sequence > INDEX_MAX {
+            return None;
+        }
         let header = out.len().checked_sub(payload.len())?.checked_sub(self.tag_bytes())?;
         match self {
             Cipher::Gcm { key, salt } => {

@@ -1,99 +1,13 @@
-//! The test vectors of the specifications, and each profile against itself.
+//! Each profile against itself, and against the test vectors of the specifications.
+
+mod vectors;
 
 use super::*;
-
-fn bytes(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
-}
 
 const PROFILES: [Profile; 3] = [Profile::Aes128Gcm, Profile::Aes256Gcm, Profile::Aes128CounterSha1];
 
 fn master(profile: Profile, seed: u8) -> Master {
     Master::new(&vec![seed; profile.key_bytes()], &vec![!seed; profile.salt_bytes()])
-}
-
-/// RFC 3711 appendix B.3.
-#[test]
-fn session_keys_are_those_of_the_specification() {
-    let profile = Profile::Aes128CounterSha1;
-    let master = Master::new(&bytes("E1F97A0D3E018BE0D64FA32C06DE4139"), &bytes("0EC675AD498AFEEBB6960B3AABE6"));
-    let derive = |label, length| {
-        let mut key = vec![0; length];
-        keys::derive(profile, &master, label, &mut key).unwrap();
-        key
-    };
-    assert_eq!(derive(keys::MEDIA.encryption, 16), bytes("C61E7A93744F39EE10734AFE3FF7A087"));
-    assert_eq!(derive(keys::MEDIA.salt, 14), bytes("30CBBC08863D8C85D49DB34A9AE1"));
-    assert_eq!(derive(keys::MEDIA.authentication, 20), bytes("CEBE321F6FF7716B6FD4AB49AF256A156D38BAA4"));
-}
-
-/// RFC 3711 appendix B.2.
-#[test]
-fn the_key_stream_is_that_of_the_specification() {
-    let key = keys::counter_mode(Profile::Aes128CounterSha1, &bytes("2B7E151628AED2A6ABF7158809CF4F3C")).unwrap();
-    let block: [u8; 16] = bytes("F0F1F2F3F4F5F6F7F8F9FAFBFCFD0000").try_into().unwrap();
-    let mut stream = [0; 48];
-    keys::apply_counter_mode(&key, block, &mut stream).unwrap();
-    let expected = "E03EAD0935C95E80E166B16DD92B4EB4 D23513162B02D0F72A43A2FE4A5F97AB 41E95B3BB0A2E8DD477901E4FCA894C0";
-    assert_eq!(stream.to_vec(), bytes(expected));
-}
-
-/// RFC 7714 §16.1.1 and §16.2.1, where the session keys are given.
-#[test]
-fn gcm_seals_media_as_the_specification_does() {
-    use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, LessSafeKey, UnboundKey};
-    let packet = bytes(
-        "8040f17b8041f8d35501a0b2 47616c6c696120657374206f6d6e6973 20646976697361 20696e207061727465732074726573",
-    );
-    let salt = *b"Quid pro quo";
-    let cases = [
-        (
-            &AES_128_GCM,
-            "000102030405060708090a0b0c0d0e0f",
-            "8040f17b8041f8d35501a0b2 f24de3a3fb34de6cacba861c9d7e4bca be633bd50d294e6f42a5f47a51c7d19b \
-             36de3adf8833899d7f27beb16a9152cf 765ee4390cce",
-        ),
-        (
-            &AES_256_GCM,
-            "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
-            "8040f17b8041f8d35501a0b2 32b1de78a822fe12ef9f78fa332e33aa b18012389a58e2f3b50b2a0276ffae0f \
-             1ba63799b87b7aa3db36dfffd6b0f9bb 7878d7a76c13",
-        ),
-    ];
-    for (algorithm, key, expected) in cases {
-        let key = LessSafeKey::new(UnboundKey::new(algorithm, &bytes(key)).unwrap());
-        let cipher = Cipher::Gcm { key, salt };
-        let (header, payload) = packet.split_at(12);
-        let mut out = vec![0; packet.len() + 16];
-        out[..12].copy_from_slice(header);
-        assert!(cipher.seal_media(0x5501_a0b2, 0xf17b, (payload, None), &mut out));
-        assert_eq!(out, bytes(expected));
-        assert_eq!(cipher.open_media(0x5501_a0b2, 0xf17b, 12, &mut out).map(|opened| &*opened), Some(payload));
-    }
-}
-
-/// RFC 7714 §17.1.
-#[test]
-fn gcm_seals_reports_as_the_specification_does() {
-    use aws_lc_rs::aead::{AES_128_GCM, LessSafeKey, UnboundKey};
-    let report = bytes(
-        "81c8000d 4d617273 4e545031 4e545032 52545020 0000042a 0000e930 4c756e61 deadbeef deadbeef deadbeef \
-         deadbeef deadbeef",
-    );
-    let expected = bytes(
-        "81c8000d4d617273 63e94885dcdab67ca727d7662f6b7e99 7ff5c0f76c06f32dc676a5f1730d6fda 4ce09b4686303ded \
-         0bb9275b c84aa45896cf4d2fc5abf87245d9eade 800005d4",
-    );
-    let key = bytes("000102030405060708090a0b0c0d0e0f");
-    let cipher =
-        || Cipher::Gcm { key: LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &key).unwrap()), salt: *b"Quid pro quo" };
-    let mut out = report.clone();
-    out.resize(report.len() + 20, 0);
-    assert!(cipher().seal_reports(0x5d4, &mut out));
-    assert_eq!(out, expected);
-    let mut opener = ReportOpener { cipher: cipher(), seen: ReplayWindow::default() };
-    assert_eq!(opener.open(&expected, &mut Vec::new()), Some(&report[..]));
 }
 
 fn sealed_reports(sealer: &mut Sealer, body: &[u8]) -> Vec<u8> {
@@ -184,18 +98,64 @@ fn what_is_too_short_is_not_sealed() {
     }
 }
 
-/// A packet is sealed differently in each cycle of sequence numbers, and for each source.
+/// A packet is sealed differently in each cycle of sequence numbers, for each source and in each session; and reports
+/// otherwise than media.
 #[test]
 fn no_two_packets_share_a_key_stream() {
     for profile in PROFILES {
-        let sealer = Sealer::new(profile, &master(profile, 1)).unwrap();
         let mut seen = std::collections::HashSet::new();
-        for source in [1, 2, u32::MAX] {
-            for sequence in [0, 1, 2, 0xffff, 0x1_0000, 0x1_0001, 0xffff_ffff, 0x1_0000_0000] {
-                let mut out = vec![0; 12 + 16 + sealer.media_overhead()];
-                assert!(sealer.seal_media(source, sequence, &[0; 16], &mut out));
-                assert!(seen.insert(out[12..28].to_vec()), "{profile:?} {source} {sequence}");
+        for session in [1, 2] {
+            let mut sealer = Sealer::new(profile, &master(profile, session)).unwrap();
+            for source in [1, 2, u32::MAX] {
+                let near = |middle: u64| middle.saturating_sub(300)..middle + 300;
+                let sequences = [0, 1 << 16, 1 << 17, 1 << 31, 1 << 32, (1 << 48) - 300].map(near);
+                for sequence in sequences.into_iter().flatten() {
+                    let mut out = vec![0; 12 + 16 + sealer.media_overhead()];
+                    assert!(sealer.seal_media(source, sequence, &[0; 16], &mut out));
+                    assert!(seen.insert(out[12..28].to_vec()), "{profile:?} {session} {source} {sequence}");
+                }
             }
+            for _ in 0..1_000 {
+                let sealed = sealed_reports(&mut sealer, &[0; 16]);
+                assert!(seen.insert(sealed[8..24].to_vec()), "{profile:?} {session}");
+            }
+        }
+        assert_eq!(seen.len(), 2 * (3 * (5 * 600 + 300) + 1_000));
+    }
+}
+
+/// The numbers of reports count on from 1, and each says that the report is encrypted (RFC 3711 §3.4).
+#[test]
+fn reports_are_numbered_one_by_one_until_no_number_is_left() {
+    for profile in PROFILES {
+        let mut sealer = Sealer::new(profile, &master(profile, 1)).unwrap();
+        let word = |sealed: &[u8]| {
+            let behind = if profile == Profile::Aes128CounterSha1 { 10 } else { 0 };
+            sealed[..sealed.len() - behind].last_chunk::<4>().map(|word| u32::from_be_bytes(*word))
+        };
+        for index in 1..=1_000 {
+            assert_eq!(word(&sealed_reports(&mut sealer, &[0; 16])), Some(ENCRYPTED | index));
+        }
+        sealer.report_index = ENCRYPTED - 2;
+        assert_eq!(word(&sealed_reports(&mut sealer, &[0; 16])), Some(u32::MAX));
+        for _ in 0..3 {
+            assert!(!sealer.seal_reports(&mut vec![0; 100]), "{profile:?}: the next would be one that was used");
+        }
+    }
+}
+
+/// Beyond it the cipher would be given numbers again that it has been given (RFC 3711 §9.2).
+#[test]
+fn no_packet_is_sealed_beyond_the_last_number() {
+    for profile in PROFILES {
+        let sealer = Sealer::new(profile, &master(profile, 1)).unwrap();
+        let mut out = vec![0; 12 + 16 + sealer.media_overhead()];
+        assert!(sealer.seal_media(1, (1 << 48) - 1, &[0; 16], &mut out));
+        for sequence in [1 << 48, (1 << 48) + 1, u64::MAX] {
+            out.fill(0);
+            assert!(!sealer.seal_media(1, sequence, &[0; 16], &mut out), "{profile:?} {sequence}");
+            assert!(!sealer.seal_patched(1, sequence, (&[0; 16], Patch::new(0, &[1])), &mut out));
+            assert_eq!(out, vec![0; out.len()], "nothing is written");
         }
     }
 }
