@@ -26,7 +26,7 @@ const SOUND_BYTES: usize = 100;
 const SOUND_HEADER: u8 = 0xfc;
 
 /// The head of an aggregate, of fragments of a key frame and of those of another (RFC 6184 §5.7.1, §5.8).
-const AGGREGATE: u8 = 0x78;
+pub(crate) const AGGREGATE: u8 = 0x78;
 const FRAGMENT_KEY: [u8; 2] = [0x7c, 5];
 const FRAGMENT: [u8; 2] = [0x5c, 1];
 const FIRST: u8 = 0x80;
@@ -118,12 +118,19 @@ pub(crate) struct Camera {
     sounds: u64,
     next_key: u64,
     pictures: VecDeque<Packet>,
+    is_silent: bool,
 }
 
 impl Camera {
     /// A camera whose pictures make up this many bits in a second, and which begins a little later than others.
     pub(crate) fn new(bits_per_second: usize, phase: Duration, pacing: Pacing) -> Camera {
-        Camera { bits_per_second, pacing, phase, frames: 0, sounds: 0, next_key: 0, pictures: VecDeque::new() }
+        let pictures = VecDeque::new();
+        Camera { bits_per_second, pacing, phase, frames: 0, sounds: 0, next_key: 0, pictures, is_silent: false }
+    }
+
+    /// The same without sound.
+    pub(crate) fn silent(self) -> Camera {
+        Camera { is_silent: true, ..self }
     }
 
     /// The next picture is a key frame.
@@ -169,6 +176,9 @@ impl Camera {
     }
 
     fn sound_due(&self) -> Duration {
+        if self.is_silent {
+            return Duration::MAX;
+        }
         self.phase + ClockRate::OPUS.duration(self.sounds as i64 * SOUND_SAMPLES)
     }
 
@@ -302,6 +312,18 @@ mod tests {
             }
         }
         assert_eq!(keys, [0, 40]);
+    }
+
+    #[test]
+    fn without_sound_there_are_pictures_only() {
+        let mut camera = Camera::new(1_000_000, Duration::ZERO, Pacing::AtOnce).silent();
+        let mut pictures = 0;
+        while camera.next_due() < Duration::from_secs(1) {
+            let packet = camera.next().unwrap();
+            assert_eq!(packet.kind, TrackKind::Video);
+            pictures += u32::from(packet.marker);
+        }
+        assert_eq!(pictures, FRAME_RATE);
     }
 
     #[test]

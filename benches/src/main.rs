@@ -29,6 +29,7 @@ mod shards;
 mod sinks;
 mod soak;
 mod source;
+mod str0m;
 mod timed;
 mod trend;
 mod usage;
@@ -82,6 +83,8 @@ enum Bench {
     Rtmp(rtmp::Options),
     /// WebRTC: the server's work for each packet of many viewers, beside the shortest way.
     Webrtc(webrtc::Options),
+    /// WebRTC: the server's work for each packet of many viewers, beside that of a server on str0m.
+    Str0m(str0m::Options),
     /// WebRTC in: the server's work for each packet of many publishers, beside the shortest way.
     WebrtcIn(webrtc_in::Options),
     /// WebRTC to WebRTC: the time that the server adds to a packet.
@@ -111,6 +114,9 @@ enum Bench {
     /// Another server that runs already, under the same agents as this one.
     #[command(long_flag = "against")]
     Against(against::Options),
+    /// Forwards by str0m until its standard input ends.
+    #[command(hide = true)]
+    Forward,
     /// Publishes until its standard input ends.
     #[command(hide = true)]
     Broadcast { target: String, allowed: Vec<String> },
@@ -156,6 +162,10 @@ fn run() -> Result<Verdict> {
         agents::broadcast(&target, &allowed)?;
         return Ok(Verdict::Well);
     }
+    if let Bench::Forward = arguments.bench {
+        str0m::serve()?;
+        return Ok(Verdict::Well);
+    }
     let other = arguments.outputs.other()?;
     let (mut report, mut result) = (Report::new(), Ok(()));
     for run in 0..arguments.repeat {
@@ -175,6 +185,7 @@ fn measure(bench: &Bench, server: &server::Options, report: &mut Report) -> Resu
         Bench::Floor(options) => floor::run(options, report),
         Bench::Rtmp(options) => rtmp::run(options, server, report),
         Bench::Webrtc(options) => webrtc::run(options, server, report),
+        Bench::Str0m(options) => str0m::run(options, server, report),
         Bench::WebrtcIn(options) => webrtc_in::run(options, server, report),
         Bench::Latency(options) => latency::run(options, server, report),
         Bench::Hop(options) => hop::run(options, server, report),
@@ -194,7 +205,7 @@ fn measure(bench: &Bench, server: &server::Options, report: &mut Report) -> Resu
         }
         Bench::Agents(options) => agents::run(options, server, report),
         Bench::Against(options) => against::run(options, server, report),
-        Bench::Count { .. } | Bench::Broadcast { .. } => Ok(()),
+        Bench::Count { .. } | Bench::Forward | Bench::Broadcast { .. } => Ok(()),
     }
 }
 
@@ -224,10 +235,11 @@ const WITHIN: [Member; 3] = [
 ];
 
 /// What loads the real server.
-const LOAD: [Member; 14] = [
+const LOAD: [Member; 15] = [
     Member::new("idle", true, |extent, server, report| idle::run(&idle::Options::of(extent), server, report)),
     Member::new("rtmp", true, |extent, server, report| rtmp::run(&rtmp::Options::of(extent), server, report)),
     Member::new("webrtc", true, |extent, server, report| webrtc::run(&webrtc::Options::of(extent), server, report)),
+    Member::new("str0m", true, |extent, server, report| str0m::run(&str0m::Options::of(extent), server, report)),
     Member::new("webrtc-in", false, |extent, server, report| {
         webrtc_in::run(&webrtc_in::Options::of(extent), server, report)
     }),

@@ -8,6 +8,7 @@ mod egress;
 mod hls;
 mod rtmp;
 mod rtp;
+mod str0m;
 mod work;
 
 use anyhow::Result;
@@ -22,6 +23,8 @@ const PART: &str = "micro";
 /// Instructions for a packet and WebRTC viewer: all of them, and those that are not the cipher's.
 const BAR_ALL: f64 = 6_500.0;
 const BAR_ABOVE_CIPHER: f64 = 2_500.0;
+/// Those of str0m that are not the cipher's, in Headwater's.
+const BAR_STR0M: f64 = 4.0;
 
 /// Options of `micro`.
 #[derive(Args, Clone, Debug, Default)]
@@ -45,33 +48,45 @@ impl Options {
 pub(crate) fn run(options: &Options, report: &mut Report) -> Result<()> {
     callgrind::check()?;
     let works: Vec<Work> = options.only.map_or(Work::all().to_vec(), |work| vec![work]);
-    let progress = Progress::new(PART, works.len() + 1);
+    let seals = works.iter().filter(|work| work.seals_media()).count();
+    let progress = Progress::new(PART, works.len() + seals);
+    // Of those that seal media: this server's own first.
+    let mut above_cipher = Vec::new();
     for work in works {
         progress.say(work.what());
         let cost = callgrind::count(work, options.rounds, &[])?;
         progress.step();
-        if work == Work::Egress {
-            progress.say("the same without the cipher");
-            let above = callgrind::count(work, options.rounds, &[SEAL])?;
-            progress.step();
-            tell_egress(report, &cost, &above);
+        if !work.seals_media() {
+            let what = format!("{}: instructions", work.what());
+            report.figure(PART, what, cost.instructions, work.unit()).is_counted();
+            tell_allocations(report, work, &cost);
             continue;
         }
-        let what = format!("{}: instructions", work.what());
-        report.figure(PART, what, cost.instructions, work.unit()).is_counted();
-        tell_allocations(report, work, &cost);
+        progress.say("the same without the cipher");
+        let above = callgrind::count(work, options.rounds, &[SEAL])?.instructions;
+        progress.step();
+        tell_viewers(report, work, &cost, above);
+        above_cipher.push(above);
+    }
+    if let [ours, theirs] = above_cipher[..] {
+        let what = "above the cipher: by str0m, in Headwater's";
+        report.barred_below(PART, what, theirs / ours, "times", BAR_STR0M).is_counted();
     }
     Ok(())
 }
 
-fn tell_egress(report: &mut Report, cost: &Cost, above: &Cost) {
-    let (what, unit) = (Work::Egress.what(), Work::Egress.unit());
-    let cipher = cost.instructions - above.instructions;
-    let all = report.barred(PART, format!("{what}: instructions"), cost.instructions, unit, BAR_ALL);
-    all.is_counted().floor(cipher);
-    let above = above.instructions;
-    report.barred(PART, format!("{what}: above the cipher"), above, unit, BAR_ABOVE_CIPHER).is_counted();
-    tell_allocations(report, Work::Egress, cost);
+fn tell_viewers(report: &mut Report, work: Work, cost: &Cost, above: f64) {
+    let (what, unit) = (work.what(), work.unit());
+    let (all, above_cipher) = (format!("{what}: instructions"), format!("{what}: above the cipher"));
+    let cipher = cost.instructions - above;
+    if work == Work::Egress {
+        report.barred(PART, all, cost.instructions, unit, BAR_ALL).is_counted().floor(cipher);
+        report.barred(PART, above_cipher, above, unit, BAR_ABOVE_CIPHER).is_counted();
+    } else {
+        report.figure(PART, all, cost.instructions, unit).is_counted().floor(cipher);
+        report.figure(PART, above_cipher, above, unit).is_counted();
+    }
+    tell_allocations(report, work, cost);
 }
 
 fn tell_allocations(report: &mut Report, work: Work, cost: &Cost) {

@@ -13,12 +13,16 @@ use str0m::{
     change::SdpAnswer,
     config::{CryptoProvider, DtlsCert},
     media::{Direction, MediaKind, Mid},
+    rtp::Extension,
 };
 
 use crate::http;
 
 /// Room of the kernel for each socket.
 pub(crate) const BUFFER_BYTES: usize = 4 << 20;
+
+/// The number of the extension of the header that names a packet's section (RFC 9143 §15), where the peer has no other.
+const SECTION_EXTENSION: u8 = 4;
 
 /// What all clients have in common, so that a hundred of them do not make a hundred certificates.
 pub(crate) struct Common {
@@ -38,6 +42,13 @@ impl Common {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
             .context("no socket for a client: raise the limit of open files (ulimit -n)")?;
         socket.set_nonblocking(true)?;
+        let mut rtc = self.client(reports);
+        rtc.add_local_candidate(Candidate::host(socket.local_addr()?, "udp")?);
+        Ok((rtc, socket))
+    }
+
+    /// The same without a socket.
+    pub(crate) fn client(&self, reports: Option<Duration>) -> Rtc {
         let mut config = Rtc::builder()
             .set_crypto_provider(self.crypto.clone())
             .set_dtls_cert(self.certificate.clone())
@@ -49,9 +60,23 @@ impl Common {
         if let Some(interval) = reports {
             config = config.set_rtcp_report_interval_audio(interval).set_rtcp_report_interval_video(interval);
         }
-        let mut rtc = config.build(Instant::now());
-        rtc.add_local_candidate(Candidate::host(socket.local_addr()?, "udp")?);
-        Ok((rtc, socket))
+        config.build(Instant::now())
+    }
+
+    /// A session of a server that forwards packets: ICE lite, and no more than that needs.
+    pub(crate) fn server(&self) -> Rtc {
+        Rtc::builder()
+            .set_crypto_provider(self.crypto.clone())
+            .set_dtls_cert(self.certificate.clone())
+            .set_ice_lite(true)
+            .set_rtp_mode(true)
+            .set_stats_interval(None)
+            .clear_codecs()
+            .enable_opus(true, false)
+            .enable_h264(true)
+            .clear_extension_map()
+            .set_extension(SECTION_EXTENSION, Extension::RtpMid)
+            .build(Instant::now())
     }
 }
 

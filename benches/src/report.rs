@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use extent::Extent;
 pub(crate) use progress::Progress;
 pub(crate) use saved::{Outputs, Verdict};
+pub(crate) use section::Section;
 
 use machine::About;
 

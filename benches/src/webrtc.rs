@@ -39,7 +39,7 @@ const JOIN_BAR_MS: f64 = 1_000.0 / 300.0;
 /// From the request to the first packet, for nineteen of twenty.
 const START_BAR_MS: f64 = 150.0;
 /// One viewer in so many sees its media.
-const SEEING: usize = 20;
+pub(crate) const SEEING: usize = 20;
 
 /// Options of `webrtc`.
 #[derive(Args, Clone, Debug)]

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::{egress, hls, rtmp, rtp};
+use super::{egress, hls, rtmp, rtp, str0m};
 use crate::graph;
 
 /// A piece of work.
@@ -17,6 +17,8 @@ pub(crate) enum Work {
     Floor,
     /// Packets from a lane to WebRTC viewers.
     Egress,
+    /// The same packets to as many viewers by str0m.
+    Str0m,
     /// Frames from a lane to RTMP players.
     Rtmp,
     /// Frames into parts of HLS.
@@ -39,6 +41,7 @@ impl Work {
             Work::Graph => "graph, 200 cursors of one task",
             Work::Floor => "copy, header and AES-128-GCM",
             Work::Egress => "WebRTC, 200 viewers",
+            Work::Str0m => "WebRTC, 200 viewers by str0m, nothing sent",
             Work::Rtmp => "RTMP, 50 players in step",
             Work::Hls => "HLS, frames of 8 kB with sound into parts",
             Work::Packetizer => "H.264 frames of 8 kB into packets",
@@ -49,11 +52,16 @@ impl Work {
     /// What its figures are for one of.
     pub(super) fn unit(self) -> &'static str {
         match self {
-            Work::Graph | Work::Egress => "/packet and viewer",
+            Work::Graph | Work::Egress | Work::Str0m => "/packet and viewer",
             Work::Floor | Work::Packetizer | Work::Depacketizer => "/packet",
             Work::Rtmp => "/frame and player",
             Work::Hls => "/part",
         }
+    }
+
+    /// Whether it seals packets for viewers, so that what is above the cipher is counted as well.
+    pub(super) fn seals_media(self) -> bool {
+        matches!(self, Work::Egress | Work::Str0m)
     }
 
     /// Allocations that it may take for one; `None` where it makes what all share, which takes memory.
@@ -62,7 +70,7 @@ impl Work {
             Work::Graph | Work::Floor | Work::Egress => Some(0.0),
             // One for all players.
             Work::Rtmp => Some(1.0 / rtmp::PLAYERS as f64),
-            Work::Hls | Work::Packetizer | Work::Depacketizer => None,
+            Work::Str0m | Work::Hls | Work::Packetizer | Work::Depacketizer => None,
         }
     }
 
@@ -71,7 +79,7 @@ impl Work {
         match self {
             Work::Graph | Work::Rtmp => 300,
             Work::Floor => 2_000,
-            Work::Egress => 120,
+            Work::Egress | Work::Str0m => 120,
             Work::Hls | Work::Packetizer | Work::Depacketizer => 600,
         }
     }
@@ -82,6 +90,7 @@ impl Work {
             Work::Graph => Ok(graph::count(rounds)),
             Work::Floor => rtp::seal(rounds),
             Work::Egress => egress::run(rounds),
+            Work::Str0m => str0m::run(rounds),
             Work::Rtmp => rtmp::run(rounds),
             Work::Hls => hls::run(rounds),
             Work::Packetizer => rtp::packetize(rounds),

@@ -43,7 +43,7 @@ pub(crate) enum Sight {
 }
 
 impl Sight {
-    pub(super) fn of(counting: bool) -> Sight {
+    pub(crate) fn of(counting: bool) -> Sight {
         if counting { Sight::Counting } else { Sight::Blind }
     }
 }
