@@ -8,17 +8,22 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use headwater_load::{Bounds, Options, Outcome, Phase, Plan, Run, TaskRow, What};
 use serde_json::{Value, json};
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::timeout,
+};
 
 /// How long all agents may take to come.
 const ARRIVAL: Duration = Duration::from_secs(60);
 /// They stay until the bench has seen enough.
 const HOLD_S: u64 = 43_200;
+/// How long all of them may take to tell the server that they leave.
+const DEPARTURE: Duration = Duration::from_secs(20);
 
 /// Agents at work; they leave when this is dropped.
 pub(crate) struct Crew {
     run: Run,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 /// What those who play have received between two looks.
@@ -49,7 +54,7 @@ impl Crew {
         options.bounds = Bounds { agents_max: plan.agents().max(1), rate_max: 1_000.0, ..options.bounds };
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let run = runtime.block_on(async { Run::start(plan, &options) })?;
-        Ok(Crew { run, _runtime: runtime })
+        Ok(Crew { run, runtime })
     }
 
     /// Waits until all are there.
@@ -88,6 +93,15 @@ impl Crew {
             lost: lost as f64 / (packets + lost).max(1) as f64 * 100.0,
             freezes: after.freezes.saturating_sub(before.freezes) as f64,
         })
+    }
+}
+
+impl Drop for Crew {
+    /// Agents take leave: a server that was not told goes on sending to them, and takes time from what is measured next.
+    fn drop(&mut self) {
+        self.run.stop();
+        // Those who are not done by then are cut off.
+        let _ = self.runtime.block_on(async { timeout(DEPARTURE, self.run.finished()).await });
     }
 }
 
