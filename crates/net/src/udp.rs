@@ -128,10 +128,18 @@ impl UdpSocket {
             return Err(io::ErrorKind::Unsupported.into());
         };
         loop {
-            let result = io.async_io(Interest::READABLE, || self.receive_now(io.into(), buffer)).await;
-            match result {
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-                other => return other,
+            io.readable().await?;
+            let received = io.try_io(Interest::READABLE, || {
+                self.receive_now(io.into(), buffer)?;
+                // What the kernel hands over short of what fits is all that was there: the runtime need not ask for
+                // more before it waits again.
+                if buffer.is_full() { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+            });
+            match received {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && buffer.filled > 0 => return Ok(()),
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionRefused) => {}
+                Err(error) => return Err(error),
             }
         }
     }
@@ -292,6 +300,11 @@ impl ReceiveBuffer {
             meta: [RecvMeta::default(); RECEIVE_CALLS],
             filled: 0,
         }
+    }
+
+    /// Whether there may be more to receive than what was there room for.
+    pub fn is_full(&self) -> bool {
+        self.filled == RECEIVE_CALLS
     }
 
     /// The datagrams of the last [`UdpSocket::receive`], in order of arrival.

@@ -21,6 +21,7 @@ mod demux;
 mod join;
 mod outbox;
 mod publish;
+mod rest;
 mod sockets;
 mod sorting;
 mod tcp;
@@ -161,10 +162,15 @@ impl Shard {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
                 continue;
             }
-            self.core.borrow_mut().receive_datagrams(sorter.sort(buffer.datagrams()), now());
+            let now = now();
+            self.core.borrow_mut().receive_datagrams(sorter.sort(buffer.datagrams()), now);
             let lost = sorter.hand_over();
             counters.datagrams_lost.add(lost as u64);
-            tokio::task::yield_now().await;
+            if buffer.is_full() {
+                tokio::task::yield_now().await;
+            } else if sorter.sorting().rest().is_on(now) {
+                tokio::time::sleep(rest::GATHERING).await;
+            }
         }
     }
 
@@ -198,8 +204,9 @@ impl Shard {
                 () = wait => {}
                 () = self.hurry.notified() => {}
             }
-            self.core.borrow_mut().run_due(now(), DEADLINES_PER_TURN);
-            tokio::task::yield_now().await;
+            if !self.core.borrow_mut().run_due(now(), DEADLINES_PER_TURN) {
+                tokio::task::yield_now().await;
+            }
         }
     }
 
@@ -246,7 +253,7 @@ impl Shard {
                 Command::Publish(request) => self.publish(*request),
                 Command::Call(request) => self.call(*request),
                 Command::Restart { place, fragment, answer } => {
-                    if let Some(text) = self.core.borrow_mut().restart_ice(place, &fragment) {
+                    if let Some(text) = self.core.borrow_mut().restart_ice(place, &fragment, now()) {
                         let _ = answer.send(text);
                     }
                 }

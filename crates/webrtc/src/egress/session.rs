@@ -24,6 +24,9 @@ use super::{
 
 /// Time that a sender report may wait for media to be written with.
 const REPORT_SLACK: Duration = Duration::from_millis(250);
+/// The same while nothing is sent that a report could be of: what keeps the way open, and the sources from being
+/// forgotten (RFC 3550 §6.2.1 has participants that are silent for five intervals forgotten).
+const REPORT_SLACK_IDLE: Duration = Duration::from_secs(4);
 /// What a network is taken to carry before anything is known of it, and the bounds of what is believed of it, in bits
 /// per second.
 const RATE_FIRST: u64 = 1_000_000;
@@ -52,6 +55,11 @@ struct Rest {
     opener: Option<ReportOpener>,
     opened: Vec<u8>,
     reports: u32,
+    /// The packets that the latest report has counted.
+    counted: u32,
+    report_slack: Duration,
+    /// Reports are sent as often whether there is media or not.
+    is_steady: bool,
     cname: String,
     clock: WallClock,
     round_trip: Option<Duration>,
@@ -130,6 +138,9 @@ impl Egress {
                 opener: None,
                 opened: Vec::new(),
                 reports: 0,
+                counted: 0,
+                report_slack: REPORT_SLACK,
+                is_steady: agreed.candidates.is_some(),
                 cname: agreed.cname.to_owned(),
                 clock: common.clock,
                 round_trip: None,
@@ -140,6 +151,11 @@ impl Egress {
     /// The numbers of each outgoing stream, in the order they were agreed on.
     pub(crate) fn sources(&self) -> impl Iterator<Item = Sources> {
         self.streams.iter().enumerate().map(|(index, stream)| stream.sources(index))
+    }
+
+    /// Has reports sent each second although there may be no media: to a server that takes them for a sign of life.
+    pub(crate) fn report_steadily(&mut self) {
+        self.rest.is_steady = true;
     }
 
     /// Where media goes; `None` until the peer has proved an address.
@@ -352,6 +368,10 @@ impl Egress {
         self.rest.reports = self.rest.reports.saturating_add(1);
         let interval = if is_early { stream::FIRST_REPORT_INTERVAL } else { stream::REPORT_INTERVAL };
         self.report_at = Some(now + interval);
+        let packets = self.streams.iter().fold(0_u32, |sum, stream| sum.wrapping_add(stream.packets()));
+        let is_idle = packets == std::mem::replace(&mut self.rest.counted, packets);
+        self.rest.report_slack =
+            if is_idle && !is_early && !self.rest.is_steady { REPORT_SLACK_IDLE } else { REPORT_SLACK };
     }
 
     /// Lets time pass.
@@ -368,7 +388,7 @@ impl Egress {
             self.rest.handshake.advance(now)?;
             self.handshake(out, notices)?;
         }
-        if self.report_at.is_some_and(|at| at + REPORT_SLACK <= now) {
+        if self.report_at.is_some_and(|at| at + self.rest.report_slack <= now) {
             self.report(now, out);
         }
         Ok(())
@@ -377,7 +397,7 @@ impl Egress {
     /// When to call [`Egress::advance`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let handshake = self.path.map(|_| self.rest.handshake.due());
-        let report = self.report_at.map(|at| at + REPORT_SLACK);
+        let report = self.report_at.map(|at| at + self.rest.report_slack);
         let check = match &self.rest.ice {
             Ice::Lite(_) => None,
             Ice::Full(full) => Some(full.due()),

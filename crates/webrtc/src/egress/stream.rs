@@ -103,6 +103,11 @@ impl Stream {
         self.is_known = true;
     }
 
+    /// How many packets have been sent, those sent again not counted.
+    pub(super) fn packets(&self) -> u32 {
+        self.packets
+    }
+
     /// Whether anything has been sent.
     pub(super) fn has_begun(&self) -> bool {
         self.place.is_some()

@@ -223,7 +223,7 @@ fn what_was_sent_may_be_asked_for_again_and_nothing_else() {
 }
 
 #[test]
-fn no_sequence_number_is_sealed_twice() {
+fn a_packet_is_sent_once_and_late_ones_within_bounds() {
     let now = Instant::now();
     let (mut egress, _) = connect(Role::Passive, now);
     assert_eq!(send(&mut egress, 0, 100..110, now).len(), 10);
@@ -266,6 +266,38 @@ fn reports_travel_with_media_and_by_themselves_where_there_is_none() {
         }
     }
     assert!((8..=14).contains(&reports.len()), "{}", reports.len());
-    assert!((3..=6).contains(&due), "{due} by themselves");
+    assert_eq!(due, 2, "by themselves");
     assert!(reports.iter().all(|report| report.len() < 100), "shorter than media");
+}
+
+#[test]
+fn where_nothing_is_sent_reports_are_few_unless_they_are_a_sign_of_life() {
+    let reported = |is_steady: bool| {
+        let start = Instant::now();
+        let (mut egress, _) = connect(Role::Passive, start);
+        if is_steady {
+            egress.report_steadily();
+        }
+        send(&mut egress, 0, 0..1, start);
+        let mut times = Vec::new();
+        for ms in 0..60_000 {
+            let (now, mut reports) = (start + Duration::from_millis(ms), Vec::new());
+            if ms == 0 || egress.deadline().is_some_and(|at| at <= now) {
+                egress.finish(now, &mut reports);
+                egress.advance(now, &mut reports, &mut Vec::new()).unwrap();
+            }
+            times.extend(reports.iter().map(|_| ms));
+        }
+        // After a silence, the first packet is reported on at once.
+        let (now, mut reports) = (start + Duration::from_secs(60), Vec::new());
+        send(&mut egress, 0, 1..2, now);
+        egress.finish(now, &mut reports);
+        assert_eq!(reports.len(), 1);
+        times.retain(|ms| *ms > 3_000);
+        times
+    };
+    let (few, steady) = (reported(false), reported(true));
+    assert!(few.windows(2).all(|pair| pair[1] - pair[0] == 5_000), "{few:?}");
+    assert!((10..=12).contains(&few.len()), "{few:?}");
+    assert!(steady.windows(2).all(|pair| pair[1] - pair[0] <= 1_250), "{steady:?}");
 }

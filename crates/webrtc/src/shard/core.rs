@@ -26,7 +26,7 @@ use crate::{
 };
 
 use super::{
-    Command, Outbox, Plan,
+    Command, Outbox, Plan, rest,
     sorting::Sorting,
     timers::{Deadline, Timers},
 };
@@ -123,7 +123,7 @@ impl Core {
             feeds: HashMap::new(),
             unrung: Vec::new(),
             next_serial: 0,
-            timers: Timers::default(),
+            timers: Timers::new(super::now()),
             hurry,
         }
     }
@@ -132,10 +132,12 @@ impl Core {
         self.timers.next()
     }
 
-    /// Runs the viewers whose time has come.
-    pub(super) fn run_due(&mut self, now: Instant, at_most: usize) {
+    /// Runs the viewers whose time has come. Says whether that are all of them.
+    pub(super) fn run_due(&mut self, now: Instant, at_most: usize) -> bool {
+        let mut all = false;
         for _ in 0..at_most {
             let Some((place, entry)) = self.timers.pop(now) else {
+                all = true;
                 break;
             };
             let Some(seat) = self.seats.get_mut(place.index).filter(|seat| seat.serial == place.serial) else {
@@ -143,16 +145,20 @@ impl Core {
             };
             match seat.deadline.is_due(entry, now) {
                 Ok(()) => self.with(place.index, now, |participant, around| Some(participant.run(around))),
-                Err(Some(later)) => self.set_deadline(place.index, later),
+                Err(Some(later)) => self.set_deadline(place.index, later, now),
                 Err(None) => {}
             }
         }
         self.outbox.flush();
+        all
     }
 
     /// To be called when a batch of datagrams has been taken: tells viewers of what publishers have brought, once for
     /// all of it, and sends what has been gathered.
     pub(super) fn settle(&mut self, now: Instant) {
+        if !self.unrung.is_empty() {
+            self.sorting.rest().wake(now, rest::AFTER_MEDIA);
+        }
         for index in self.unrung.drain(..) {
             if let Some(seat) = self.seats.get_mut(index) {
                 seat.participant.ring(now);
@@ -174,6 +180,7 @@ impl Core {
         let Some(feed) = self.feeds.get(&stream) else {
             return Delivery::NobodyLeft;
         };
+        self.sorting.rest().wake(now, rest::AFTER_MEDIA);
         let before = feed.viewers.len();
         let turn: SmallVec<[usize; super::VIEWERS_PER_TURN]> =
             feed.viewers.iter().skip(from).take(at_most).copied().collect();
@@ -223,7 +230,7 @@ impl Core {
         }
         match result {
             Ok(None) => {}
-            Ok(Some(Ok(next))) => self.set_deadline(index, next),
+            Ok(Some(Ok(next))) => self.set_deadline(index, next, now),
             Ok(Some(Err(ended))) => self.remove(index, ended, now),
             Err(_) => {
                 self.counters.bugs.add(1);
@@ -240,12 +247,12 @@ impl Core {
         }
     }
 
-    pub(super) fn set_deadline(&mut self, index: usize, at: Instant) {
+    pub(super) fn set_deadline(&mut self, index: usize, at: Instant, now: Instant) {
         let Some(seat) = self.seats.get_mut(index) else {
             return;
         };
         let place = Place { index, serial: seat.serial };
-        if self.timers.set(place, &mut seat.deadline, at) {
+        if self.timers.set(place, &mut seat.deadline, at, now) {
             self.hurry.notify_one();
         }
     }
@@ -256,7 +263,8 @@ impl Core {
     }
 
     /// Begins ICE anew for a session; yields the fragment that answers the peer.
-    pub(super) fn restart_ice(&mut self, place: Place, fragment: &Fragment) -> Option<String> {
+    pub(super) fn restart_ice(&mut self, place: Place, fragment: &Fragment, now: Instant) -> Option<String> {
+        self.sorting.rest().wake(now, rest::FOR_A_SESSION);
         let index = self.index(place)?;
         let local = self.new_credentials();
         let seat = self.seats.get_mut(index)?;

@@ -17,7 +17,10 @@ use crate::{
     viewer::{Outlet, Viewer},
 };
 
-use super::core::{Core, Feed, Seat};
+use super::{
+    core::{Core, Feed, Seat},
+    rest,
+};
 
 /// A viewer that has been taken in.
 pub(super) struct Joined {
@@ -70,7 +73,10 @@ impl Core {
             cname: &cname,
             candidates: None,
         };
-        let egress = Egress::new(&self.common, &agreed, now).map_err(|error| ViewError::Setup(error.to_string()))?;
+        let mut egress = Egress::new(&self.common, &agreed, now).map_err(|error| ViewError::Setup(error.to_string()))?;
+        if subscription.viewer().peer().server.is_some() {
+            egress.report_steadily();
+        }
         for (outlet, sources) in choice.outlets.iter_mut().zip(egress.sources()) {
             outlet.set_sources(sources);
         }
@@ -122,6 +128,7 @@ impl Core {
         first_section: Option<(String, String)>,
         feed: Option<usize>,
     ) -> (Place, watch::Receiver<Stage>) {
+        self.sorting.rest().wake(super::now(), rest::FOR_A_SESSION);
         self.next_serial += 1;
         let serial = self.next_serial;
         let (progress, stage) = Progress::new();

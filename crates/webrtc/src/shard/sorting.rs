@@ -21,7 +21,10 @@ use tokio::sync::mpsc;
 
 use crate::framing::Unframer;
 
-use super::demux::{Content, content};
+use super::{
+    demux::{Content, content},
+    rest::Rest,
+};
 
 /// Characters of a user name fragment that say which shard it belongs to.
 const MARK: usize = 2;
@@ -72,6 +75,7 @@ impl Parcel {
 /// What all shards know together.
 #[derive(Debug)]
 struct Common {
+    rest: Rest,
     /// Which shard a proven address belongs to.
     shards: RwLock<HashMap<SocketAddr, usize>>,
     doors: Vec<Door>,
@@ -113,9 +117,16 @@ impl Sorting {
         let queue = |_| mpsc::channel(limits::WEBRTC_HANDED_OVER.get_usize());
         let (queues, inbound): (Vec<_>, Vec<_>) = (0..shards).map(queue).unzip();
         let door = |queue| Door { queue, waiting: AtomicUsize::new(0) };
-        let common = Arc::new(Common { shards: RwLock::default(), doors: queues.into_iter().map(door).collect() });
+        let doors = queues.into_iter().map(door).collect();
+        let common = Arc::new(Common { rest: Rest::new(super::now()), shards: RwLock::default(), doors });
         let part = |own| Sorting { own, common: common.clone() };
         inbound.into_iter().enumerate().map(|(own, inbound)| (part(own), inbound)).collect()
+    }
+
+    /// Whether any of the shards has something to carry.
+    #[inline]
+    pub(super) fn rest(&self) -> &Rest {
+        &self.common.rest
     }
 
     /// Whether there is one shard only.
@@ -211,6 +222,10 @@ impl Sorter {
     pub(super) fn new(sorting: Sorting) -> Sorter {
         let parcels = sorting.common.doors.iter().map(|_| Parcel::default()).collect();
         Sorter { sorting, parcels }
+    }
+
+    pub(super) fn sorting(&self) -> &Sorting {
+        &self.sorting
     }
 
     /// Puts what is for others into their parcels, and yields the rest. [`Sorter::hand_over`] is to follow.

@@ -1,16 +1,25 @@
 //! When which viewer has to run.
 
-use std::{cmp::Reverse, collections::BinaryHeap, time::Instant};
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    time::{Duration, Instant},
+};
 
 use crate::session::Place;
+
+/// What is at least so far away may come later by the other, so that much of it comes at the same time.
+const FAR: Duration = Duration::from_millis(200);
+const GRID: Duration = Duration::from_millis(50);
 
 /// The viewers' deadlines, the earliest first.
 ///
 /// A viewer's deadline moves with almost each of its packets, mostly to later. So an entry that is too early stays
 /// where it is and is looked at again when it comes up; only an earlier deadline makes a new entry. The entry that it
 /// stands before counts no more, and is thrown away when it comes up.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Timers {
+    begun: Instant,
     heap: BinaryHeap<Reverse<(Instant, u64, usize)>>,
 }
 
@@ -23,20 +32,40 @@ pub(crate) struct Deadline {
 }
 
 impl Timers {
+    pub(crate) fn new(now: Instant) -> Timers {
+        Timers { begun: now, heap: BinaryHeap::new() }
+    }
+
+    /// When a viewer that has to run then is looked at.
+    fn entry(&self, at: Instant, now: Instant) -> Instant {
+        if at.saturating_duration_since(now) < FAR {
+            return at;
+        }
+        let beyond = at.saturating_duration_since(self.begun).as_nanos() % GRID.as_nanos();
+        match beyond {
+            0 => at,
+            _ => at + (GRID - Duration::from_nanos(beyond as u64)),
+        }
+    }
+
     /// The earliest time at which something may have to run.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, ..))| *at)
     }
 
     /// Sets a viewer's deadline. Says whether it is now the earliest of all.
-    pub(crate) fn set(&mut self, place: Place, deadline: &mut Deadline, at: Instant) -> bool {
-        deadline.at = Some(at);
-        if deadline.entered.is_some_and(|entered| entered <= at) {
+    pub(crate) fn set(&mut self, place: Place, deadline: &mut Deadline, at: Instant, now: Instant) -> bool {
+        if deadline.entered.is_some() && deadline.at == Some(at) {
             return false;
         }
-        let is_earliest = self.next().is_none_or(|next| at < next);
-        deadline.entered = Some(at);
-        self.heap.push(Reverse((at, place.serial, place.index)));
+        deadline.at = Some(at);
+        let entry = self.entry(at, now);
+        if deadline.entered.is_some_and(|entered| entered <= entry) {
+            return false;
+        }
+        let is_earliest = self.next().is_none_or(|next| entry < next);
+        deadline.entered = Some(entry);
+        self.heap.push(Reverse((entry, place.serial, place.index)));
         is_earliest
     }
 
@@ -70,24 +99,23 @@ impl Deadline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn a_deadline_that_moves_to_later_costs_one_entry() {
-        let (mut timers, mut deadline) = (Timers::default(), Deadline::default());
         let start = Instant::now();
+        let (mut timers, mut deadline) = (Timers::new(start), Deadline::default());
         let at = |ms| start + Duration::from_millis(ms);
         let place = Place { index: 3, serial: 9 };
-        assert!(timers.set(place, &mut deadline, at(10)));
+        assert!(timers.set(place, &mut deadline, at(10), start));
         for ms in 11..100 {
-            assert!(!timers.set(place, &mut deadline, at(ms)));
+            assert!(!timers.set(place, &mut deadline, at(ms), start));
         }
         assert_eq!(timers.heap.len(), 1);
         assert_eq!(timers.pop(at(9)), None);
         assert_eq!(timers.pop(at(10)), Some((place, at(10))));
         assert_eq!(deadline.is_due(at(10), at(10)), Err(Some(at(99))));
-        timers.set(place, &mut deadline, at(99));
-        assert!(timers.set(place, &mut deadline, at(50)), "an earlier one is entered as well");
+        timers.set(place, &mut deadline, at(99), at(10));
+        assert!(timers.set(place, &mut deadline, at(50), at(10)), "an earlier one is entered as well");
         assert_eq!(timers.pop(at(60)), Some((place, at(50))));
         assert_eq!(deadline.is_due(at(50), at(60)), Ok(()));
         assert_eq!(timers.pop(at(100)), Some((place, at(99))));
@@ -95,9 +123,30 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_that_moves_to_and_fro_for_hours_leaves_nothing_behind() {
-        let (mut timers, mut deadline) = (Timers::default(), Deadline::default());
+    fn what_is_far_away_comes_together() {
         let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut timers = Timers::new(start);
+        let mut deadlines = [Deadline::default(); 50];
+        for (index, deadline) in deadlines.iter_mut().enumerate() {
+            let place = Place { index, serial: index as u64 };
+            assert_eq!(timers.set(place, deadline, at(1_001 + index as u64), start), index == 0);
+        }
+        assert_eq!(timers.next(), Some(at(1_050)));
+        for _ in 0..50 {
+            let (place, entry) = timers.pop(at(1_050)).unwrap();
+            assert_eq!(deadlines[place.index].is_due(entry, at(1_050)), Ok(()));
+        }
+        assert_eq!(timers.pop(at(10_000)), None);
+        let (place, mut deadline) = (Place { index: 0, serial: 1 }, Deadline::default());
+        timers.set(place, &mut deadline, at(1_203), at(1_100));
+        assert_eq!(timers.next(), Some(at(1_203)), "what is near comes in time");
+    }
+
+    #[test]
+    fn a_deadline_that_moves_to_and_fro_for_hours_leaves_nothing_behind() {
+        let start = Instant::now();
+        let (mut timers, mut deadline) = (Timers::new(start), Deadline::default());
         let at = |ms| start + Duration::from_millis(ms);
         let place = Place { index: 3, serial: 9 };
         let (mut runs, mut most) = (0, 0);
@@ -106,14 +155,14 @@ mod tests {
                 match deadline.is_due(entry, at(ms)) {
                     Ok(()) => {
                         runs += 1;
-                        timers.set(place, &mut deadline, at(ms + 1_000));
+                        timers.set(place, &mut deadline, at(ms + 1_000), at(ms));
                     }
-                    Err(Some(later)) => drop(timers.set(place, &mut deadline, later)),
+                    Err(Some(later)) => drop(timers.set(place, &mut deadline, later, at(ms))),
                     Err(None) => {}
                 }
             }
-            timers.set(place, &mut deadline, at(ms + 1_000));
-            timers.set(place, &mut deadline, at(ms + 50 - ms % 50));
+            timers.set(place, &mut deadline, at(ms + 1_000), at(ms));
+            timers.set(place, &mut deadline, at(ms + 50 - ms % 50), at(ms));
             most = most.max(timers.heap.len());
         }
         assert_eq!(runs, 1_999, "once every 50 ms");

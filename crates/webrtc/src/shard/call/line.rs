@@ -138,7 +138,9 @@ async fn listen(socket: &UdpSocket, shard: &Shard, place: Place, carrier: Carrie
         }
         let datagrams = buffer.datagrams().map(|datagram| (datagram.source, datagram.bytes));
         shard.core.borrow_mut().receive_call(place, carrier, datagrams, now());
-        tokio::task::yield_now().await;
+        if buffer.is_full() {
+            tokio::task::yield_now().await;
+        }
     }
 }
 
