@@ -117,7 +117,7 @@ limits! {
     DIAL_MS = 5_000, "milliseconds", "Time to find, to reach and, with TLS, to shake hands with another server.";
     AGENT_ANSWER_MS = 10_000, "milliseconds", "Time for another server to answer a request for a stream over WebRTC.";
     RELAYS = 256, "relays", "Streams pushed to and pulled from other servers at once.";
-    RELAY_ATTEMPTS = 1_000, "attempts", "Attempts to reach another server in a row that fail before its relay is given up.";
+    RELAY_ATTEMPTS = 6_000, "attempts", "Attempts to reach another server in a row that fail before its relay is given up.";
     ROUTES = 4_096, "streams", "Streams fetched at once from servers that work together with this one.";
     ROUTES_SOUGHT = 1_000, "names", "Names that viewers have asked for and that are waited for to appear on such a server.";
     ROUTE_FIND_MS = 600, "milliseconds", "How long a name that a viewer asks for is waited for to appear on such a server.";
@@ -125,7 +125,7 @@ limits! {
     ROUTE_ATTEMPT_MS = 2_000, "milliseconds", "Time for such a server to begin to send a stream before the next is asked.";
     ROUTE_SILENCE_MS = 2_000, "milliseconds", "How long nothing may arrive of what such a server sends, its reports and its answers to checks included, before the stream is fetched anew.";
     ROUTE_GRACE_MS = 30_000, "milliseconds", "How long viewers of a stream fetched from such a server are kept while no server sends it.";
-    RELAY_WAIT_MS = 30_000, "milliseconds", "The longest wait between two attempts to reach another server.";
+    RELAY_WAIT_MS = 5_000, "milliseconds", "The longest wait between two attempts to reach another server.";
     PUSH_REFUSALS = 10, "refusals", "Times in a row that another server refuses a stream sent to it over WebRTC before that is given up.";
     SOUND_FILE_BYTES = 32 << 20, "bytes", "A sound file that is played into a stream sent to another server.";
     SOUND_MS = 600_000, "milliseconds", "How long such a sound file may last.";
