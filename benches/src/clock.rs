@@ -42,11 +42,22 @@ fn ticks_as_time(ticks: u64) -> Duration {
 ///
 /// Source: proc_pid_stat(5), fields 14 and 15.
 pub(crate) fn process_time(pid: u32) -> Result<Duration> {
+    let [user, system] = process_times(pid)?;
+    Ok(user + system)
+}
+
+/// User time alone: what is not the kernel's.
+pub(crate) fn user_time(pid: u32) -> Result<Duration> {
+    let [user, _] = process_times(pid)?;
+    Ok(user)
+}
+
+fn process_times(pid: u32) -> Result<[Duration; 2]> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).with_context(|| format!("process {pid} is gone"))?;
     // The second field is the name in parentheses, which may hold anything.
     let (_, fields) = stat.rsplit_once(')').context("no name in stat")?;
-    let ticks: u64 = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap_or(0)).sum();
-    Ok(ticks_as_time(ticks))
+    let mut ticks = fields.split_whitespace().skip(11).map(|field| field.parse().unwrap_or(0));
+    Ok([(); 2].map(|()| ticks_as_time(ticks.next().unwrap_or(0))))
 }
 
 /// Memory that a process holds now, in bytes.

@@ -16,7 +16,7 @@ use clap::Args;
 
 use crate::{
     camera::{Camera, Pacing},
-    clock::{process_time, resident_bytes},
+    clock::{process_time, resident_bytes, user_time},
     publisher::STREAM,
     report::{Extent, Progress, Report, Section, percentile},
     server::{self, Server},
@@ -51,6 +51,10 @@ pub(crate) struct Options {
     /// A stream without sound: all its packets come in bursts of a frame.
     #[arg(long)]
     silent: bool,
+    /// Have the kernel drop bursts as a whole for the viewers, in place of cutting them up inside the server's call: a
+    /// network card does that by itself.
+    #[arg(long)]
+    whole: bool,
     /// How often both are measured, by turns.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=20))]
     turns: u8,
@@ -59,12 +63,20 @@ pub(crate) struct Options {
 impl Options {
     /// What groups of benches run.
     pub(crate) fn of(extent: Extent) -> Options {
-        Options { viewers: extent.people(200), seconds: extent.seconds(), silent: false, turns: 1 }
+        Options { viewers: extent.people(200), seconds: extent.seconds(), silent: false, whole: false, turns: 1 }
     }
 
     fn camera(&self) -> Camera {
         let camera = Camera::new(BITS_PER_SECOND, Duration::ZERO, Pacing::Browser);
         if self.silent { camera.silent() } else { camera }
+    }
+
+    fn sight(&self, viewer: usize) -> Sight {
+        match (viewer.is_multiple_of(SEEING), self.whole) {
+            (true, _) => Sight::Counting,
+            (false, true) => Sight::BlindToBursts,
+            (false, false) => Sight::Blind,
+        }
     }
 
     fn warm_up(&self) -> Duration {
@@ -76,7 +88,9 @@ impl Options {
 struct Turn {
     /// CPU for a packet and viewer, in nanoseconds.
     each: f64,
-    /// The same without what the server takes with one viewer.
+    /// The same without what the kernel does.
+    each_user: f64,
+    /// The same of all without what the server takes with one viewer.
     each_further: f64,
     /// Bytes of memory for each viewer after the first.
     memory: f64,
@@ -119,15 +133,13 @@ fn watch(options: &Options, http: std::net::SocketAddr, pid: u32) -> Result<Turn
     let alone = process_time(pid)?.saturating_sub(before).div_f64(ALONE.as_secs_f64());
     let resident = resident_bytes(pid)?;
     for viewer in 1..options.viewers {
-        crowd
-            .join(Sight::of(viewer % SEEING == 0))
-            .with_context(|| format!("viewer {} of {}", viewer + 1, options.viewers))?;
+        crowd.join(options.sight(viewer)).with_context(|| format!("viewer {} of {}", viewer + 1, options.viewers))?;
     }
     crowd.run(GREETING)?;
     crowd.begin();
-    let watch = Watch::begin(pid)?;
+    let (watch, before) = (Watch::begin(pid)?, user_time(pid)?);
     crowd.run(Duration::from_secs(options.seconds))?;
-    let usage = watch.end()?;
+    let (usage, user) = (watch.end()?, user_time(pid)?.saturating_sub(before));
     studio.check()?;
     let connected = crowd.connected();
     ensure!(connected == options.viewers, "only {connected} viewers are still connected");
@@ -138,6 +150,7 @@ fn watch(options: &Options, http: std::net::SocketAddr, pid: u32) -> Result<Turn
     let rest = usage.time.saturating_sub(alone.mul_f64(usage.elapsed));
     Ok(Turn {
         each: usage.nanoseconds_for(packets),
+        each_user: user.as_nanos() as f64 / packets,
         each_further: rest.as_nanos() as f64 / (packets * (viewers - 1.0) / viewers),
         memory: usage.resident.saturating_sub(resident) as f64 / (viewers - 1.0),
         rate: packets / usage.elapsed,
@@ -149,7 +162,8 @@ fn watch(options: &Options, http: std::net::SocketAddr, pid: u32) -> Result<Turn
 
 fn tell(options: &Options, report: &mut Report, ours: &mut [Turn], theirs: &mut [Turn]) {
     let sound = if options.silent { " without sound" } else { "" };
-    let label = format!("{} viewers{sound}", options.viewers);
+    let bursts = if options.whole { ", bursts dropped whole" } else { "" };
+    let label = format!("{} viewers{sound}{bursts}", options.viewers);
     tell_server(&mut report.section(PART, format!("Headwater, {label}")), ours);
     tell_server(&mut report.section(PART, format!("str0m, {label}")), theirs);
     let ratio = |of: fn(&Turn) -> f64| {
@@ -158,14 +172,16 @@ fn tell(options: &Options, report: &mut Report, ours: &mut [Turn], theirs: &mut 
     };
     let mut section = report.section(PART, label);
     section.barred_below("CPU for a packet by str0m, in Headwater's", ratio(|turn| turn.each), "times", BAR);
-    let further = ratio(|turn| turn.each_further);
-    section.figure("the same for packets of further viewers", further, "times");
-    section.figure("memory for each further viewer by str0m, in Headwater's", ratio(|turn| turn.memory), "times");
+    // Without bars of their own: more of these is better, which a comparison of ratios would not know.
+    section.figure("the same outside the kernel", ratio(|turn| turn.each_user), "");
+    section.figure("the same for packets of further viewers", ratio(|turn| turn.each_further), "");
+    section.figure("memory for each further viewer by str0m, in Headwater's", ratio(|turn| turn.memory), "");
 }
 
 fn tell_server(section: &mut Section<'_>, turns: &mut [Turn]) {
     let of = |value: fn(&Turn) -> f64| percentile(&mut turns.iter().map(value).collect::<Vec<_>>(), 0.5);
     section.figure("CPU for a packet", of(|turn| turn.each), "ns/packet");
+    section.figure("the same outside the kernel", of(|turn| turn.each_user), "ns/packet");
     section.figure("CPU for each packet of further viewers", of(|turn| turn.each_further), "ns/packet");
     section.figure("share of a core", of(|turn| turn.usage.share() * 100.0), "%");
     section.figure("memory for each further viewer", of(|turn| turn.memory / 1_024.0), "KiB");

@@ -19,7 +19,7 @@ use axum::{
     response::IntoResponse,
     routing::post,
 };
-use headwater_net::{Burst, ReceiveBuffer, UdpSocket};
+use headwater_net::{Burst, ReceiveBuffer, UdpSocket, take_precedence};
 use str0m::{
     Input,
     net::{Protocol, Receive},
@@ -43,6 +43,8 @@ const SESSIONS_MAX: usize = 10_000;
 const ASKS_MAX: usize = 64;
 /// Between two key frames that are asked for.
 const KEY_FRAME_INTERVAL: Duration = Duration::from_millis(500);
+/// Levels of niceness by which it goes before others: as Headwater's shards where nothing else is said.
+const PRECEDENCE: u8 = 10;
 /// The longest sleep.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
 
@@ -60,6 +62,8 @@ pub(crate) fn serve() -> Result<()> {
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
         let _ = end.send(());
     })?;
+    // Where the system does not let it, it runs as others do, and so does Headwater.
+    let _ = take_precedence(PRECEDENCE);
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let (asks, asked) = mpsc::channel(ASKS_MAX);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

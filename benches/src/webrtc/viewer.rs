@@ -43,7 +43,7 @@ pub(crate) enum Sight {
 }
 
 impl Sight {
-    pub(crate) fn of(counting: bool) -> Sight {
+    pub(super) fn of(counting: bool) -> Sight {
         if counting { Sight::Counting } else { Sight::Blind }
     }
 }
@@ -229,7 +229,7 @@ impl Viewer {
 
     /// Whether its socket lets media through.
     pub(super) fn is_seeing(&self) -> bool {
-        !matches!(self.sight, Sight::Blind)
+        !matches!(self.sight, Sight::Blind | Sight::BlindToBursts)
     }
 
     pub(super) fn is_connected(&self) -> bool {
