@@ -14,6 +14,7 @@
 //! | `rtcp` | reports and feedback |
 
 mod dtls;
+mod echo;
 pub(crate) mod estimate;
 mod full;
 mod ice;

@@ -10,6 +10,7 @@ use crate::srtp::Sealer;
 
 use super::{
     OutPacket, Path, Sink,
+    echo::Asked,
     wire::{Extensions, Fields, Header, TransportNumber, Turn},
 };
 
@@ -39,6 +40,7 @@ pub(super) struct Resend {
     saved: i64,
     recent: Vec<Again>,
     oldest: usize,
+    asked: Asked,
 }
 
 /// A packet that has been sent again.
@@ -59,6 +61,7 @@ impl Resend {
             saved: SAVED_BYTES_FIRST,
             recent: Vec::new(),
             oldest: 0,
+            asked: Asked::default(),
         }
     }
 
@@ -74,9 +77,9 @@ impl Resend {
         self.saved = self.saved.saturating_add(earned).min(SAVED_BYTES_MAX);
     }
 
-    /// Whether a packet may be sent again now; counts that it is, and puts bytes for it aside, which
-    /// [`Resend::push`] settles. Cheap, so that a storm of requests is.
-    pub(super) fn allows(&mut self, sequence: u64, round_trip: Option<Duration>, now: Instant) -> bool {
+    /// Whether a packet may be sent again now that so many have been sent; counts that it is, and puts bytes for it
+    /// aside, which [`Resend::push`] settles. Cheap, so that a storm of requests is.
+    pub(super) fn allows(&mut self, sequence: u64, sent: u32, round_trip: Option<Duration>, now: Instant) -> bool {
         if self.saved <= 0 {
             limits::WEBRTC_RESENDS.hit();
             return false;
@@ -90,10 +93,27 @@ impl Resend {
                 }
                 *again = Again { sequence, at: now, times: again.times + 1 };
             }
-            None => self.remember(Again { sequence, at: now, times: 1 }),
+            None => {
+                self.remember(Again { sequence, at: now, times: 1 });
+                self.asked.add(sent);
+            }
         }
         self.saved -= ASIDE_BYTES;
         true
+    }
+
+    /// Whether a second copy is to follow what is sent again.
+    pub(super) fn wants_echo(&self) -> bool {
+        self.asked.are_few()
+    }
+
+    /// Whether there is room for a second copy now; puts bytes for it aside, as [`Resend::allows`] does.
+    pub(super) fn allows_echo(&mut self) -> bool {
+        let is_allowed = self.saved > ASIDE_BYTES;
+        if is_allowed {
+            self.saved -= ASIDE_BYTES;
+        }
+        is_allowed
     }
 
     fn remember(&mut self, again: Again) {
@@ -191,17 +211,17 @@ mod tests {
         let mut times = 0;
         for ms in 0..1_000 {
             resend.earn(1_200);
-            times += u8::from(resend.allows(5, None, start + Duration::from_millis(ms)));
+            times += u8::from(resend.allows(5, 0, None, start + Duration::from_millis(ms)));
         }
         assert_eq!(times, TIMES_MAX);
-        assert!(resend.allows(6, None, start));
+        assert!(resend.allows(6, 0, None, start));
     }
 
     #[test]
     fn attack_w14_the_requests_of_one_datagram_are_bounded_before_any_is_answered() {
         let mut resend = resend();
         let now = Instant::now();
-        let allowed = (0..6_000).filter(|sequence| resend.allows(*sequence, None, now)).count();
+        let allowed = (0..6_000).filter(|sequence| resend.allows(*sequence, 0, None, now)).count();
         assert!((10..=30).contains(&allowed), "{allowed}");
     }
 
@@ -212,7 +232,7 @@ mod tests {
         let now = Instant::now();
         let mut searched = 0;
         for sequence in 0..6_000 {
-            if resend.allows(sequence, None, now) {
+            if resend.allows(sequence, 0, None, now) {
                 searched += 1;
                 let mut sink: Vec<Vec<u8>> = Vec::new();
                 assert!(!resend.push(None, None, |_| None, &sealer, &crate::egress::tests::path(), &mut sink));
@@ -220,7 +240,7 @@ mod tests {
         }
         assert!((10..=30).contains(&searched), "{searched}");
         resend.earn(12_000);
-        assert!(resend.allows(6_000, None, now), "more media pays for more");
+        assert!(resend.allows(6_000, 0, None, now), "more media pays for more");
     }
 
     #[test]
@@ -244,7 +264,7 @@ mod tests {
                 payload: &payload,
                 patch: None,
             };
-            if resend.allows(sequence, None, now) {
+            if resend.allows(sequence, 0, None, now) {
                 let mut sink: Vec<Vec<u8>> = Vec::new();
                 resend.push(Some(&packet), None, |_| None, &sealer, &crate::egress::tests::path(), &mut sink);
                 again += sink.iter().map(|datagram| datagram.len() as i64).sum::<i64>();

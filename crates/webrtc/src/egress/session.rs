@@ -15,6 +15,7 @@ use crate::{
 use super::{
     Agreed, Common, EgressError, Notice, OutPacket, Path, Sink, Sources, Writer,
     dtls::{Handshake, Keys, Said},
+    echo::Echoes,
     estimate::Estimator,
     full::Full,
     ice::{self, Lite},
@@ -63,6 +64,7 @@ struct Rest {
     cname: String,
     clock: WallClock,
     round_trip: Option<Duration>,
+    echoes: Echoes,
 }
 
 /// This side's part in looking for the way.
@@ -144,6 +146,7 @@ impl Egress {
                 cname: agreed.cname.to_owned(),
                 clock: common.clock,
                 round_trip: None,
+                echoes: Echoes::default(),
             }),
         })
     }
@@ -233,7 +236,7 @@ impl Egress {
     }
 
     fn take_reports(&mut self, datagram: &[u8], now: Instant, notices: &mut Vec<Notice>) -> bool {
-        let Rest { opener, opened, clock, round_trip, .. } = &mut *self.rest;
+        let Rest { opener, opened, clock, round_trip, echoes, .. } = &mut *self.rest;
         let estimator = &mut self.estimator;
         let Some(compound) = opener.as_mut().and_then(|opener| opener.open(datagram, opened)) else {
             return false;
@@ -261,10 +264,14 @@ impl Egress {
                 Feedback::Arrivals(_) | Feedback::Carries { .. } => {}
                 Feedback::PictureLost { .. } => notices.push(Notice::KeyFrameWanted { stream: index }),
                 Feedback::Lost { sequence, .. } => {
+                    let sent = stream.packets();
                     if let (Some(sequence), Some(resend)) = (stream.extend(sequence), &mut stream.resend)
-                        && resend.allows(sequence, *round_trip, now)
+                        && resend.allows(sequence, sent, *round_trip, now)
                     {
                         notices.push(Notice::Lost { stream: index, sequence });
+                        if resend.wants_echo() {
+                            echoes.add(index, sequence, now);
+                        }
                     }
                 }
             }
@@ -388,6 +395,12 @@ impl Egress {
             self.rest.handshake.advance(now)?;
             self.handshake(out, notices)?;
         }
+        while let Some(echo) = self.rest.echoes.next(now) {
+            let resend = self.streams.get_mut(echo.stream).and_then(|stream| stream.resend.as_mut());
+            if resend.is_some_and(|resend| resend.allows_echo()) {
+                notices.push(Notice::Lost { stream: echo.stream, sequence: echo.sequence });
+            }
+        }
         if self.report_at.is_some_and(|at| at + self.rest.report_slack <= now) {
             self.report(now, out);
         }
@@ -402,7 +415,7 @@ impl Egress {
             Ice::Lite(_) => None,
             Ice::Full(full) => Some(full.due()),
         };
-        handshake.into_iter().chain(report).chain(check).min()
+        handshake.into_iter().chain(report).chain(check).chain(self.rest.echoes.due()).min()
     }
 
     /// Whether this side has begun the session, and asks the peer for its consent.

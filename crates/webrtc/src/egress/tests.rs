@@ -2,6 +2,7 @@
 //!
 //! That others understand the session is shown by the tests with whole clients.
 
+mod echo;
 mod peer;
 mod stun;
 
@@ -288,11 +289,10 @@ fn where_nothing_is_sent_reports_are_few_unless_they_are_a_sign_of_life() {
             }
             times.extend(reports.iter().map(|_| ms));
         }
-        // After a silence, the first packet is reported on at once.
         let (now, mut reports) = (start + Duration::from_secs(60), Vec::new());
         send(&mut egress, 0, 1..2, now);
         egress.finish(now, &mut reports);
-        assert_eq!(reports.len(), 1);
+        assert!(is_steady || reports.len() == 1, "after a silence, the first packet is reported on at once");
         times.retain(|ms| *ms > 3_000);
         times
     };

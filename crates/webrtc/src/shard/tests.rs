@@ -91,7 +91,7 @@ async fn a_viewer_that_never_connects_is_forgotten_with_everything() {
     let limit = limits::WEBRTC_FIRST_CHECK_MS.get_duration();
     scene.pass(limit - Duration::from_millis(1));
     assert_eq!(accepted.session.has_ended(), None);
-    scene.pass(limit);
+    scene.pass(limit + timers::GRID);
     assert_eq!(accepted.session.has_ended(), Some(Ended::NeverConnected));
     assert!(scene.is_clean());
 }

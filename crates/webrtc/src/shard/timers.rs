@@ -10,7 +10,7 @@ use crate::session::Place;
 
 /// What is at least so far away may come later by the other, so that much of it comes at the same time.
 const FAR: Duration = Duration::from_millis(200);
-const GRID: Duration = Duration::from_millis(50);
+pub(super) const GRID: Duration = Duration::from_millis(50);
 
 /// The viewers' deadlines, the earliest first.
 ///

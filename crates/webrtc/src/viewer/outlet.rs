@@ -1,5 +1,6 @@
 //! One medium of a viewer: from a cursor in a lane to packets of the viewer's own.
 
+mod reading;
 mod renditions;
 
 use std::{
@@ -9,18 +10,18 @@ use std::{
 };
 
 use headwater_graph::{Bell, ConvertError, Cursor, Join, Next, Rendition, Subscription, Track};
-use headwater_media::{ClockRate, Codec, Packet, TrackKind, limits};
+use headwater_media::{ClockRate, Codec, Packet, TrackKind};
 
 use crate::{
     backlog::{Backlog, Past},
-    egress::{Egress, OutPacket, Sink, Sources},
+    egress::{OutPacket, Sources},
     sdp::Format,
     srtp::Patch,
-    statistics::Counters,
 };
 
-use super::flow::{CaptureClock, Flow};
+use super::flow::Flow;
 
+pub(super) use reading::Reading;
 use renditions::Waiting;
 
 /// One medium of a viewer.
@@ -42,6 +43,8 @@ pub(crate) struct Outlet {
     backlog: Option<Backlog>,
     /// The times of the backlog that was sent last, until nobody can ask for it again.
     past: Option<(Past, Instant)>,
+    /// When more may be sent of what is there already.
+    more_at: Option<Instant>,
 }
 
 /// How long after a backlog its packets may be asked for again.
@@ -69,17 +72,6 @@ impl Recalled {
             patch: self.patch,
         }
     }
-}
-
-/// How a reading went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reading {
-    /// Packets were handed over.
-    Packets(u64),
-    /// There was nothing new.
-    Nothing,
-    /// The lane has ended.
-    Ended,
 }
 
 impl Outlet {
@@ -131,6 +123,7 @@ impl Outlet {
             flow,
             backlog: None,
             past: None,
+            more_at: None,
         }
     }
 
@@ -161,7 +154,7 @@ impl Outlet {
 
     /// When it wants to be read again without new packets.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.backlog.as_ref().and_then(Backlog::due)
+        self.backlog.as_ref().and_then(Backlog::due).or(self.more_at)
     }
 
     /// The viewer has connected. A cursor takes its place when it is first read, so this is where the lane is now.
@@ -232,111 +225,6 @@ impl Outlet {
         let patch = self.flow.pictures.again(&packet.payload);
         Some(Recalled { timestamp: origin.timestamp(ticks), packet, payload_type, sequence, patch })
     }
-
-    /// Hands all new packets over to the session.
-    pub(crate) fn read(
-        &mut self,
-        egress: &mut Egress,
-        out: &mut impl Sink,
-        clock: &mut CaptureClock,
-        now: Instant,
-        counters: &Counters,
-    ) -> Reading {
-        if self.next.is_some() {
-            self.try_go_over();
-        }
-        if self.backlog.is_some() {
-            return self.read_backlog(egress, out, clock, now);
-        }
-        let Some(cursor) = &mut self.cursor else {
-            return Reading::Nothing;
-        };
-        if cursor.next_ticks().is_none() {
-            return if cursor.has_ended() { Reading::Ended } else { Reading::Nothing };
-        }
-        if is_too_slow(cursor, self.flow.clock_rate) {
-            counters.skips.add(1);
-            cursor.skip_to_newest_group();
-            self.flow.jump();
-            self.catch_up();
-            return Reading::Packets(0);
-        }
-        self.read_live(egress, out, clock, now, counters)
-    }
-
-    #[cold]
-    fn read_backlog(
-        &mut self,
-        egress: &mut Egress,
-        out: &mut impl Sink,
-        clock: &mut CaptureClock,
-        now: Instant,
-    ) -> Reading {
-        let Some(mut backlog) = self.backlog.take() else {
-            return Reading::Nothing;
-        };
-        let slice = backlog.slice(now);
-        let mut count = 0;
-        egress.write(self.sources.index, now, out, |writer| {
-            for (packet, time) in &slice {
-                count += self.flow.send(writer, packet, *time);
-            }
-            self.flow.mark(writer, clock, now);
-        });
-        match backlog.is_empty() {
-            true => self.past = Some((backlog.into_past(), now + PAST_KEPT)),
-            false => self.backlog = Some(backlog),
-        }
-        if slice.is_empty() { Reading::Nothing } else { Reading::Packets(count) }
-    }
-
-    fn read_live(
-        &mut self,
-        egress: &mut Egress,
-        out: &mut impl Sink,
-        clock: &mut CaptureClock,
-        now: Instant,
-        counters: &Counters,
-    ) -> Reading {
-        let Outlet { cursor: Some(cursor), flow, formats, .. } = self else {
-            return Reading::Nothing;
-        };
-        let (mut count, mut lost) = (0, false);
-        egress.write(self.sources.index, now, out, |writer| {
-            loop {
-                match cursor.next() {
-                    Next::Item(packet) => count += flow.send(writer, packet, packet.timestamp),
-                    Next::Parameters(parameters) => flow.take_parameters(parameters, formats),
-                    Next::Discontinuity => flow.start_over(),
-                    Next::Lost { .. } => {
-                        lost = true;
-                        break;
-                    }
-                    Next::Empty | Next::Ended => break,
-                }
-            }
-            flow.mark(writer, clock, now);
-        });
-        if lost {
-            counters.skips.add(1);
-            self.flow.jump();
-            self.catch_up();
-        }
-        if self.past.as_ref().is_some_and(|(_, until)| *until <= now) {
-            self.past = None;
-        }
-        Reading::Packets(count)
-    }
-}
-
-fn is_too_slow(cursor: &Cursor<Packet>, clock_rate: ClockRate) -> bool {
-    let lag = cursor.lag();
-    let ticks = clock_rate.ticks(limits::VIEWER_LAG_MS.get_duration());
-    let is_too_slow = lag.bytes > limits::VIEWER_LAG_BYTES.get() || lag.ticks > ticks;
-    if is_too_slow {
-        limits::VIEWER_LAG_MS.hit();
-    }
-    is_too_slow
 }
 
 /// Pictures begin at the newest one that a decoder can start at, sound begins with what comes next.
