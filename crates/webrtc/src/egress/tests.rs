@@ -2,9 +2,14 @@
 //!
 //! That others understand the session is shown by the tests with whole clients.
 
+mod attacks;
+mod differential;
 mod echo;
+mod nonces;
+mod oracle;
 mod peer;
 mod stun;
+mod wraps;
 
 use std::time::{Duration, Instant};
 

@@ -139,7 +139,7 @@ fn reports_are_numbered_one_by_one_until_no_number_is_left() {
         sealer.report_index = ENCRYPTED - 2;
         assert_eq!(word(&sealed_reports(&mut sealer, &[0; 16])), Some(u32::MAX));
         for _ in 0..3 {
-            assert!(!sealer.seal_reports(&mut vec![0; 100]), "{profile:?}: the next would be one that was used");
+            assert!(!sealer.seal_reports(&mut [0; 100]), "{profile:?}: the next would be one that was used");
         }
     }
 }
