@@ -1,5 +1,9 @@
 //! What fuzzers call: any bytes for what a peer can reach before and after it has proved itself.
 
+mod checks;
+mod feedback;
+mod handshakes;
+
 use std::{
     sync::OnceLock,
     time::{Duration, Instant},
@@ -12,8 +16,10 @@ use crate::{
     framing::Unframer,
     publisher::{self, Ingress, Notice, Section},
     receive,
-    sdp::{self, BitrateRange, Candidates, Decision, Fragment, IceCredentials, Kind, Local, Offer},
+    sdp::{self, BitrateRange, Candidates, Decision, Format, Fragment, IceCredentials, Kind, Local, Offer},
+    sdp::{OfferedSource, Role},
 };
+use str0m::crypto::Fingerprint;
 
 /// Reads an offer, decides on each section, and writes the answers to it as a viewer's and as a publisher's; reads the text as a fragment, too.
 pub fn session_description(text: &str) {
@@ -108,6 +114,22 @@ pub fn datagrams(data: &[u8]) {
 /// a byte that says whether it is given as it is, sealed as media, sealed as reports, or in place of time that passes.
 pub fn receiver_datagrams(data: &[u8]) {
     receive::datagrams(data);
+}
+
+/// Gives STUN messages with good checksums to both sides of ICE: the one that waits for checks, and the one that makes
+/// them.
+pub fn ice_checks(data: &[u8]) {
+    checks::checks(data);
+}
+
+/// Gives reports and feedback under a good seal to a session that sends, and does what they ask for.
+pub fn feedback(data: &[u8]) {
+    feedback::feedback(data);
+}
+
+/// Leads handshakes with a true peer, some of whose datagrams are changed, lost or doubled.
+pub fn handshakes(data: &[u8]) {
+    handshakes::handshake(data);
 }
 
 /// Reads a compound packet of reports and feedback, as it is once its seal has been opened.
@@ -222,4 +244,60 @@ pub(crate) fn egress() -> Option<(Egress, Vec<sdp::Format>)> {
         candidates: None,
     };
     Some((Egress::new(common()?, &agreed, Instant::now()).ok()?, formats))
+}
+
+/// The numbers of the one stream of [`agreed_egress`].
+const SOURCE: OfferedSource = OfferedSource { main: 1, retransmissions: Some(2) };
+
+/// Who the peer of a session is.
+struct Peer {
+    fingerprint: Fingerprint,
+    role: Role,
+}
+
+fn path(port: u16) -> Path {
+    Path { remote: Remote { carrier: Carrier::Udp, address: ([127, 0, 0, 1], port).into() }, local: None }
+}
+
+/// The credentials of [`agreed_egress`]: its own, and its peer's.
+fn session() -> [IceCredentials; 2] {
+    ["here", "there"]
+        .map(|name| IceCredentials { fragment: name.into(), password: format!("password-of-{name}-so-long") })
+}
+
+/// A session that sends one stream under numbers that are known, to nobody yet. It looks for the way if it is given
+/// candidates.
+fn agreed_egress(candidates: Option<&[Remote]>) -> Option<Egress> {
+    let fingerprint = Fingerprint { hash_func: "sha-256".into(), bytes: vec![7; 32] };
+    egress_for(candidates, &Peer { fingerprint, role: Role::Passive })
+}
+
+fn egress_for(candidates: Option<&[Remote]>, peer: &Peer) -> Option<Egress> {
+    let format = Format {
+        codec: Codec::H264,
+        payload_type: 96,
+        retransmission: Some(97),
+        map: String::new(),
+        parameters: None,
+        feedback: Vec::new(),
+    };
+    let media = [Outgoing {
+        mid: "0".into(),
+        formats: vec![format],
+        transport_extension: Some(3),
+        orientation_extension: None,
+        sources: Some(SOURCE),
+    }];
+    let [local, remote] = session();
+    let agreed = Agreed {
+        local_ice: &local,
+        remote_ice: &remote,
+        fingerprint: &peer.fingerprint,
+        role: peer.role,
+        mid_extension: None,
+        media: &media,
+        cname: "cname",
+        candidates,
+    };
+    Egress::new(common()?, &agreed, Instant::now()).ok()
 }

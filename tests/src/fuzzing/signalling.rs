@@ -49,3 +49,19 @@ pub fn session_reports(data: &[u8]) {
 pub fn session_arrivals(data: &[u8]) {
     fuzzing::arrivals(data);
 }
+
+/// Reports and feedback of a viewer that is sent media, under a good seal: what is missed is sent again, and what the
+/// network carries is reckoned.
+pub fn session_feedback(data: &[u8]) {
+    fuzzing::feedback(data);
+}
+
+/// STUN messages with good checksums, for a session that waits for checks and for one that makes them.
+pub fn ice_checks(data: &[u8]) {
+    fuzzing::ice_checks(data);
+}
+
+/// Handshakes with a true peer, some of whose datagrams are changed on their way.
+pub fn dtls_handshakes(data: &[u8]) {
+    fuzzing::handshakes(data);
+}

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| headwater_tests::fuzzing::signalling::ice_checks(data));
