@@ -57,7 +57,7 @@ pub(super) fn feedback(data: &[u8]) -> Told {
                 now += Duration::from_millis(frame.first().copied().unwrap_or(1).into());
                 media += 20 * PAYLOAD_BYTES;
                 send(&mut egress, 20, &mut next, now);
-                continue;
+                Vec::new()
             }
         };
         let (mut sent, mut notices): (Vec<Vec<u8>>, Vec<Notice>) = (Vec::new(), Vec::new());
@@ -65,6 +65,10 @@ pub(super) fn feedback(data: &[u8]) -> Told {
         assert!(sent.is_empty() && heard.is_ok(), "reports are not answered by themselves, and end no session");
         assert!(notices.len() <= 17 * datagram.len().div_ceil(4), "at most 17 packets are lost for each 4 bytes");
         told.heard += usize::from(heard.unwrap_or_default());
+        // What is sent a second time, besides reports that are due.
+        let in_time = egress.advance(now, &mut sent, &mut notices);
+        assert!(in_time.is_ok(), "nor does time");
+        sent.clear();
         for notice in notices {
             match notice {
                 Notice::Lost { stream, sequence } => {

@@ -2,7 +2,8 @@
 //!
 //! What differs on purpose, and is not compared: str0m names the media section, the time of sending and the number
 //! among all of the transport in each packet, the session only what it needs; str0m reports about each stream in a
-//! datagram of its own and before it has begun, the session about both in one, and sooner at first.
+//! datagram of its own and before it has begun, the session about both in one, and sooner at first. Where little is lost
+//! the session sends what is missed a second time; str0m never does, but answers a request that came twice with two.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -193,7 +194,8 @@ fn compare(seed: u64) {
     assert!(of_theirs.iter().all(|(place, packet)| arrived.get(place) == Some(packet)), "str0m brings more");
 
     let (again, of_theirs) = (ours.scene.again(), theirs.scene.again());
-    assert!(again.abs_diff(of_theirs) <= 5 + of_theirs * 3 / 10, "{again} sent again, and {of_theirs} by str0m");
+    let bounds = of_theirs * 7 / 10..=5 + of_theirs * 26 / 10;
+    assert!(bounds.contains(&again), "{again} sent again, and {of_theirs} by str0m");
 
     let begun = (ours.begun - now).as_secs_f64();
     let (beginnings, of_theirs) = (ours.beginnings(&plan, now, wall), theirs.beginnings(&plan, now, wall));

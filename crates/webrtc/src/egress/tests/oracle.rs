@@ -161,7 +161,7 @@ impl Scene {
         while let Some(datagram) = self.network.to_source.arrives(now) {
             self.source.receive(&datagram, &self.sent, now);
         }
-        self.source.advance(now);
+        self.source.advance(&self.sent, now);
     }
 
     fn drain(&mut self) {

@@ -151,16 +151,10 @@ impl Source {
     /// Takes a datagram of the viewer; what it misses is among `sent`.
     pub(super) fn receive(&mut self, datagram: &[u8], sent: &BTreeMap<(usize, u64), Sent>, now: Instant) {
         match self {
-            Source::Ours { egress, out, notices } => {
+            Source::Ours { egress, out, .. } => {
                 let mut told = Vec::new();
                 egress.receive(path(), datagram, now, out, &mut told).unwrap();
-                for notice in &told {
-                    if let Notice::Lost { stream, sequence } = *notice {
-                        let packet = sent.get(&(stream, sequence)).expect("it has been sent");
-                        assert!(egress.resend(stream, Some(&out_packet(stream, sequence, packet)), now, out));
-                    }
-                }
-                notices.extend(told);
+                self.heed(told, sent, now);
             }
             Source::Theirs { rtc, .. } => {
                 let received = Receive::new(Protocol::Udp, viewer_address(), source_address(), datagram).unwrap();
@@ -170,17 +164,31 @@ impl Source {
         }
     }
 
-    pub(super) fn advance(&mut self, now: Instant) {
+    pub(super) fn advance(&mut self, sent: &BTreeMap<(usize, u64), Sent>, now: Instant) {
         match self {
-            Source::Ours { egress, out, notices } => {
+            Source::Ours { egress, out, .. } => {
                 if egress.deadline().is_some_and(|due| due <= now) {
-                    egress.advance(now, out, notices).unwrap();
+                    let mut told = Vec::new();
+                    egress.advance(now, out, &mut told).unwrap();
                     assert!(egress.deadline().is_none_or(|due| due > now), "it is not called again at once");
+                    self.heed(told, sent, now);
                 }
             }
             Source::Theirs { due, .. } if *due <= now => self.run(now),
             Source::Theirs { .. } => {}
         }
+    }
+
+    /// Sends again what is missed.
+    fn heed(&mut self, told: Vec<Notice>, sent: &BTreeMap<(usize, u64), Sent>, now: Instant) {
+        let Source::Ours { egress, out, notices } = self else { return };
+        for notice in &told {
+            if let Notice::Lost { stream, sequence } = *notice {
+                let packet = sent.get(&(stream, sequence)).expect("it has been sent");
+                assert!(egress.resend(stream, Some(&out_packet(stream, sequence, packet)), now, out));
+            }
+        }
+        notices.extend(told);
     }
 
     fn run(&mut self, now: Instant) {
