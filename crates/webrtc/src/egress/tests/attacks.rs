@@ -107,7 +107,7 @@ fn attack_w17_arrivals_that_are_lies_are_bounded_and_harm_the_liar_alone() {
     egress.estimator(start).unwrap();
     // Before anything was sent, and of numbers that are far ahead.
     for base in [0, 1, 1_000, 30_000, 65_000] {
-        let lie = peer.reports(&arrivals(base, 1, &[4; 60], 0));
+        let lie = peer.reports(&arrivals(base, 1, &[40; 60], 0));
         give(&mut egress, path(), &lie, start);
         assert_eq!(egress.estimator(start).unwrap().rate(), None, "of what was never sent nothing follows");
     }
