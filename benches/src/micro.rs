@@ -35,19 +35,23 @@ pub(crate) struct Options {
     /// Rounds of each, for instance frames of a stream.
     #[arg(long)]
     rounds: Option<u64>,
+    /// Leaves out what takes longest to prepare: the handshakes of as many sessions of str0m.
+    #[arg(skip)]
+    is_quick: bool,
 }
 
 impl Options {
     /// What groups of benches run.
     pub(crate) fn of(extent: Extent) -> Options {
-        Options { only: None, rounds: extent.is_quick().then_some(50) }
+        Options { only: None, rounds: extent.is_quick().then_some(50), is_quick: extent.is_quick() }
     }
 }
 
 /// Counts each piece of work.
 pub(crate) fn run(options: &Options, report: &mut Report) -> Result<()> {
     callgrind::check()?;
-    let works: Vec<Work> = options.only.map_or(Work::all().to_vec(), |work| vec![work]);
+    let mut works: Vec<Work> = options.only.map_or(Work::all().to_vec(), |work| vec![work]);
+    works.retain(|work| !(options.is_quick && *work == Work::Str0m));
     let seals = works.iter().filter(|work| work.seals_media()).count();
     let progress = Progress::new(PART, works.len() + seals);
     // Of those that seal media: this server's own first.
