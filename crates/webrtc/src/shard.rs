@@ -156,6 +156,7 @@ impl Shard {
             let core = self.core.borrow();
             (Sorter::new(core.sorting.clone()), core.counters.clone())
         };
+        let mut gathered = 0;
         loop {
             if let Err(error) = self.socket.receive(&mut buffer).await {
                 tracing::warn!(%error, "datagrams could not be received");
@@ -164,12 +165,17 @@ impl Shard {
             }
             let now = now();
             self.core.borrow_mut().receive_datagrams(sorter.sort(buffer.datagrams()), now);
+            let rests = sorter.sorting().rest().is_on(now);
+            gathered = if rests && buffer.is_full() { gathered + 1 } else { 0 };
+            if (1..rest::READINGS_MAX).contains(&gathered) {
+                continue;
+            }
             let lost = sorter.hand_over();
             counters.datagrams_lost.add(lost as u64);
             if buffer.is_full() {
                 tokio::task::yield_now().await;
-            } else if sorter.sorting().rest().is_on(now) {
-                tokio::time::sleep(rest::GATHERING).await;
+            } else if rests {
+                rest::gather();
             }
         }
     }

@@ -9,7 +9,9 @@ use std::{
 };
 
 /// How long datagrams gather while nothing is carried.
-pub(super) const GATHERING: Duration = Duration::from_millis(10);
+const GATHERING: Duration = Duration::from_millis(10);
+/// Readings of what has gathered before others of the shard have a turn.
+pub(super) const READINGS_MAX: u32 = 32;
 /// How long shards are awake after the last media, and for a new session, whose handshake is not to wait.
 pub(super) const AFTER_MEDIA: Duration = Duration::from_secs(1);
 pub(super) const FOR_A_SESSION: Duration = Duration::from_secs(5);
@@ -46,6 +48,14 @@ impl Rest {
     pub(super) fn is_on(&self, now: Instant) -> bool {
         self.awake_until.load(Relaxed) < self.millis(now)
     }
+}
+
+/// Lets datagrams gather.
+///
+/// The thread itself sleeps, with all that it has to do: one that waits for its sockets is woken by each datagram,
+/// whether anybody reads it then or not.
+pub(super) fn gather() {
+    std::thread::sleep(GATHERING);
 }
 
 #[cfg(test)]
