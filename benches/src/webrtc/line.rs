@@ -12,6 +12,8 @@ use std::{
 /// RTP payload type of Opus as viewers offer it; sound is not sent again, so none of it is lost.
 const OPUS: u8 = 111;
 const RTP_HEADER_BYTES: usize = 12;
+/// How a request for packets begins, where it is not behind a report (RFC 4585 §6.1 and §6.2.1).
+const NACK: [u8; 2] = [0x81, 205];
 /// What is missing for less time than this may still come.
 const FRESH: Duration = Duration::from_millis(500);
 /// Holes that are remembered at a time.
@@ -43,7 +45,7 @@ pub(super) struct Line {
     holes: HashMap<(u32, u16), Instant>,
     /// Sources whose packets have come out as media.
     media: Vec<u32>,
-    /// The last report left the line.
+    /// A request for packets left the line, and has not been answered.
     reported: Option<Instant>,
     mended: Mended,
 }
@@ -55,7 +57,7 @@ pub(crate) struct Mended {
     pub(crate) lost: u64,
     /// Milliseconds from when a lost packet would have come to when it came after all.
     pub(crate) times: Vec<f64>,
-    /// Milliseconds from the last report to a packet that is sent again, at the server's end of the line.
+    /// Milliseconds from a request for packets to the first that is sent again, at the server's end of the line.
     pub(crate) answers: Vec<f64>,
 }
 
@@ -82,10 +84,7 @@ impl Line {
     /// What leaves the line for the server now.
     pub(super) fn leaving(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
         let next = self.out.pop_front_if(|next| next.due <= now)?;
-        if let [first, second, ..] = next.bytes[..]
-            && (128..192).contains(&first)
-            && (192..=223).contains(&second)
-        {
+        if next.bytes.starts_with(&NACK) {
             self.reported = Some(now);
         }
         Some((next.address, next.bytes))
@@ -96,7 +95,8 @@ impl Line {
         let due = now + self.quality.delay;
         if let Some((source, sequence)) = picture(bytes) {
             if !self.media.is_empty() && !self.media.contains(&source) {
-                let since = self.reported.map(|reported| now.saturating_duration_since(reported));
+                // What follows the first answer is for others that were asked for, or once more what was sent.
+                let since = self.reported.take().map(|reported| now.saturating_duration_since(reported));
                 self.mended.answers.extend(since.map(|since| since.as_secs_f64() * 1e3));
             }
             if self.loses() {
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_timed_from_the_report_that_asked() {
+    fn the_first_answer_is_timed_from_the_report_that_asked() {
         let quality = Quality { delay: Duration::from_millis(25), lost_per_mille: 0 };
         let mut line = Line::new(quality, 7);
         let (server, start) = (([127, 0, 0, 1], 9).into(), Instant::now());
@@ -208,6 +208,7 @@ mod tests {
         assert!(line.leaving(asked).is_some());
         line.receive(server, &packet(97, 5, 1), asked + Duration::from_millis(2));
         line.receive(server, &packet(96, 1, 1), asked + Duration::from_millis(3));
+        line.receive(server, &packet(97, 5, 2), asked + Duration::from_millis(12));
         assert_eq!(line.mended.answers, [2.0]);
         assert_eq!(line.next(), Some(asked + Duration::from_millis(27)));
     }
