@@ -73,7 +73,8 @@ impl Core {
             cname: &cname,
             candidates: None,
         };
-        let mut egress = Egress::new(&self.common, &agreed, now).map_err(|error| ViewError::Setup(error.to_string()))?;
+        let mut egress =
+            Egress::new(&self.common, &agreed, now).map_err(|error| ViewError::Setup(error.to_string()))?;
         if subscription.viewer().peer().server.is_some() {
             egress.report_steadily();
         }
