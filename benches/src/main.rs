@@ -128,7 +128,7 @@ struct Group {
     /// Seconds of each measurement of the server.
     #[arg(long, default_value_t = 15)]
     seconds: u64,
-    /// Takes a minute for all: few viewers and seconds, and only what is told in floors.
+    /// Takes two minutes for all: few viewers and seconds, and only what is told in floors.
     #[arg(long, conflicts_with = "seconds")]
     quick: bool,
 }

@@ -3,14 +3,14 @@
 /// How much is measured when several benches run in turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// A minute for all of them together: whether each works, and roughly what it says.
+    /// Two minutes for all of them together: whether each works, and roughly what it says.
     Quick,
     /// So many seconds for each measurement of the server.
     Seconds(u64),
 }
 
 impl Extent {
-    /// Whether it is about a minute for everything.
+    /// Whether it is about two minutes for everything.
     pub(crate) fn is_quick(self) -> bool {
         self == Extent::Quick
     }
