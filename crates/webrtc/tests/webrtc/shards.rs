@@ -58,6 +58,22 @@ async fn viewers_of_all_shards_are_served_at_one_port_by_udp_and_by_tcp() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_shard_that_reads_for_all_gets_fewer_viewers() {
+    let (hub, server) = (hub(), server());
+    tokio::spawn(Publisher::new(&hub).run());
+    let mut sessions_of = Vec::new();
+    for _ in 0..60 {
+        let subscription = hub.subscribe(&name(), Peer::new("WebRTC", "viewer")).await.unwrap();
+        let offer = Offer::parse(server.propose().sdp()).unwrap();
+        sessions_of.push(server.view(offer, subscription, "127.0.0.1".parse().unwrap()).await.unwrap());
+    }
+    let sessions = sessions(&server);
+    assert_eq!(sessions.iter().sum::<u64>(), 60);
+    assert!((16..=18).contains(&sessions[0]) && sessions[1].abs_diff(sessions[2]) <= 1, "{sessions:?}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_publisher_comes_in_whole_by_a_shard_that_does_not_read_the_port() {
     let server = server();
     let mut waiting = Vec::new();
