@@ -78,18 +78,21 @@ impl Viewer {
         self.bytes_sent.load(Ordering::Relaxed)
     }
 
-    /// For the session: counts what it has sent of media.
+    /// For the session: counts what it has sent of media. One thread at a time is to count.
     pub fn count_sent(&self, bytes: u64) {
-        self.bytes_sent.fetch_add(bytes, Ordering::Relaxed);
+        self.count_other_sent(bytes);
         if bytes > 0 && !self.has_media.load(Ordering::Relaxed) && !self.has_media.swap(true, Ordering::Relaxed) {
             let waited = self.services.environment.now().saturating_duration_since(self.joined);
             self.services.first_media_of(self.peer.protocol).count(waited);
         }
     }
 
-    /// For the session: counts what it has sent besides media.
+    /// For the session: counts what it has sent besides media. One thread at a time is to count.
     pub fn count_other_sent(&self, bytes: u64) {
-        self.bytes_sent.fetch_add(bytes, Ordering::Relaxed);
+        // A locked addition would wait for all that the processor has still to write, which after a batch of packets is
+        // microseconds.
+        let before = self.bytes_sent.load(Ordering::Relaxed);
+        self.bytes_sent.store(before.wrapping_add(bytes), Ordering::Relaxed);
     }
 
     /// Asks the viewer's session to end.
