@@ -2,7 +2,7 @@
 //!
 //! | module | what it gives |
 //! |---|---|
-//! | [`UdpSocket`], [`Burst`] | datagrams in batches: GRO in, GSO out |
+//! | [`UdpSocket`], [`Burst`], [`Volley`] | datagrams in batches: GRO in, GSO out |
 //! | [`kernel_drops`] | datagrams that the kernel threw away |
 //! | [`Listener`], [`Connection`] | TCP, accepted under limits |
 //! | [`Conversation`], [`Shortcut`] | answers written past the task that leads a connection |
@@ -29,6 +29,7 @@ mod shard;
 mod shortcut;
 mod tls;
 mod udp;
+mod volley;
 
 pub use addresses::candidate_addresses;
 pub use burst::Burst;
@@ -43,3 +44,4 @@ pub use shard::{Shard, take_precedence};
 pub use shortcut::{Conversation, Passed, Shortcut};
 pub use tls::{Identity, PeerCertificate, TlsAcceptor, TlsError, TlsStream, refuses_certificate};
 pub use udp::{Datagram, OpenDatagram, ReceiveBuffer, Sent, UdpSender, UdpSocket};
+pub use volley::Volley;

@@ -63,9 +63,9 @@ impl WebRtc {
         let count = if config.shards == 0 { cores() } else { config.shards };
         let common = Common::new().ok_or(StartError::Certificate)?;
         let (mut shards, mut threads) = (Vec::new(), Vec::new());
-        let mut start = |port, others, part| {
+        let mut start = |port, part| {
             let index = shards.len();
-            let (handle, thread, started) = start_shard(index, port, others, part, config, &common, connections)?;
+            let (handle, thread, started) = start_shard(index, port, part, config, &common, connections)?;
             shards.push(handle);
             threads.push(thread);
             Ok::<Started, StartError>(started)
@@ -73,9 +73,9 @@ impl WebRtc {
         let mut parts = Sorting::new(count).into_iter();
         let first = parts.next().ok_or_else(|| StartError::Shard(std::io::Error::other("there is none to start")))?;
         let bind = SocketAddr::new(config.listen, config.port);
-        let Started { local, senders } = start(Port::Bind(bind), parts.len(), first)?;
+        let Started { local, senders } = start(Port::Bind(bind, parts.len()), first)?;
         for (sender, part) in senders.into_iter().zip(parts) {
-            start(Port::Share(sender, local), 0, part)?;
+            start(Port::Share(sender, local), part)?;
         }
         let pending = Quota::new(&limits::WEBRTC_PENDING, &limits::WEBRTC_PENDING_PER_ADDRESS);
         let publishers = Publishers::default();
@@ -295,7 +295,6 @@ async fn connect(answer: &Answer, peer: IpAddr) -> Result<Option<TcpStream>, Cal
 fn start_shard(
     index: usize,
     port: Port,
-    others: usize,
     (sorting, inbound): (Sorting, mpsc::Receiver<Inbound>),
     config: &Config,
     common: &Common,
@@ -315,7 +314,7 @@ fn start_shard(
     };
     let mail = Mail { commands: receiver, inbound };
     let (report, started) = std::sync::mpsc::channel();
-    let run = async move || shard::run(port, plan, mail, others, report).await;
+    let run = async move || shard::run(port, plan, mail, report).await;
     let thread = Shard::start(index, config.precedence, run).map_err(StartError::Shard)?;
     let started = match started.recv() {
         Ok(result) => result?,

@@ -80,7 +80,7 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) local: SocketAddr,
-    /// Of the first: ends of its socket for as many others as it was asked for.
+    /// Of the first: sockets of the same port for the others.
     pub(crate) senders: Vec<UdpSender>,
 }
 
@@ -91,20 +91,14 @@ pub(crate) struct Mail {
     pub(crate) inbound: mpsc::Receiver<Inbound>,
 }
 
-/// Runs a shard until it is told to stop. `started` learns of its address, or of why it did not start. The
-/// first makes ends of its socket for so many `others`.
+/// Runs a shard until it is told to stop. `started` learns of its address, or of why it did not start.
 pub(crate) async fn run(
     port: Port,
     plan: Plan,
     mail: Mail,
-    others: usize,
     started: std::sync::mpsc::Sender<Result<Started, StartError>>,
 ) {
-    let made = Sockets::make(port, plan.tcp, &plan.connections).and_then(|sockets| {
-        let senders: Result<_, _> = (0..others).map(|_| sockets.udp.sender()).collect();
-        Ok((sockets, senders.map_err(StartError::Shard)?))
-    });
-    let (Sockets { udp, tcp, local, is_reader }, senders) = match made {
+    let Sockets { udp, senders, tcp, local, is_reader } = match Sockets::make(port, plan.tcp, &plan.connections) {
         Ok(made) => made,
         Err(error) => {
             let _ = started.send(Err(error));

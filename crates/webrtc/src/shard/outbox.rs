@@ -8,7 +8,7 @@ use std::{
 };
 
 use headwater_media::limits;
-use headwater_net::{Burst, Sent, UdpSocket};
+use headwater_net::{Burst, Sent, UdpSocket, Volley};
 use tokio::sync::Notify;
 
 use crate::{
@@ -26,14 +26,14 @@ pub(crate) enum CallLine {
     Tcp(Rc<TcpQueue>),
 }
 
-/// Gathers datagrams for one destination into bursts and sends them; keeps those that the socket does not take.
+/// Gathers datagrams and sends them, many with one system call; keeps those that the socket does not take.
 ///
 /// Nothing is allocated for a datagram that the socket takes.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     socket: Rc<UdpSocket>,
     counters: std::sync::Arc<Counters>,
-    burst: Burst,
+    volley: Volley,
     waiting: VecDeque<Burst>,
     waiting_bytes: usize,
     /// Tells the task that waits for the socket.
@@ -51,7 +51,7 @@ impl Outbox {
         Outbox {
             socket,
             counters,
-            burst: Burst::new(nowhere, None),
+            volley: Volley::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             blocked,
@@ -72,27 +72,24 @@ impl Outbox {
 
     /// Sends what has been gathered.
     pub(crate) fn flush(&mut self) {
-        if self.burst.is_empty() {
-            return;
+        if self.waiting.is_empty() {
+            let counters = &self.counters;
+            let (_, calls) = self.socket.send_all(&mut self.volley, |burst, error| {
+                tracing::debug!(to = %burst.destination(), %error, "datagrams could not be sent");
+                counters.datagrams_dropped.add(burst.count() as u64);
+            });
+            counters.bursts.add(calls);
         }
-        if !self.waiting.is_empty() {
-            return self.wait();
+        while let Some(burst) = self.volley.take() {
+            self.wait(burst);
         }
-        match self.socket.send(&self.burst) {
-            Ok(Sent::All) => self.counters.bursts.add(1),
-            Ok(Sent::Blocked) => return self.wait(),
-            Err(error) => {
-                tracing::debug!(to = %self.burst.destination(), %error, "datagrams could not be sent");
-                self.counters.datagrams_dropped.add(self.burst.count() as u64);
-            }
-        }
-        let (destination, source) = (self.burst.destination(), self.burst.source());
-        self.burst.reset(destination, source);
     }
 
-    fn wait(&mut self) {
-        let burst = self.burst.take();
+    fn wait(&mut self, burst: Burst) {
         let bytes = burst.bytes().len();
+        if bytes == 0 {
+            return;
+        }
         if self.waiting_bytes.saturating_add(bytes) > limits::WEBRTC_SEND_QUEUE_BYTES.get_usize() {
             limits::WEBRTC_SEND_QUEUE_BYTES.hit();
             self.counters.datagrams_dropped.add(burst.count() as u64);
@@ -194,12 +191,10 @@ impl Sink for Outbox {
             Carrier::Tcp => self.connections.get(&to.address).is_some_and(|queue| queue.push(length, write)),
             Carrier::Call(number) => self.write_call(number, to.address, length, write),
             Carrier::Udp => {
-                let is_same = self.burst.destination() == to.address && self.burst.source() == path.local;
-                if !is_same || !self.burst.fits(length) {
+                if !self.volley.has_room(to.address, path.local, length) {
                     self.flush();
-                    self.burst.reset(to.address, path.local);
                 }
-                self.burst.write(length, write)
+                self.volley.write(to.address, path.local, length, write)
             }
         };
         self.counters.datagrams.add(1);
