@@ -58,7 +58,8 @@ async fn what_arrives_at(bind: &str, targets: &[&str]) {
         let any = if target.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
         let peer = std::net::UdpSocket::bind(any).unwrap();
         peer.send_to(&[number], target).unwrap();
-        reader.receive(&mut buffer).await.unwrap();
+        let wait = std::time::Duration::from_secs(5);
+        tokio::time::timeout(wait, reader.receive(&mut buffer)).await.expect("another got it").unwrap();
         let seen: Vec<_> = buffer.datagrams().map(|datagram| (datagram.source, datagram.bytes)).collect();
         assert_eq!(seen, [(peer.local_addr().unwrap(), [number].as_slice())]);
     }
