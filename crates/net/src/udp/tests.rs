@@ -182,9 +182,9 @@ async fn a_volley(bind: &str, ip: &str, from: Option<&str>) {
     let source = from.map(|ip| ip.parse().unwrap());
     // A frame for some, one datagram for others, of several lengths.
     let shape = |index: usize| match index {
-        0..8 => vec![1_200, 1_200, 700],
+        0..8 => vec![200, 200, 90],
         8..14 => vec![100 + index],
-        _ => vec![500, 500],
+        _ => vec![150, 150],
     };
     let mut volley = Volley::new();
     for (index, peer) in peers.iter().enumerate() {
