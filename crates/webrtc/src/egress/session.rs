@@ -1,9 +1,11 @@
 //! The parts of a session together.
 
+mod reports;
+mod way;
+
 use std::time::{Duration, Instant};
 
 use headwater_net::WallClock;
-use is::stun::StunMessage;
 use smallvec::SmallVec;
 
 use crate::{
@@ -12,22 +14,16 @@ use crate::{
     srtp::{Master, Profile, ReportOpener, Sealer},
 };
 
+use self::{reports::REPORT_SLACK, way::Ice};
 use super::{
     Agreed, Common, EgressError, Notice, OutPacket, Path, Sink, Sources, Writer,
     dtls::{Handshake, Keys, Said},
     echo::Echoes,
     estimate::Estimator,
-    full::Full,
-    ice::{self, Lite},
-    rtcp::{self, Feedback},
-    stream::{self, Stream},
+    rtcp,
+    stream::Stream,
 };
 
-/// Time that a sender report may wait for media to be written with.
-const REPORT_SLACK: Duration = Duration::from_millis(250);
-/// The same while nothing is sent that a report could be of: what keeps the way open, and the sources from being
-/// forgotten (RFC 3550 §6.2.1 has participants that are silent for five intervals forgotten).
-const REPORT_SLACK_IDLE: Duration = Duration::from_secs(4);
 /// What a network is taken to carry before anything is known of it, and the bounds of what is believed of it, in bits
 /// per second.
 const RATE_FIRST: u64 = 1_000_000;
@@ -65,52 +61,6 @@ struct Rest {
     clock: WallClock,
     round_trip: Option<Duration>,
     echoes: Echoes,
-}
-
-/// This side's part in looking for the way.
-#[derive(Debug)]
-enum Ice {
-    /// It answers.
-    Lite(Lite),
-    /// It asks.
-    Full(Full),
-}
-
-impl Ice {
-    fn new(agreed: &Agreed<'_>, now: Instant) -> Ice {
-        match agreed.candidates {
-            None => Ice::Lite(Lite::new(agreed.local_ice, agreed.remote_ice)),
-            Some(candidates) => Ice::Full(Full::new(agreed.local_ice, agreed.remote_ice, candidates, now)),
-        }
-    }
-
-    fn path(&self) -> Option<Path> {
-        match self {
-            Ice::Lite(lite) => lite.path(),
-            Ice::Full(full) => full.path(),
-        }
-    }
-
-    /// Takes a STUN message. Says whether it proves that the peer is there and consents.
-    fn receive(&mut self, from: Path, datagram: &[u8], now: Instant, out: &mut impl Sink) -> bool {
-        match self {
-            Ice::Lite(lite) => {
-                let mut answer = [0; ice::ANSWER_BYTES];
-                let length = lite.answer(from, datagram, &mut answer);
-                let answer = length.and_then(|length| answer.get(..length));
-                answer.inspect(|answer| send_copy(out, &from, answer)).is_some()
-            }
-            Ice::Full(full) => full.receive(from, datagram, now, |path, check| send_copy(out, path, check)),
-        }
-    }
-
-    /// Whether DTLS is taken from there. What comes to a session's own socket has proved nothing.
-    fn takes_from(&self, from: &Path) -> bool {
-        match self {
-            Ice::Lite(_) => true,
-            Ice::Full(full) => full.path().is_some_and(|path| path.remote == from.remote),
-        }
-    }
 }
 
 impl Egress {
@@ -156,11 +106,6 @@ impl Egress {
         self.streams.iter().enumerate().map(|(index, stream)| stream.sources(index))
     }
 
-    /// Has reports sent each second although there may be no media: to a server that takes them for a sign of life.
-    pub(crate) fn report_steadily(&mut self) {
-        self.rest.is_steady = true;
-    }
-
     /// Where media goes; `None` until the peer has proved an address.
     pub(crate) fn path(&self) -> Option<&Path> {
         self.path.as_ref()
@@ -168,10 +113,7 @@ impl Egress {
 
     /// Whether a STUN message proves to come from the peer: it carries a checksum under this session's password.
     pub(crate) fn proves(&self, datagram: &[u8]) -> bool {
-        StunMessage::parse(datagram).is_ok_and(|message| match &self.rest.ice {
-            Ice::Lite(lite) => lite.proves(&message),
-            Ice::Full(full) => full.proves(&message),
-        })
+        self.rest.ice.proves(datagram)
     }
 
     /// Takes a datagram from a proven address. What makes no sense is passed over. Says whether it proves that the
@@ -233,50 +175,6 @@ impl Egress {
         let (peer, own) = Master::split(profile, &[0x5a; 64]).ok_or(EgressError::Keys)?;
         self.path = Some(path);
         self.take_keys(&Keys { profile, own, peer })
-    }
-
-    fn take_reports(&mut self, datagram: &[u8], now: Instant, notices: &mut Vec<Notice>) -> bool {
-        let Rest { opener, opened, clock, round_trip, echoes, .. } = &mut *self.rest;
-        let estimator = &mut self.estimator;
-        let Some(compound) = opener.as_mut().and_then(|opener| opener.open(datagram, opened)) else {
-            return false;
-        };
-        let streams = &mut self.streams;
-        rtcp::read(compound, &mut |feedback| {
-            let (Feedback::Lost { source, .. }
-            | Feedback::PictureLost { source }
-            | Feedback::Received(rtcp::Reception { source, .. })) = feedback
-            else {
-                if let Some(estimator) = estimator {
-                    learn(estimator, feedback, now);
-                }
-                return;
-            };
-            let mut with_index = streams.iter_mut().enumerate();
-            let Some((index, stream)) = with_index.find(|(_, stream)| stream.source == source) else {
-                return;
-            };
-            match feedback {
-                Feedback::Received(reception) => {
-                    stream.is_received();
-                    *round_trip = rtcp::round_trip(&reception, clock.at(now)).or(*round_trip);
-                }
-                Feedback::Arrivals(_) | Feedback::Carries { .. } => {}
-                Feedback::PictureLost { .. } => notices.push(Notice::KeyFrameWanted { stream: index }),
-                Feedback::Lost { sequence, .. } => {
-                    let sent = stream.packets();
-                    if let (Some(sequence), Some(resend)) = (stream.extend(sequence), &mut stream.resend)
-                        && resend.allows(sequence, sent, *round_trip, now)
-                    {
-                        notices.push(Notice::Lost { stream: index, sequence });
-                        if resend.wants_echo() {
-                            echoes.add(index, sequence, now);
-                        }
-                    }
-                }
-            }
-        });
-        true
     }
 
     /// Lets `fill` hand over packets of one stream. Does nothing until the peer has connected.
@@ -344,43 +242,6 @@ impl Egress {
         self.streams.get(index).filter(|stream| stream.has_begun()).map(Stream::latest)
     }
 
-    /// To be called after writing: sends a report that is due, so that a viewer needs no timer for it.
-    #[inline]
-    pub(crate) fn finish(&mut self, now: Instant, out: &mut impl Sink) {
-        if self.report_at.is_none_or(|at| at <= now) {
-            self.report(now, out);
-        }
-    }
-
-    #[cold]
-    fn report(&mut self, now: Instant, out: &mut impl Sink) {
-        let (Some(path), Some(sealer)) = (&self.path, &mut self.sealer) else {
-            return;
-        };
-        let time = self.rest.clock.at(now);
-        let mut compound = Vec::with_capacity(160);
-        let mut named: SmallVec<[u32; 4]> = SmallVec::new();
-        for stream in self.streams.iter().filter(|stream| stream.has_begun()) {
-            if let Some(report) = stream.report(now, time) {
-                report.write(&mut compound);
-                named.push(stream.source);
-            }
-        }
-        if named.is_empty() {
-            return;
-        }
-        rtcp::write_names(&named, &self.rest.cname, &mut compound);
-        send_reports(sealer, path, &compound, out);
-        let is_early = self.rest.reports < stream::FIRST_REPORTS;
-        self.rest.reports = self.rest.reports.saturating_add(1);
-        let interval = if is_early { stream::FIRST_REPORT_INTERVAL } else { stream::REPORT_INTERVAL };
-        self.report_at = Some(now + interval);
-        let packets = self.streams.iter().fold(0_u32, |sum, stream| sum.wrapping_add(stream.packets()));
-        let is_idle = packets == std::mem::replace(&mut self.rest.counted, packets);
-        self.rest.report_slack =
-            if is_idle && !is_early && !self.rest.is_steady { REPORT_SLACK_IDLE } else { REPORT_SLACK };
-    }
-
     /// Lets time pass.
     pub(crate) fn advance(
         &mut self,
@@ -388,9 +249,7 @@ impl Egress {
         out: &mut impl Sink,
         notices: &mut Vec<Notice>,
     ) -> Result<(), EgressError> {
-        if let Ice::Full(full) = &mut self.rest.ice {
-            full.advance(now, |path, check| send_copy(out, path, check));
-        }
+        self.rest.ice.advance(now, out);
         if self.path.is_some() && self.rest.handshake.due() <= now {
             self.rest.handshake.advance(now)?;
             self.handshake(out, notices)?;
@@ -411,25 +270,18 @@ impl Egress {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let handshake = self.path.map(|_| self.rest.handshake.due());
         let report = self.report_at.map(|at| at + self.rest.report_slack);
-        let check = match &self.rest.ice {
-            Ice::Lite(_) => None,
-            Ice::Full(full) => Some(full.due()),
-        };
-        handshake.into_iter().chain(report).chain(check).chain(self.rest.echoes.due()).min()
+        handshake.into_iter().chain(report).chain(self.rest.ice.due()).chain(self.rest.echoes.due()).min()
     }
 
     /// Whether this side has begun the session, and asks the peer for its consent.
     pub(crate) fn asks_for_consent(&self) -> bool {
-        matches!(self.rest.ice, Ice::Full(_))
+        self.rest.ice.asks()
     }
 
     /// Begins ICE anew under other credentials. Media goes on over the old path until the peer has chosen a new one
     /// (RFC 8445 §9).
     pub(crate) fn restart_ice(&mut self, local: &IceCredentials, remote: &IceCredentials) {
-        // A session that this side has begun is not begun anew by the peer.
-        if let Ice::Lite(lite) = &mut self.rest.ice {
-            lite.restart(local, remote);
-        }
+        self.rest.ice.restart(local, remote);
     }
 
     /// Says farewell: RTCP BYE and DTLS close.
@@ -441,7 +293,7 @@ impl Egress {
             let sources: SmallVec<[u32; 4]> = self.streams.iter().map(|stream| stream.source).collect();
             let mut compound = Vec::new();
             rtcp::write_farewell(&sources, &mut compound);
-            send_reports(sealer, &path, &compound, out);
+            reports::send(sealer, &path, &compound, out);
         }
         self.rest.handshake.close();
         if let Err(error) = self.rest.handshake.poll(|datagram| send_copy(out, &path, datagram)) {
@@ -450,28 +302,9 @@ impl Egress {
     }
 }
 
-fn learn(estimator: &mut Estimator, feedback: Feedback<'_>, now: Instant) {
-    match feedback {
-        Feedback::Arrivals(body) if !estimator.feedback(body, now) => {
-            tracing::debug!("a viewer's report of arrivals makes no sense");
-        }
-        Feedback::Carries { bits_per_second } => estimator.remb(bits_per_second),
-        _ => {}
-    }
-}
-
 fn send_copy(out: &mut impl Sink, path: &Path, datagram: &[u8]) {
     out.write(path, datagram.len(), |to| {
         to.copy_from_slice(datagram);
         true
-    });
-}
-
-fn send_reports(sealer: &mut Sealer, path: &Path, compound: &[u8], out: &mut impl Sink) {
-    out.write(path, compound.len() + sealer.report_overhead(), |datagram| {
-        if let Some(front) = datagram.get_mut(..compound.len()) {
-            front.copy_from_slice(compound);
-        }
-        sealer.seal_reports(datagram)
     });
 }
