@@ -1,4 +1,4 @@
-//! A stream as an encoder would send it: H.264 of 2 Mbit/s at 30 frames a second, and AAC.
+//! A stream as an encoder would send it: H.264 of 2 Mbit/s at 30 frames a second, and AAC or Opus.
 //!
 //! The pictures have true parameter sets and slice headers; behind these is noise, for nobody decodes them. Each
 //! carries the time at which it was sent, at its beginning and at its end. The sound is real.
@@ -12,13 +12,16 @@ use std::{
 
 use anyhow::{Context, Result};
 use bytes::{BufMut, Bytes, BytesMut};
-use headwater_codec::{aac::AudioSpecificConfig, h264::AvcConfig};
+use headwater_codec::h264::AvcConfig;
 use headwater_flv::{
     MediaWriter,
     amf::{Value, write_amf0},
     write_metadata,
 };
-use headwater_media::{AudioFormat, ClockRate, Codec, Format, TrackKind, TrackParameters, VideoFormat};
+use headwater_media::{ClockRate, Codec, Format, TrackKind, TrackParameters, VideoFormat};
+
+use self::sound::Frames;
+pub(crate) use self::sound::Sound;
 
 const FRAME_RATE: u32 = 30;
 /// Frames from one key frame to the next: two seconds.
@@ -26,7 +29,6 @@ const GROUP: u64 = 60;
 const BITS_PER_SECOND: usize = 2_000_000;
 /// How many times a key frame is larger than the average frame.
 const KEY_FRAME_FACTOR: usize = 5;
-const SAMPLE_RATE: u32 = 48_000;
 
 /// Constrained Baseline, level 3.1, 1280 x 720, without reordering (ITU-T H.264 §7.3.2.1).
 pub(crate) const SPS: &[u8] = &[0x67, 0x42, 0xc0, 0x1f, 0xda, 0x01, 0x40, 0x16, 0xe4];
@@ -49,8 +51,7 @@ pub(crate) struct Message {
 /// The endless stream.
 pub(crate) struct Source {
     video: (TrackParameters, MediaWriter),
-    audio: (TrackParameters, MediaWriter),
-    sound: Vec<Bytes>,
+    audio: Option<(Frames, MediaWriter)>,
     noise: Bytes,
     /// Bytes of the average picture.
     average: usize,
@@ -59,7 +60,13 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// With AAC.
     pub(crate) fn new() -> Result<Source> {
+        Source::with(Sound::Aac)
+    }
+
+    /// With this sound.
+    pub(crate) fn with(sound: Sound) -> Result<Source> {
         let sets = (vec![Bytes::from_static(SPS)], vec![Bytes::from_static(PPS)]);
         let video = TrackParameters {
             codec: Codec::H264,
@@ -67,17 +74,17 @@ impl Source {
             format: Format::Video(VideoFormat { width: 1_280, height: 720, frame_rate: Some(FRAME_RATE.into()) }),
             config: AvcConfig::from_parameter_sets(sets.0, sets.1)?.write(),
         };
-        let audio = TrackParameters {
-            codec: Codec::Aac,
-            clock_rate: ClockRate::OPUS,
-            format: Format::Audio(AudioFormat { sample_rate: SAMPLE_RATE, channels: 2 }),
-            config: AudioSpecificConfig::low_complexity(SAMPLE_RATE, 2).write(),
-        };
         let writer = |track: &TrackParameters| MediaWriter::new(track).context("FLV has no such codec");
+        let audio = match sound.encode()? {
+            Some(frames) => {
+                let writer = writer(&frames.track)?;
+                Some((frames, writer))
+            }
+            None => None,
+        };
         Ok(Source {
             video: (video.clone(), writer(&video)?),
-            audio: (audio.clone(), writer(&audio)?),
-            sound: sound::encode(SAMPLE_RATE)?,
+            audio,
             noise: noise(KEY_FRAME_FACTOR * average_bytes(BITS_PER_SECOND)),
             average: average_bytes(BITS_PER_SECOND),
             frames: 0,
@@ -93,14 +100,14 @@ impl Source {
 
     /// The same without sound.
     pub(crate) fn silent() -> Result<Source> {
-        Ok(Source { sound: Vec::new(), ..Source::new()? })
+        Source::with(Sound::None)
     }
 
     /// The data message that announces the stream.
     pub(crate) fn metadata(&self) -> Bytes {
         let mut body = BytesMut::new();
         write_amf0(&Value::from("@setDataFrame"), &mut body);
-        let tracks = self.tracks().into_iter().map(|(_, (track, _))| track);
+        let tracks = self.tracks().into_iter().map(|(_, track, _)| track);
         body.put(write_metadata(tracks, "headwater-benches"));
         body.freeze()
     }
@@ -109,16 +116,17 @@ impl Source {
     pub(crate) fn configuration(&self) -> Vec<Message> {
         self.tracks()
             .into_iter()
-            .filter_map(|(kind, (_, writer))| {
+            .filter_map(|(kind, _, writer)| {
                 let (prefix, record) = writer.config()?;
                 Some(Message { kind, due: Duration::ZERO, body: joined(&[&prefix, &record]) })
             })
             .collect()
     }
 
-    fn tracks(&self) -> Vec<(TrackKind, &(TrackParameters, MediaWriter))> {
-        let sound = (!self.sound.is_empty()).then_some((TrackKind::Audio, &self.audio));
-        [(TrackKind::Video, &self.video)].into_iter().chain(sound).collect()
+    fn tracks(&self) -> Vec<(TrackKind, &TrackParameters, &MediaWriter)> {
+        let (track, writer) = &self.video;
+        let sound = self.audio.as_ref().map(|(sound, writer)| (TrackKind::Audio, &sound.track, writer));
+        [(TrackKind::Video, track, writer)].into_iter().chain(sound).collect()
     }
 
     /// When the next message is due.
@@ -129,14 +137,11 @@ impl Source {
     /// The next message in time; a picture bears the time of this call.
     pub(crate) fn next(&mut self) -> Message {
         let (frame_due, sound_due) = (self.frame_due(), self.sound_due());
-        if sound_due < frame_due {
-            let index = self.sounds as usize % self.sound.len();
+        if let Some((sound, writer)) = self.audio.as_ref().filter(|_| sound_due < frame_due) {
+            let index = self.sounds as usize % sound.frames.len();
             self.sounds += 1;
-            return Message {
-                kind: TrackKind::Audio,
-                due: sound_due,
-                body: joined(&[&self.audio.1.frame(true, 0), &self.sound[index]]),
-            };
+            let body = joined(&[&writer.frame(true, 0), &sound.frames[index]]);
+            return Message { kind: TrackKind::Audio, due: sound_due, body };
         }
         let body = self.picture();
         self.frames += 1;
@@ -148,10 +153,8 @@ impl Source {
     }
 
     fn sound_due(&self) -> Duration {
-        if self.sound.is_empty() {
-            return Duration::MAX;
-        }
-        ClockRate::OPUS.duration(self.sounds as i64 * 1_024)
+        let Some((sound, _)) = &self.audio else { return Duration::MAX };
+        sound.track.clock_rate.duration(self.sounds as i64 * sound.samples as i64)
     }
 
     fn picture(&self) -> Bytes {
@@ -228,6 +231,7 @@ mod tests {
     #[test]
     fn the_stream_has_its_bitrate_its_order_and_its_marks() {
         check_stream(Source::new().unwrap(), 2_000_000);
+        check_stream(Source::with(Sound::Opus).unwrap(), 2_000_000);
         check_stream(Source::of_rate(4_000_000).unwrap(), 4_000_000);
     }
 

@@ -20,7 +20,7 @@ use crate::{
     publisher::Publisher,
     report::{Extent, Progress, Report, percentile},
     server::{self, Server},
-    source::Source,
+    source::{Sound, Source},
     usage::{Usage, Watch},
 };
 
@@ -50,15 +50,15 @@ pub(crate) struct Options {
     /// Seconds of the measurement.
     #[arg(long, default_value_t = 15)]
     seconds: u64,
-    /// A stream without sound: all its packets come in bursts of a frame.
-    #[arg(long)]
-    silent: bool,
+    /// The sound that is published.
+    #[arg(long, value_enum, default_value_t)]
+    sound: Sound,
 }
 
 impl Options {
     /// What groups of benches run.
     pub(crate) fn of(extent: Extent) -> Options {
-        Options { viewers: extent.people(200), seconds: extent.seconds(), silent: false }
+        Options { viewers: extent.people(200), seconds: extent.seconds(), sound: Sound::default() }
     }
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     let progress = Progress::new(PART, 4);
     progress.say("starting");
     let server = Server::start(server, 0)?;
-    let mut publisher = Publisher::start(server.rtmp, if options.silent { Source::silent()? } else { Source::new()? })?;
+    let mut publisher = Publisher::start(server.rtmp, Source::with(options.sound)?)?;
     thread::sleep(Duration::from_millis(2_500));
     let mut crowd = Crowd::new(server.http)?;
     let first = join_first(&server, &mut crowd).with_context(|| server.log())?;
@@ -113,8 +113,7 @@ struct Outcome {
 
 fn tell(options: &Options, report: &mut Report, outcome: Outcome) {
     let Outcome { first, joining, seen, floors, mut joins, mut ages } = outcome;
-    let sound = if options.silent { " without sound" } else { "" };
-    let label = format!("{} viewers{sound}", options.viewers);
+    let label = format!("{} viewers{}", options.viewers, options.sound.label());
     let further = (options.viewers - 1).max(1) as f64;
     let mut section = report.section(PART, label);
     let Watched { usage, packets, lost } = seen;
