@@ -38,7 +38,7 @@ pub struct UdpSocket {
 enum Io {
     /// The runtime does.
     Watched(tokio::net::UdpSocket),
-    /// Nobody, as long as it takes what is sent: each datagram that comes in would wake another thread for nothing.
+    /// Nobody, as long as it takes what is sent: it only sends, and nothing that arrives comes to it.
     Unwatched(std::net::UdpSocket),
 }
 
@@ -117,7 +117,7 @@ pub struct UdpSender {
 }
 
 impl UdpSender {
-    /// A socket that sends; nothing is ever received from it, so that what arrives wakes only the one it was made from.
+    /// A socket that sends. What arrives comes to the one that it was bound with.
     ///
     /// # Errors
     /// What the kernel says.

@@ -68,7 +68,8 @@ impl Control {
         control
     }
 
-    /// Adds a message: its length, of a machine's word, its level and its kind, and what it carries, up to the next word.
+    /// Adds a message: its length, of a machine's word, its level and its kind, and what it carries, up to the next
+    /// word.
     fn push(&mut self, level: libc::c_int, kind: libc::c_int, data: &[u8]) {
         let header = size_of::<libc::cmsghdr>().next_multiple_of(Self::WORD);
         let length = (header + data.len()).to_ne_bytes();

@@ -51,9 +51,9 @@ impl UdpSocket {
         }
     }
 
-    /// Sends a volley, which is empty afterwards, or holds what the kernel did not take ([`Sent::Blocked`]). As many bursts
-    /// as possible leave with one system call; `refused` hears of those that the kernel refuses, and why, and the others
-    /// go on. Yields how many calls were made, too.
+    /// Sends a volley, which is empty afterwards, or holds what the kernel did not take ([`Sent::Blocked`]). As many
+    /// bursts as possible leave with one system call; `refused` hears of those that the kernel refuses, and why, and the
+    /// others go on. Yields how many calls were made, too.
     pub fn send_all(&self, volley: &mut Volley, mut refused: impl FnMut(&Burst, io::Error)) -> (Sent, u64) {
         let mut calls = 0;
         let is_sent = volley.drain(
