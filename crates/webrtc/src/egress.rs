@@ -44,6 +44,7 @@ use crate::{
 pub(crate) use dtls::{Handshake, Keys, Said};
 pub(crate) use estimate::Estimator;
 pub(crate) use full::Full;
+pub(crate) use ice::Check;
 pub(crate) use session::Egress;
 pub(crate) use stream::Writer;
 

@@ -19,6 +19,7 @@ use crate::{
     sdp::{self, BitrateRange, Candidates, Decision, Format, Fragment, IceCredentials, Kind, Local, Offer},
     sdp::{OfferedSource, Role},
 };
+use is::stun::StunMessage;
 use str0m::crypto::Fingerprint;
 
 /// Reads an offer, decides on each section, and writes the answers to it as a viewer's and as a publisher's; reads the text as a fragment, too.
@@ -102,7 +103,7 @@ pub fn datagrams(data: &[u8]) {
     let mut sent: Vec<Vec<u8>> = Vec::new();
     let mut notices = Vec::new();
     while let Ok(Some(datagram)) = unframer.next() {
-        egress.proves(datagram);
+        let _ = StunMessage::parse(datagram).is_ok_and(|message| egress.prove(&message).is_some());
         if egress.receive(path, datagram, now, &mut sent, &mut notices).is_err() {
             break;
         }

@@ -3,9 +3,10 @@
 use std::{net::IpAddr, time::Instant};
 
 use headwater_media::StreamName;
+use is::stun::StunMessage;
 
 use crate::{
-    egress::Remote,
+    egress::{Check, Remote},
     publisher::Publisher,
     sdp::IceCredentials,
     session::Ended,
@@ -20,6 +21,14 @@ pub(crate) enum Participant {
     Publisher(Box<Publisher>),
 }
 
+/// A STUN message that comes from the session's peer.
+#[derive(Debug)]
+pub(crate) enum Proof<'a> {
+    Check(Check<'a>),
+    /// It is looked at again by who takes it.
+    Datagram(&'a [u8]),
+}
+
 /// Calls the same method of whichever it is.
 macro_rules! either {
     ($self:expr, $one:ident => $call:expr) => {
@@ -31,11 +40,34 @@ macro_rules! either {
 }
 
 impl Participant {
-    /// Whether a STUN message proves to come from the peer.
-    pub(crate) fn proves(&self, from: Remote, datagram: &[u8], now: Instant) -> bool {
+    /// What a STUN message is to this session, if it proves to come from its peer.
+    pub(crate) fn prove<'a>(
+        &self,
+        from: Remote,
+        message: &'a StunMessage<'a>,
+        datagram: &'a [u8],
+        now: Instant,
+    ) -> Option<Proof<'a>> {
         match self {
-            Participant::Viewer(viewer) => viewer.proves(datagram),
-            Participant::Publisher(publisher) => publisher.proves(from, datagram, now),
+            Participant::Viewer(viewer) => viewer.prove(message).map(Proof::Check),
+            Participant::Publisher(publisher) => {
+                publisher.proves(from, datagram, now).then_some(Proof::Datagram(datagram))
+            }
+        }
+    }
+
+    /// Takes a STUN message that has proved to come from the peer.
+    pub(crate) fn receive_proof(
+        &mut self,
+        from: Remote,
+        proof: &Proof<'_>,
+        around: &mut Surroundings<'_>,
+    ) -> Result<Instant, Ended> {
+        match (self, proof) {
+            (Participant::Viewer(viewer), Proof::Check(check)) => viewer.answer(from, check, around),
+            (participant, Proof::Datagram(datagram)) => participant.receive(from, datagram, around),
+            // No publisher takes a message for this.
+            (Participant::Publisher(publisher), Proof::Check(_)) => publisher.run(around),
         }
     }
 
@@ -72,11 +104,19 @@ impl Participant {
         }
     }
 
-    /// Its turn comes next: what it needs is fetched meanwhile.
+    /// Its turn comes next: what it needs beside itself is fetched meanwhile.
     #[inline]
     pub(crate) fn prefetch(&self) {
         if let Participant::Viewer(viewer) = self {
             viewer.prefetch();
+        }
+    }
+
+    /// The same for a datagram of its peer.
+    #[inline]
+    pub(crate) fn prefetch_session(&self) {
+        if let Participant::Viewer(viewer) = self {
+            viewer.prefetch_session();
         }
     }
 

@@ -17,10 +17,11 @@ use headwater_media::{
     limits::{self, Limit},
 };
 use headwater_net::Permit;
+use is::stun::StunMessage;
 use smallvec::SmallVec;
 
 use crate::{
-    egress::{Egress, EgressError, Notice, Path, Remote},
+    egress::{Check, Egress, EgressError, Notice, Path, Remote},
     prefetch::prefetch,
     sdp::IceCredentials,
     session::Ended,
@@ -52,7 +53,9 @@ pub(crate) struct Viewer {
     paths: Vec<Path>,
     heard: Instant,
     created: Instant,
-    selection: Selection,
+    /// When to look at the renditions again.
+    look_at: Instant,
+    selection: Box<Selection>,
     /// Held until the peer has proved itself.
     pending: Option<Permit>,
 }
@@ -63,7 +66,6 @@ struct Selection {
     choice: RenditionChoice,
     rungs: Rungs,
     chooser: Chooser,
-    look_at: Instant,
     /// Of a server that takes all renditions.
     held: Held,
 }
@@ -94,20 +96,20 @@ impl Viewer {
             paths: Vec::new(),
             heard: now,
             created: now,
-            selection: Selection {
+            look_at: now + choice::INTERVAL_IDLE,
+            selection: Box::new(Selection {
                 choice: RenditionChoice::Auto,
                 rungs: Rungs::default(),
                 chooser: Chooser::new(now),
-                look_at: now + choice::INTERVAL_IDLE,
                 held: Held::default(),
-            },
+            }),
             pending: Some(pending),
         }
     }
 
-    /// Whether a STUN message proves to come from the peer.
-    pub(crate) fn proves(&self, datagram: &[u8]) -> bool {
-        self.egress.proves(datagram)
+    /// The message as a check by the peer, if it is one.
+    pub(crate) fn prove<'a>(&self, message: &'a StunMessage<'a>) -> Option<Check<'a>> {
+        self.egress.prove(message)
     }
 
     /// Remembers a proven address. Yields the one that is forgotten for it, if there are too many.
@@ -140,14 +142,41 @@ impl Viewer {
         datagram: &[u8],
         around: &mut Surroundings<'_>,
     ) -> Result<Instant, Ended> {
-        let path = self.paths.iter().find(|path| path.remote == from).copied();
-        let path = path.unwrap_or(Path { remote: from, local: None });
+        let path = self.path_of(from);
         let mut notices = Vec::new();
-        let heard = self.egress.receive(path, datagram, around.now, around.outbox, &mut notices).map_err(failed)?;
-        if heard {
+        let is_heard = self.egress.receive(path, datagram, around.now, around.outbox, &mut notices);
+        self.note(is_heard, &notices, around)
+    }
+
+    /// Answers a check by the peer.
+    pub(crate) fn answer(
+        &mut self,
+        from: Remote,
+        check: &Check<'_>,
+        around: &mut Surroundings<'_>,
+    ) -> Result<Instant, Ended> {
+        let path = self.path_of(from);
+        let mut notices = Vec::new();
+        let is_heard = self.egress.answer(path, check, around.outbox, &mut notices);
+        self.note(is_heard, &notices, around)
+    }
+
+    fn path_of(&self, remote: Remote) -> Path {
+        let path = self.paths.iter().find(|path| path.remote == remote).copied();
+        path.unwrap_or(Path { remote, local: None })
+    }
+
+    /// Does what follows from a datagram. Says when to run again.
+    fn note(
+        &mut self,
+        is_heard: Result<bool, EgressError>,
+        notices: &[Notice],
+        around: &mut Surroundings<'_>,
+    ) -> Result<Instant, Ended> {
+        if is_heard.map_err(failed)? {
             self.heard = around.now;
         }
-        self.heed(&notices, around)?;
+        self.heed(notices, around)?;
         Ok(self.deadline())
     }
 
@@ -167,11 +196,16 @@ impl Viewer {
         self.outlets.iter().any(|outlet| outlet.due().is_some()).then(|| Ok(self.deadline()))
     }
 
-    /// Has the processor fetch what [`Viewer::deliver`] needs.
+    /// Has the processor fetch what [`Viewer::deliver`] needs beside the viewer itself.
     #[inline]
     pub(crate) fn prefetch(&self) {
         self.outlets.iter().for_each(prefetch);
-        self.egress.prefetch();
+    }
+
+    /// Has the processor fetch what [`Viewer::receive`] needs beside the viewer itself.
+    #[inline]
+    pub(crate) fn prefetch_session(&self) {
+        self.egress.prefetch_rest();
     }
 
     fn check_life(&self, now: Instant) -> Result<(), Ended> {
@@ -221,10 +255,10 @@ impl Viewer {
         if sent > 0 {
             around.counters.packets.add(sent);
             self.egress.finish(around.now, around.outbox);
-            if self.selection.look_at <= around.now {
+            if self.look_at <= around.now {
                 self.select(around);
             }
-        } else if self.selection.look_at <= around.now && self.takes_renditions() {
+        } else if self.look_at <= around.now && self.takes_renditions() {
             // All that were sent may have ended, and others begun.
             self.select_all(around);
         }
@@ -237,9 +271,9 @@ impl Viewer {
         if self.takes_renditions() {
             return self.select_all(around);
         }
-        let Viewer { outlets, egress, subscription, bell, selection, .. } = self;
+        let Viewer { outlets, egress, subscription, bell, selection, look_at, .. } = self;
         let now = around.now;
-        selection.look_at = now + choice::INTERVAL_IDLE;
+        *look_at = now + choice::INTERVAL_IDLE;
         let Some(outlet) = outlets.iter_mut().find(|outlet| outlet.track().kind() == TrackKind::Video) else {
             return;
         };
@@ -248,7 +282,7 @@ impl Viewer {
             egress.forget_estimate();
             return outlet.go_over(subscription, None, bell);
         };
-        selection.look_at = now + choice::INTERVAL;
+        *look_at = now + choice::INTERVAL;
         if let RenditionChoice::Only(label) = &selection.choice {
             let wanted = rungs.iter().find(|rung| rung.rendition.label() == Some(label));
             return outlet.go_over(subscription, wanted.map(|rung| &rung.rendition), bell);
@@ -284,9 +318,9 @@ impl Viewer {
 
     /// Gives the viewer another rendition than its network would choose, or leaves it to that again.
     pub(crate) fn choose(&mut self, choice: RenditionChoice, now: Instant) {
-        let selection = &mut self.selection;
-        (selection.choice, selection.look_at) = (choice, now);
-        selection.chooser = Chooser::new(now);
+        self.look_at = now;
+        self.selection.choice = choice;
+        self.selection.chooser = Chooser::new(now);
     }
 
     /// A viewer over TCP that does not take what it was sent is sent no more until it does.

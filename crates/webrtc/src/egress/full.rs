@@ -22,7 +22,7 @@ use crate::sdp::IceCredentials;
 
 use super::{
     Path, Remote,
-    ice::{ANSWER_BYTES, mapped, proves, sha1_hmac},
+    ice::{self, ANSWER_BYTES, mapped, sha1_hmac},
 };
 
 /// More than any check takes: header, both names of 256 characters, four attributes, checksum and fingerprint.
@@ -105,9 +105,9 @@ impl Full {
         self.due
     }
 
-    /// Whether a message is a check by the peer.
-    pub(crate) fn proves(&self, message: &StunMessage<'_>) -> bool {
-        proves(message, &self.local, &self.remote)
+    /// The message as a check by the peer, if it is one.
+    pub(super) fn prove<'a>(&self, message: &'a StunMessage<'a>) -> Option<ice::Check<'a>> {
+        ice::Check::of(message, &self.local, &self.remote)
     }
 
     /// Sends the check that is due.
@@ -174,8 +174,8 @@ impl Full {
     ) -> bool {
         let Ok(message) = StunMessage::parse(datagram) else { return false };
         if message.is_binding_request() {
-            if self.proves(&message) {
-                self.answer(&from, &message, send);
+            if let Some(check) = self.prove(&message) {
+                self.answer(&from, &check, send);
             }
             // Whoever asks has not said that it wants media here.
             return false;
@@ -206,7 +206,8 @@ impl Full {
     }
 
     /// Source: RFC 8445 §7.3.1.1: who offers controls.
-    fn answer(&self, from: &Path, message: &StunMessage<'_>, mut send: impl FnMut(&Path, &[u8])) {
+    pub(super) fn answer(&self, from: &Path, check: &ice::Check<'_>, mut send: impl FnMut(&Path, &[u8])) {
+        let message = check.message();
         let reply = match message.ice_controlling() {
             Some(_) => StunMessage::binding_role_conflict_reply(message.trans_id()),
             None => StunMessage::binding_reply(message.trans_id(), mapped(from.remote.address)),

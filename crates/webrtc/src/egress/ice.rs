@@ -18,6 +18,29 @@ use super::{Path, Remote};
 /// More than any answer takes: header, address, checksum and fingerprint.
 pub(super) const ANSWER_BYTES: usize = 128;
 
+/// A check that proves to come from the peer: it names both sides and carries a checksum under this side's password.
+#[derive(Debug)]
+pub(crate) struct Check<'a>(&'a StunMessage<'a>);
+
+impl<'a> Check<'a> {
+    /// `None` if the message is no such check.
+    pub(super) fn of(
+        message: &'a StunMessage<'a>,
+        local: &IceCredentials,
+        remote: &IceCredentials,
+    ) -> Option<Check<'a>> {
+        let is_check = message.is_binding_request()
+            && message.split_username() == Some((&local.fragment, &remote.fragment))
+            && message.verify(local.password.as_bytes(), sha1_hmac);
+        is_check.then_some(Check(message))
+    }
+
+    /// What it says.
+    pub(super) fn message(&self) -> &'a StunMessage<'a> {
+        self.0
+    }
+}
+
 /// The lite side of ICE.
 #[derive(Debug)]
 pub(super) struct Lite {
@@ -46,19 +69,19 @@ impl Lite {
         self.chosen.map(|chosen| chosen.path)
     }
 
-    /// Whether a message is a check by the peer: it names both sides and carries a checksum under our password.
-    pub(super) fn proves(&self, message: &StunMessage<'_>) -> bool {
-        proves(message, &self.local, &self.remote)
+    /// The message as a check by the peer, if it is one.
+    pub(super) fn prove<'a>(&self, message: &'a StunMessage<'a>) -> Option<Check<'a>> {
+        Check::of(message, &self.local, &self.remote)
     }
 
-    /// Takes a check and writes the answer to it. `None` if it is no check by the peer.
-    pub(super) fn answer(&mut self, from: Path, datagram: &[u8], answer: &mut [u8; ANSWER_BYTES]) -> Option<usize> {
-        let message = StunMessage::parse(datagram).ok().filter(|message| self.proves(message))?;
+    /// Takes a check and writes the answer to it. `None` if it cannot be written.
+    pub(super) fn answer(&mut self, from: Path, check: &Check<'_>, answer: &mut [u8; ANSWER_BYTES]) -> Option<usize> {
+        let message = check.message();
         let reply = match message.ice_controlled() {
             // A lite agent is always the controlled one, so the peer has to change its role (RFC 8445 §7.3.1.1).
             Some(_) => StunMessage::binding_role_conflict_reply(message.trans_id()),
             None => {
-                self.choose(from, &message);
+                self.choose(from, message);
                 StunMessage::binding_reply(message.trans_id(), mapped(from.remote.address))
             }
         };
@@ -101,13 +124,6 @@ impl Lite {
     }
 }
 
-/// Whether a message is a check that carries both names and a checksum under our password.
-pub(super) fn proves(message: &StunMessage<'_>, local: &IceCredentials, remote: &IceCredentials) -> bool {
-    message.is_binding_request()
-        && message.split_username() == Some((&local.fragment, &remote.fragment))
-        && message.verify(local.password.as_bytes(), sha1_hmac)
-}
-
 /// A dual-stack socket may know an IPv4 peer by its mapped address.
 pub(super) fn mapped(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
@@ -143,7 +159,7 @@ mod tests {
         Lite::new(&credentials("here"), &credentials("there"))
     }
 
-    struct Check {
+    struct Made {
         user: &'static str,
         password: String,
         priority: u32,
@@ -151,12 +167,12 @@ mod tests {
         controlling: bool,
     }
 
-    fn check() -> Check {
+    fn check() -> Made {
         let password = credentials("here").password;
-        Check { user: "here:there", password, priority: 100, nominates: false, controlling: true }
+        Made { user: "here:there", password, priority: 100, nominates: false, controlling: true }
     }
 
-    impl Check {
+    impl Made {
         fn bytes(&self) -> Vec<u8> {
             let mut builder = StunMessageBuilder::new().binding().request().username(self.user).prio(self.priority);
             builder = if self.controlling { builder.ice_controlling(7) } else { builder.ice_controlled(7) };
@@ -170,10 +186,16 @@ mod tests {
         }
     }
 
-    fn give(agent: &mut Lite, port: u16, check: &Check) -> Option<Vec<u8>> {
+    fn give_bytes(agent: &mut Lite, port: u16, bytes: &[u8]) -> Option<Vec<u8>> {
         let mut answer = [0; ANSWER_BYTES];
-        let length = agent.answer(path(port), &check.bytes(), &mut answer)?;
+        let message = StunMessage::parse(bytes).ok()?;
+        let check = agent.prove(&message)?;
+        let length = agent.answer(path(port), &check, &mut answer)?;
         Some(answer[..length].to_vec())
+    }
+
+    fn give(agent: &mut Lite, port: u16, check: &Made) -> Option<Vec<u8>> {
+        give_bytes(agent, port, &check.bytes())
     }
 
     #[test]
@@ -190,10 +212,10 @@ mod tests {
     #[test]
     fn attack_w1_forged_checks_get_no_answer_and_choose_no_path() {
         let cases = [
-            Check { user: "here:other", ..check() },
-            Check { user: "other:there", ..check() },
-            Check { password: "password-of-somebody-else".into(), ..check() },
-            Check { password: credentials("there").password, nominates: true, ..check() },
+            Made { user: "here:other", ..check() },
+            Made { user: "other:there", ..check() },
+            Made { password: "password-of-somebody-else".into(), ..check() },
+            Made { password: credentials("there").password, nominates: true, ..check() },
         ];
         for case in cases {
             let mut agent = agent();
@@ -205,7 +227,7 @@ mod tests {
         for (position, bit) in (0..good.len() - 8).zip((0..8).cycle()) {
             let mut forged = good.clone();
             forged[position] ^= 1 << bit;
-            assert!(agent.answer(path(1), &forged, &mut [0; ANSWER_BYTES]).is_none(), "byte {position}");
+            assert_eq!(give_bytes(&mut agent, 1, &forged), None, "byte {position}");
         }
         assert!(agent.path().is_none());
     }
@@ -213,7 +235,7 @@ mod tests {
     #[test]
     fn a_peer_that_thinks_it_is_controlled_is_told_to_change_its_role() {
         let mut agent = agent();
-        let answer = give(&mut agent, 1, &Check { controlling: false, ..check() }).unwrap();
+        let answer = give(&mut agent, 1, &Made { controlling: false, ..check() }).unwrap();
         assert_eq!(StunMessage::parse(&answer).unwrap().error_code().map(|(code, _)| code), Some(487));
         assert!(agent.path().is_none());
     }
@@ -237,7 +259,7 @@ mod tests {
         ];
         let mut agent = agent();
         for (step, (port, priority, nominates, expected)) in steps.into_iter().enumerate() {
-            assert!(give(&mut agent, port, &Check { priority, nominates, ..check() }).is_some());
+            assert!(give(&mut agent, port, &Made { priority, nominates, ..check() }).is_some());
             assert_eq!(agent.path().unwrap().remote.address.port(), expected, "step {step}");
         }
     }
@@ -245,12 +267,12 @@ mod tests {
     #[test]
     fn after_a_restart_only_the_new_password_counts_and_the_old_path_stays_until_a_nomination() {
         let mut agent = agent();
-        let nominating = || Check { nominates: true, priority: 300, ..check() };
+        let nominating = || Made { nominates: true, priority: 300, ..check() };
         give(&mut agent, 1, &nominating());
         agent.restart(&credentials("anew"), &credentials("there"));
         assert_eq!(give(&mut agent, 2, &nominating()), None);
         let password = credentials("anew").password;
-        let check = |nominates| Check { user: "anew:there", password: password.clone(), nominates, ..check() };
+        let check = |nominates| Made { user: "anew:there", password: password.clone(), nominates, ..check() };
         assert!(give(&mut agent, 3, &check(false)).is_some());
         assert_eq!(agent.path().unwrap().remote.address.port(), 1);
         assert!(give(&mut agent, 3, &check(true)).is_some());

@@ -38,6 +38,8 @@ pub(super) struct Resend {
     next_sequence: u64,
     /// Bytes that may be sent; below 0 where the last packet was larger than what was left.
     saved: i64,
+    /// What has been sent of the media that pays for it.
+    media_bytes: u32,
     recent: Vec<Again>,
     oldest: usize,
     asked: Asked,
@@ -59,6 +61,7 @@ impl Resend {
             payload_types,
             next_sequence: u64::from(first_sequence),
             saved: SAVED_BYTES_FIRST,
+            media_bytes: 0,
             recent: Vec::new(),
             oldest: 0,
             asked: Asked::default(),
@@ -69,10 +72,12 @@ impl Resend {
         self.source
     }
 
-    /// Media of this size has been sent.
-    #[inline]
-    pub(super) fn earn(&mut self, bytes: usize) {
-        let earned = (bytes as u64).saturating_mul(limits::WEBRTC_RESENDS.get()) / 100;
+    /// So many bytes of media have been sent by now, counted from the beginning and modulo 2^32: what has been added
+    /// since the last time pays for sending again. Asked when something is to be sent again, so that media need not
+    /// touch what stands here.
+    pub(super) fn earn(&mut self, media_bytes: u32) {
+        let added = media_bytes.wrapping_sub(std::mem::replace(&mut self.media_bytes, media_bytes));
+        let earned = u64::from(added).saturating_mul(limits::WEBRTC_RESENDS.get()) / 100;
         let earned = i64::try_from(earned).unwrap_or(SAVED_BYTES_MAX);
         self.saved = self.saved.saturating_add(earned).min(SAVED_BYTES_MAX);
     }
@@ -210,8 +215,8 @@ mod tests {
         let start = Instant::now();
         let mut times = 0;
         for ms in 0..1_000 {
-            resend.earn(1_200);
-            times += u8::from(resend.allows(5, 0, None, start + Duration::from_millis(ms)));
+            resend.earn(1_200 * ms);
+            times += u8::from(resend.allows(5, 0, None, start + Duration::from_millis(ms.into())));
         }
         assert_eq!(times, TIMES_MAX);
         assert!(resend.allows(6, 0, None, start));
@@ -251,8 +256,8 @@ mod tests {
         let now = Instant::now();
         for sequence in 0..20_000u64 {
             if sequence % 10 == 0 {
-                resend.earn(1_200);
                 media += 1_200;
+                resend.earn(media as u32);
             }
             let payload = [0; 1_000];
             let packet = OutPacket {
@@ -273,5 +278,18 @@ mod tests {
         assert!(again > media, "as much as is allowed");
         assert!(again <= media * 5 / 4 + SAVED_BYTES_FIRST + 1_200, "{again} for {media}");
         assert_eq!(resend.recent.len(), REMEMBERED);
+    }
+
+    #[test]
+    fn media_pays_once_also_where_its_count_begins_anew() {
+        let mut resend = resend();
+        let percent = i64::try_from(limits::WEBRTC_RESENDS.get()).unwrap();
+        resend.earn(u32::MAX - 999);
+        assert_eq!(resend.saved, SAVED_BYTES_MAX, "no more than may be saved");
+        resend.saved = 0;
+        resend.earn(1_000);
+        assert_eq!(resend.saved, 2_000 * percent / 100);
+        resend.earn(1_000);
+        assert_eq!(resend.saved, 2_000 * percent / 100, "the same bytes pay once");
     }
 }

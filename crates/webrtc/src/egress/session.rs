@@ -6,6 +6,7 @@ mod way;
 use std::time::{Duration, Instant};
 
 use headwater_net::WallClock;
+use is::stun::StunMessage;
 use smallvec::SmallVec;
 
 use crate::{
@@ -20,6 +21,7 @@ use super::{
     dtls::{Handshake, Keys, Said},
     echo::Echoes,
     estimate::Estimator,
+    ice::Check,
     rtcp,
     stream::Stream,
 };
@@ -64,10 +66,10 @@ struct Rest {
 }
 
 impl Egress {
-    /// Has the processor fetch what sending media needs.
+    /// Has the processor fetch what the peer's datagrams need.
     #[inline]
-    pub(crate) fn prefetch(&self) {
-        prefetch(self);
+    pub(crate) fn prefetch_rest(&self) {
+        prefetch(&*self.rest);
     }
 
     /// A session that waits for its peer.
@@ -111,9 +113,38 @@ impl Egress {
         self.path.as_ref()
     }
 
-    /// Whether a STUN message proves to come from the peer: it carries a checksum under this session's password.
-    pub(crate) fn proves(&self, datagram: &[u8]) -> bool {
-        self.rest.ice.proves(datagram)
+    /// The message as a check by the peer, if it is one: it carries a checksum under this session's password.
+    pub(crate) fn prove<'a>(&self, message: &'a StunMessage<'a>) -> Option<Check<'a>> {
+        self.rest.ice.prove(message)
+    }
+
+    /// Answers a check by the peer. Says whether it proves that the peer is still there.
+    pub(crate) fn answer(
+        &mut self,
+        from: Path,
+        check: &Check<'_>,
+        out: &mut impl Sink,
+        notices: &mut Vec<Notice>,
+    ) -> Result<bool, EgressError> {
+        let is_heard = self.rest.ice.answer(from, check, out);
+        self.take_path(is_heard, out, notices)
+    }
+
+    /// Goes on by the way that has been found. Says what it is told.
+    fn take_path(
+        &mut self,
+        is_heard: bool,
+        out: &mut impl Sink,
+        notices: &mut Vec<Notice>,
+    ) -> Result<bool, EgressError> {
+        if is_heard {
+            self.path = self.rest.ice.path();
+            // Who has connected has nothing more to say for being found.
+            if self.sealer.is_none() {
+                self.handshake(out, notices)?;
+            }
+        }
+        Ok(is_heard)
     }
 
     /// Takes a datagram from a proven address. What makes no sense is passed over. Says whether it proves that the
@@ -128,12 +159,8 @@ impl Egress {
     ) -> Result<bool, EgressError> {
         match datagram {
             [0..=3, ..] => {
-                if !self.rest.ice.receive(from, datagram, now, out) {
-                    return Ok(false);
-                }
-                self.path = self.rest.ice.path();
-                self.handshake(out, notices)?;
-                Ok(true)
+                let is_heard = self.rest.ice.receive(from, datagram, now, out);
+                self.take_path(is_heard, out, notices)
             }
             [20..=63, ..] if self.rest.ice.takes_from(&from) => {
                 self.rest.handshake.receive(datagram, now)?;
@@ -255,7 +282,7 @@ impl Egress {
             self.handshake(out, notices)?;
         }
         while let Some(echo) = self.rest.echoes.next(now) {
-            let resend = self.streams.get_mut(echo.stream).and_then(|stream| stream.resend.as_mut());
+            let resend = self.streams.get_mut(echo.stream).and_then(Stream::paid_resend);
             if resend.is_some_and(|resend| resend.allows_echo()) {
                 notices.push(Notice::Lost { stream: echo.stream, sequence: echo.sequence });
             }

@@ -43,7 +43,7 @@ pub(super) struct Stream {
     sent: ReplayWindow,
     latest: u64,
     place: Option<Place>,
-    pub(super) resend: Option<Box<Resend>>,
+    resend: Option<Box<Resend>>,
 }
 
 /// Where the stream is in time.
@@ -180,11 +180,16 @@ impl Stream {
         if is_sent {
             self.packets = self.packets.wrapping_add(1);
             self.bytes = self.bytes.wrapping_add(payload.len() as u32);
-            if let Some(resend) = &mut self.resend {
-                resend.earn(length);
-            }
         }
         is_sent
+    }
+
+    /// What may be sent again, with what the media sent by now pays for.
+    pub(super) fn paid_resend(&mut self) -> Option<&mut Resend> {
+        let bytes = self.bytes;
+        let resend = self.resend.as_deref_mut()?;
+        resend.earn(bytes);
+        Some(resend)
     }
 
     /// Sends a packet again: one that is missed, or, with `probe`, one that is to find out what the network carries.

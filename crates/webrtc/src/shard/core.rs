@@ -19,6 +19,7 @@ use crate::{
     call::random_text,
     egress::{Carrier, Common, Remote},
     participant::Participant,
+    prefetch::prefetch,
     sdp::{self, Candidates, IceCredentials},
     session::{Ended, Place, Progress},
     statistics::Counters,
@@ -98,7 +99,7 @@ pub(super) enum Delivery {
 /// Bytes that a viewer may have been sent without anybody being told.
 ///
 /// The count is in memory that other threads read: to write it at each packet costs a wait for it.
-const UNSAID_BYTES_MAX: u64 = 64 << 10;
+const UNSAID_BYTES_MAX: u64 = 256 << 10;
 
 impl Core {
     pub(super) fn new(
@@ -185,8 +186,12 @@ impl Core {
         let turn: SmallVec<[usize; super::VIEWERS_PER_TURN]> =
             feed.viewers.iter().skip(from).take(at_most).copied().collect();
         for (place, index) in turn.iter().enumerate() {
-            // The kernel has the word for most of a viewer's turn: time enough to fetch what the next one needs.
-            if let Some(next) = turn.get(place + 1).and_then(|next| self.seats.get(*next)) {
+            // The kernel has the word for most of a viewer's turn: time enough to fetch what the next ones need. Where
+            // the rest of it lies is read from the seat, so that has to be there already.
+            if let Some(after_next) = turn.get(place + 2).and_then(|index| self.seats.get(*index)) {
+                prefetch(after_next);
+            }
+            if let Some(next) = turn.get(place + 1).and_then(|index| self.seats.get(*index)) {
                 next.participant.prefetch();
             }
             self.with(*index, now, Participant::deliver);

@@ -7,11 +7,18 @@
 use std::{net::IpAddr, time::Instant};
 
 use headwater_net::Datagram;
-use str0m::ice::StunMessage;
+use is::stun::StunMessage;
+use smallvec::SmallVec;
 
-use crate::egress::{Carrier, Remote};
+use crate::{
+    egress::{Carrier, Remote},
+    prefetch::prefetch,
+};
 
-use super::core::Core;
+use super::core::{Core, Seat};
+
+/// Datagrams that are looked at together.
+const BATCH: usize = 64;
 
 /// What a datagram is, by its first byte (RFC 7983 §7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,40 +38,66 @@ pub(super) fn content(datagram: &[u8]) -> Content {
 
 impl Core {
     /// Takes datagrams that are for this shard.
-    pub(super) fn receive_datagrams<'a>(&mut self, datagrams: impl Iterator<Item = Datagram<'a>>, now: Instant) {
-        for datagram in datagrams {
-            let remote = Remote { carrier: Carrier::Udp, address: datagram.source };
-            self.receive(remote, datagram.destination, datagram.bytes, now);
+    pub(super) fn receive_datagrams<'a>(&mut self, mut datagrams: impl Iterator<Item = Datagram<'a>>, now: Instant) {
+        loop {
+            let batch: SmallVec<[Datagram<'a>; BATCH]> = datagrams.by_ref().take(BATCH).collect();
+            self.receive_batch(&batch, now);
+            if batch.len() < BATCH {
+                break;
+            }
         }
         self.settle(now);
+    }
+
+    /// Takes datagrams one after the other, and has the sessions of the next ones fetched meanwhile: what is heard of a
+    /// viewer once in a second is in no cache by then.
+    fn receive_batch(&mut self, batch: &[Datagram<'_>], now: Instant) {
+        let remote = |datagram: &Datagram<'_>| Remote { carrier: Carrier::Udp, address: datagram.source };
+        // Whom they are from may change on the way, so it is looked up again by then.
+        let expected: SmallVec<[Option<usize>; BATCH]> =
+            batch.iter().map(|datagram| self.by_remote.get(&remote(datagram)).copied()).collect();
+        fn seat<'a>(core: &'a Core, expected: &[Option<usize>], place: usize) -> Option<&'a Seat> {
+            core.seats.get((*expected.get(place)?)?)
+        }
+        if let Some(first) = seat(self, &expected, 1) {
+            prefetch(first);
+        }
+        for (place, datagram) in batch.iter().enumerate() {
+            if let Some(after_next) = seat(self, &expected, place + 2) {
+                prefetch(after_next);
+            }
+            if let Some(next) = seat(self, &expected, place + 1) {
+                next.participant.prefetch_session();
+            }
+            self.receive(remote(datagram), datagram.destination, datagram.bytes, now);
+        }
     }
 
     /// Takes one datagram; [`Core::settle`] is to follow. Says whether it belonged to a session.
     pub(super) fn receive(&mut self, from: Remote, local: Option<IpAddr>, datagram: &[u8], now: Instant) -> bool {
         self.counters.datagrams_received.add(1);
         let index = match content(datagram) {
-            Content::Stun => self.prove(from, local, datagram, now),
-            Content::Session => self.by_remote.get(&from).copied(),
+            Content::Stun => self.receive_stun(from, local, datagram, now),
+            Content::Session => self.by_remote.get(&from).copied().inspect(|index| {
+                self.with(*index, now, |participant, around| Some(participant.receive(from, datagram, around)));
+            }),
             Content::Unknown => None,
         };
         let Some(index) = index else {
             self.counters.datagrams_ignored.add(1);
             return false;
         };
-        self.with(index, now, |participant, around| Some(participant.receive(from, datagram, around)));
         self.note_arrival(index);
         true
     }
 
-    /// The viewer that a STUN message comes from, whose address is remembered then.
-    fn prove(&mut self, from: Remote, local: Option<IpAddr>, datagram: &[u8], now: Instant) -> Option<usize> {
+    /// Takes a STUN message. Yields the session that it comes from, whose address is remembered from then on.
+    fn receive_stun(&mut self, from: Remote, local: Option<IpAddr>, datagram: &[u8], now: Instant) -> Option<usize> {
         let message = StunMessage::parse(datagram).ok()?;
         let (fragment, _) = message.split_username()?;
         let index = *self.by_fragment.get(fragment)?;
         let participant = &mut self.seats.get_mut(index)?.participant;
-        if !participant.proves(from, datagram, now) {
-            return None;
-        }
+        let proof = participant.prove(from, &message, datagram, now)?;
         let forgotten = participant.learn(from, local);
         // The address may have belonged to an earlier session of the same peer.
         let known = self.by_remote.insert(from, index);
@@ -74,6 +107,7 @@ impl Core {
         if let Some(forgotten) = forgotten {
             self.forget_remote(forgotten, index);
         }
+        self.with(index, now, |participant, around| Some(participant.receive_proof(from, &proof, around)));
         Some(index)
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// How long datagrams gather while nothing is carried.
-const GATHERING: Duration = Duration::from_millis(10);
+const GATHERING: Duration = Duration::from_millis(20);
 /// Readings of what has gathered before others of the shard have a turn.
 pub(super) const READINGS_MAX: u32 = 32;
 /// How long shards are awake after the last media, and for a new session, whose handshake is not to wait.

@@ -42,7 +42,7 @@ impl Viewer {
     #[cold]
     pub(super) fn select_all(&mut self, around: &mut Surroundings<'_>) {
         let now = around.now;
-        self.selection.look_at = now + INTERVAL_IDLE;
+        self.look_at = now + INTERVAL_IDLE;
         let Some(track) = self.subscription.stream().track(TrackKind::Video) else {
             return;
         };
@@ -54,7 +54,7 @@ impl Viewer {
             let first = self.outlets.iter_mut().find(|outlet| outlet.label().is_some());
             return first.into_iter().for_each(|outlet| outlet.go_over_to_best(&track, &self.subscription, &self.bell));
         }
-        self.selection.look_at = now + INTERVAL;
+        self.look_at = now + INTERVAL;
         let mut rungs = self.selection.rungs.look(&track, now);
         rungs.retain(|rung| self.outlets.iter().any(|outlet| outlet.label() == rung.rendition.label()));
         self.hold_what_is_too_much(&rungs, around);

@@ -24,7 +24,7 @@ use super::flow::Flow;
 pub(super) use reading::Reading;
 use renditions::Waiting;
 
-/// One medium of a viewer.
+/// One medium of a viewer. What is there for a while only stands apart, as all of this is fetched for each packet.
 #[derive(Debug)]
 pub(crate) struct Outlet {
     track: Arc<Track>,
@@ -38,11 +38,11 @@ pub(crate) struct Outlet {
     /// What the cursor reads of the renditions that the source sends at once; `None` for the best that comes.
     rendition: Option<Arc<Rendition>>,
     /// What is read instead as soon as a decoder can start there.
-    next: Option<Waiting>,
+    next: Option<Box<Waiting>>,
     flow: Flow,
-    backlog: Option<Backlog>,
+    backlog: Option<Box<Backlog>>,
     /// The times of the backlog that was sent last, until nobody can ask for it again.
-    past: Option<(Past, Instant)>,
+    past: Option<Box<(Past, Instant)>>,
     /// When more may be sent of what is there already.
     more_at: Option<Instant>,
 }
@@ -154,7 +154,7 @@ impl Outlet {
 
     /// When it wants to be read again without new packets.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.backlog.as_ref().and_then(Backlog::due).or(self.more_at)
+        self.backlog.as_deref().and_then(Backlog::due).or(self.more_at)
     }
 
     /// The viewer has connected. A cursor takes its place when it is first read, so this is where the lane is now.
@@ -212,7 +212,7 @@ impl Outlet {
             }
         }
         let backlog = Backlog::new(packets, self.flow.clock_rate);
-        self.backlog = Some(backlog).filter(|backlog| !backlog.is_empty());
+        self.backlog = (!backlog.is_empty()).then(|| Box::new(backlog));
     }
 
     /// The packet that the viewer knows by this number, and the time that it had, if it may still be sent again.
@@ -220,7 +220,8 @@ impl Outlet {
         let payload_type = self.flow.payload_type?;
         let origin = self.flow.rewriter.origin(sequence)?;
         let packet = self.cursor.as_ref()?.recall(origin.sequence)?;
-        let past = self.backlog.as_ref().map(Backlog::past).or(self.past.as_ref().map(|(past, _)| past));
+        let past = self.past.as_deref().map(|(past, _)| past);
+        let past = self.backlog.as_deref().map(Backlog::past).or(past);
         let ticks = past.map_or(packet.timestamp, |past| past.time(&packet));
         let patch = self.flow.pictures.again(&packet.payload);
         Some(Recalled { timestamp: origin.timestamp(ticks), packet, payload_type, sequence, patch })

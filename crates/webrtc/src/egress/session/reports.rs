@@ -56,7 +56,7 @@ impl Egress {
                 Feedback::PictureLost { .. } => notices.push(Notice::KeyFrameWanted { stream: index }),
                 Feedback::Lost { sequence, .. } => {
                     let sent = stream.packets();
-                    if let (Some(sequence), Some(resend)) = (stream.extend(sequence), &mut stream.resend)
+                    if let (Some(sequence), Some(resend)) = (stream.extend(sequence), stream.paid_resend())
                         && resend.allows(sequence, sent, *round_trip, now)
                     {
                         notices.push(Notice::Lost { stream: index, sequence });

@@ -8,7 +8,7 @@ use super::{
     super::{
         Agreed, Path, Sink,
         full::Full,
-        ice::{self, Lite},
+        ice::{self, Check, Lite},
     },
     send_copy,
 };
@@ -41,13 +41,28 @@ impl Ice {
     /// Takes a STUN message. Says whether it proves that the peer is there and consents.
     pub(super) fn receive(&mut self, from: Path, datagram: &[u8], now: Instant, out: &mut impl Sink) -> bool {
         match self {
+            Ice::Lite(_) => {
+                let Ok(message) = StunMessage::parse(datagram) else { return false };
+                self.prove(&message).is_some_and(|check| self.answer(from, &check, out))
+            }
+            Ice::Full(full) => full.receive(from, datagram, now, |path, check| send_copy(out, path, check)),
+        }
+    }
+
+    /// Answers a check by the peer. Says whether it proves that the peer is there and consents: whoever asks the side
+    /// that controls has not said that it wants media there.
+    pub(super) fn answer(&mut self, from: Path, check: &Check<'_>, out: &mut impl Sink) -> bool {
+        match self {
             Ice::Lite(lite) => {
                 let mut answer = [0; ice::ANSWER_BYTES];
-                let length = lite.answer(from, datagram, &mut answer);
+                let length = lite.answer(from, check, &mut answer);
                 let answer = length.and_then(|length| answer.get(..length));
                 answer.inspect(|answer| send_copy(out, &from, answer)).is_some()
             }
-            Ice::Full(full) => full.receive(from, datagram, now, |path, check| send_copy(out, path, check)),
+            Ice::Full(full) => {
+                full.answer(&from, check, |path, answer| send_copy(out, path, answer));
+                false
+            }
         }
     }
 
@@ -59,12 +74,12 @@ impl Ice {
         }
     }
 
-    /// Whether a STUN message proves to come from the peer: it carries a checksum under this side's password.
-    pub(super) fn proves(&self, datagram: &[u8]) -> bool {
-        StunMessage::parse(datagram).is_ok_and(|message| match self {
-            Ice::Lite(lite) => lite.proves(&message),
-            Ice::Full(full) => full.proves(&message),
-        })
+    /// The message as a check by the peer, if it is one.
+    pub(super) fn prove<'a>(&self, message: &'a StunMessage<'a>) -> Option<Check<'a>> {
+        match self {
+            Ice::Lite(lite) => lite.prove(message),
+            Ice::Full(full) => full.prove(message),
+        }
     }
 
     /// Lets time pass.

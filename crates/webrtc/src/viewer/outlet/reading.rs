@@ -85,7 +85,7 @@ impl Outlet {
             self.flow.mark(writer, clock, now);
         });
         match backlog.is_empty() {
-            true => self.past = Some((backlog.into_past(), now + PAST_KEPT)),
+            true => self.past = Some(Box::new((backlog.into_past(), now + PAST_KEPT))),
             false => self.backlog = Some(backlog),
         }
         if slice.is_empty() { Reading::Nothing } else { Reading::Packets(count) }
@@ -127,7 +127,7 @@ impl Outlet {
             self.flow.jump();
             self.catch_up();
         }
-        if self.past.as_ref().is_some_and(|(_, until)| *until <= now) {
+        if self.past.as_deref().is_some_and(|(_, until)| *until <= now) {
             self.past = None;
         }
         Reading::Packets(count)

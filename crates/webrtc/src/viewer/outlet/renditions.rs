@@ -84,7 +84,7 @@ impl Outlet {
             None => subscription.packets(&self.track, &[self.codec], bell, Join::Live),
         };
         match cursor {
-            Ok(cursor) => self.next = Some(Waiting { rendition: to.cloned(), cursor }),
+            Ok(cursor) => self.next = Some(Box::new(Waiting { rendition: to.cloned(), cursor })),
             Err(error) => tracing::debug!(%error, "a viewer cannot go over to another rendition"),
         }
     }
@@ -99,7 +99,8 @@ impl Outlet {
             self.next = Some(next);
             return;
         }
-        (self.cursor, self.rendition) = (Some(next.cursor), next.rendition);
+        let Waiting { rendition, cursor } = *next;
+        (self.cursor, self.rendition) = (Some(cursor), rendition);
         (self.backlog, self.past) = (None, None);
         self.flow.go_over();
     }
