@@ -62,6 +62,7 @@ pub(crate) fn take_bursts_whole(socket: &UdpSocket) -> io::Result<()> {
 pub(crate) struct UdpSinks {
     sockets: Vec<UdpSocket>,
     pub(crate) addresses: Vec<SocketAddr>,
+    reader: Option<Reader>,
 }
 
 impl UdpSinks {
@@ -75,7 +76,27 @@ impl UdpSinks {
         UdpSinks::with_filter(count, &DROP_RTP)
     }
 
-    /// The same, with bursts that nobody cuts up.
+    /// The same, but the first of each so many takes everything, and a thread reads it: to hand a datagram to a socket
+    /// and to wake who reads it is work within the sender's call too, and viewers of the load test do both.
+    pub(crate) fn seen_by_one_in(many: usize, count: usize) -> Result<UdpSinks> {
+        let mut sinks = UdpSinks::dropping_rtp(count)?;
+        let seeing = sinks.sockets.iter().step_by(many.max(1));
+        let seeing = seeing.map(|socket| {
+            SockRef::from(socket).detach_filter()?;
+            socket.set_nonblocking(true)?;
+            socket.try_clone()
+        });
+        sinks.reader = Some(Reader::new(seeing.collect::<io::Result<_>>()?)?);
+        Ok(sinks)
+    }
+
+    /// How many datagrams have been read so far.
+    #[cfg(test)]
+    fn read(&self) -> u64 {
+        self.reader.as_ref().map_or(0, |reader| reader.seen.datagrams.load(Ordering::Acquire))
+    }
+
+    /// Sinks that drop RTP only, with bursts that nobody cuts up.
     pub(crate) fn dropping_bursts(count: usize) -> Result<UdpSinks> {
         let sinks = UdpSinks::dropping_rtp(count)?;
         sinks.sockets.iter().try_for_each(take_bursts_whole)?;
@@ -92,7 +113,62 @@ impl UdpSinks {
             addresses.push(socket.local_addr()?);
             sockets.push(socket);
         }
-        Ok(UdpSinks { sockets, addresses })
+        Ok(UdpSinks { sockets, addresses, reader: None })
+    }
+}
+
+/// A thread that reads datagrams one by one, as viewers of the load test do.
+struct Reader {
+    seen: Arc<Read>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Read {
+    datagrams: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Reader {
+    fn new(sockets: Vec<UdpSocket>) -> Result<Reader> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        for (index, socket) in sockets.iter().enumerate() {
+            epoll::add(&epoll, socket, epoll::EventData::new_u64(index as u64), epoll::EventFlags::IN)?;
+        }
+        let seen = Arc::<Read>::default();
+        let thread = thread::Builder::new().name("reader".into()).spawn({
+            let seen = seen.clone();
+            move || read(&epoll, &sockets, &seen)
+        })?;
+        Ok(Reader { seen, thread: Some(thread) })
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.seen.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn read(epoll: &OwnedFd, sockets: &[UdpSocket], seen: &Read) {
+    let mut buffer = [0; 2_048];
+    let mut events = Vec::with_capacity(64);
+    let pause = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+    while !seen.stop.load(Ordering::Acquire) {
+        if epoll::wait(epoll, spare_capacity(&mut events), Some(&pause)).is_err() {
+            continue;
+        }
+        for event in events.drain(..) {
+            let Some(socket) = sockets.get(event.data.u64() as usize) else {
+                continue;
+            };
+            while socket.recv(&mut buffer).is_ok() {
+                seen.datagrams.fetch_add(1, Ordering::AcqRel);
+            }
+        }
     }
 }
 
@@ -296,6 +372,28 @@ mod tests {
         }
         let expected: Vec<_> = expected.iter().map(|(bytes, _)| bytes.to_vec()).collect();
         assert_eq!(passed, expected);
+    }
+
+    #[test]
+    fn one_sink_in_so_many_is_read_and_the_others_drop_what_comes() {
+        let sinks = UdpSinks::seen_by_one_in(4, 10).unwrap();
+        let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        for address in &sinks.addresses {
+            for _ in 0..5 {
+                sender.send_to(&[0x80, 96, 0, 1], address).unwrap();
+            }
+        }
+        for _ in 0..1_000 {
+            if sinks.read() >= 15 {
+                break;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(sinks.read(), 15, "of the first, the fifth and the ninth");
+        for (index, socket) in sinks.sockets.iter().enumerate().filter(|(index, _)| index % 4 != 0) {
+            socket.set_nonblocking(true).unwrap();
+            assert!(socket.recv(&mut [0; 16]).is_err(), "socket {index}");
+        }
     }
 
     #[test]

@@ -53,12 +53,16 @@ pub(crate) struct Options {
     /// The sound that is published.
     #[arg(long, value_enum, default_value_t)]
     sound: Sound,
+    /// Threads of the server that send. One unless told otherwise, as it is compared with one thread; what several cost
+    /// each other is for `shards` to say.
+    #[arg(long, default_value_t = 1)]
+    shards: usize,
 }
 
 impl Options {
     /// What groups of benches run.
     pub(crate) fn of(extent: Extent) -> Options {
-        Options { viewers: extent.people(200), seconds: extent.seconds(), sound: Sound::default() }
+        Options { viewers: extent.people(200), seconds: extent.seconds(), sound: Sound::default(), shards: 1 }
     }
 }
 
@@ -66,7 +70,7 @@ impl Options {
 pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Report) -> Result<()> {
     let progress = Progress::new(PART, 4);
     progress.say("starting");
-    let server = Server::start(server, 0)?;
+    let server = Server::with_shards(server, options.shards)?;
     let mut publisher = Publisher::start(server.rtmp, Source::with(options.sound)?)?;
     thread::sleep(Duration::from_millis(2_500));
     let mut crowd = Crowd::new(server.http)?;

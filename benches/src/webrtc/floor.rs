@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Result, ensure};
 use aws_lc_rs::aead::AES_128_GCM;
 
-use super::seen::Arrival;
+use super::{SEEING, seen::Arrival};
 use crate::{
     clock::timed,
     floor::{FanOut, Sending},
@@ -38,7 +38,7 @@ impl Floors {
     pub(super) fn measure(packets: &[Arrival], viewers: usize) -> Result<Floors> {
         let bursts = bursts(packets);
         ensure!(!bursts.is_empty(), "the first viewer has recorded nothing");
-        let sinks = UdpSinks::dropping_rtp(viewers)?;
+        let sinks = UdpSinks::seen_by_one_in(SEEING, viewers)?;
         let run = |sending, paced| -> Result<f64> {
             let mut fan_out = FanOut::new(&sinks.addresses, Some(&AES_128_GCM), sending)?;
             send(&mut fan_out, &bursts, viewers, paced)
