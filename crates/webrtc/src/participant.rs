@@ -112,11 +112,18 @@ impl Participant {
         }
     }
 
-    /// The same for a datagram of its peer.
+    /// The same for a datagram of its peer: first the session, and when that is there, what opens its reports.
     #[inline]
     pub(crate) fn prefetch_session(&self) {
         if let Participant::Viewer(viewer) = self {
-            viewer.prefetch_session();
+            viewer.egress().prefetch_rest();
+        }
+    }
+
+    #[inline]
+    pub(crate) fn prefetch_opener(&self) {
+        if let Participant::Viewer(viewer) = self {
+            viewer.egress().prefetch_opener();
         }
     }
 

@@ -9,6 +9,7 @@
 //! There is no key derivation rate and no master key identifier, as WebRTC uses neither.
 
 mod cipher;
+mod gcm;
 mod keys;
 mod patch;
 mod replay;
@@ -44,6 +45,12 @@ impl Sealer {
             reports: Cipher::new(profile, master, keys::REPORTS)?,
             report_index: 0,
         })
+    }
+
+    /// Has the processor fetch what media is sealed with.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        self.media.prefetch();
     }
 
     /// Bytes that sealing adds to a media packet.
@@ -126,6 +133,12 @@ impl ReportOpener {
     /// `None` where the library refuses the keys, which it has no reason to.
     pub(crate) fn new(profile: Profile, master: &Master) -> Option<ReportOpener> {
         Some(ReportOpener { cipher: Cipher::new(profile, master, keys::REPORTS)?, seen: ReplayWindow::default() })
+    }
+
+    /// Has the processor fetch what reports are opened with.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        self.cipher.prefetch();
     }
 
     /// Opens a datagram into `into`, which is emptied first. `None` if it is not the peer's, or is not new.

@@ -200,12 +200,13 @@ impl Viewer {
     #[inline]
     pub(crate) fn prefetch(&self) {
         self.outlets.iter().for_each(prefetch);
+        self.egress.prefetch();
     }
 
-    /// Has the processor fetch what [`Viewer::receive`] needs beside the viewer itself.
+    /// Its transport.
     #[inline]
-    pub(crate) fn prefetch_session(&self) {
-        self.egress.prefetch_rest();
+    pub(crate) fn egress(&self) -> &Egress {
+        &self.egress
     }
 
     fn check_life(&self, now: Instant) -> Result<(), Ended> {

@@ -66,10 +66,26 @@ struct Rest {
 }
 
 impl Egress {
+    /// Has the processor fetch what sending media needs beside the session itself.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        if let Some(sealer) = &self.sealer {
+            sealer.prefetch();
+        }
+    }
+
     /// Has the processor fetch what the peer's datagrams need.
     #[inline]
     pub(crate) fn prefetch_rest(&self) {
         prefetch(&*self.rest);
+    }
+
+    /// Has the processor fetch what the peer's reports are opened with, once the rest is there.
+    #[inline]
+    pub(crate) fn prefetch_opener(&self) {
+        if let Some(opener) = &self.rest.opener {
+            opener.prefetch();
+        }
     }
 
     /// A session that waits for its peer.

@@ -59,15 +59,21 @@ impl Core {
         fn seat<'a>(core: &'a Core, expected: &[Option<usize>], place: usize) -> Option<&'a Seat> {
             core.seats.get((*expected.get(place)?)?)
         }
-        if let Some(first) = seat(self, &expected, 1) {
-            prefetch(first);
+        // Where each part lies is read from the one before, which has to be there by then.
+        for place in 0..batch.len().min(2) {
+            if let Some(first) = seat(self, &expected, place + 1) {
+                prefetch(first);
+            }
         }
         for (place, datagram) in batch.iter().enumerate() {
-            if let Some(after_next) = seat(self, &expected, place + 2) {
-                prefetch(after_next);
+            if let Some(third) = seat(self, &expected, place + 3) {
+                prefetch(third);
+            }
+            if let Some(second) = seat(self, &expected, place + 2) {
+                second.participant.prefetch_session();
             }
             if let Some(next) = seat(self, &expected, place + 1) {
-                next.participant.prefetch_session();
+                next.participant.prefetch_opener();
             }
             self.receive(remote(datagram), datagram.destination, datagram.bytes, now);
         }

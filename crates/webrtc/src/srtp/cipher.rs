@@ -1,18 +1,16 @@
 //! The ciphers of the profiles, and where a packet's number goes in each.
 
-use aws_lc_rs::{
-    aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
-    cipher::EncryptingKey,
-    constant_time, hmac,
-};
+use aws_lc_rs::{cipher::EncryptingKey, constant_time, hmac};
+
+use crate::prefetch::prefetch;
 
 use super::{
     ENCRYPTED, INDEX_BYTES, REPORT_HEADER_BYTES,
+    gcm::{self, Nonce},
     keys::{self, Labels, Master, Profile},
     patch::Patch,
 };
 
-const GCM_TAG_BYTES: usize = 16;
 /// HMAC-SHA1, cut to 80 bits (RFC 3711 §5.2).
 const SHA1_TAG_BYTES: usize = 10;
 /// The highest number that a packet can have: 16 bits of sequence number and 32 of rollovers (RFC 3711 §3.3.1). More
@@ -23,7 +21,7 @@ const INDEX_MAX: u64 = (1 << 48) - 1;
 #[derive(Debug)]
 pub(super) enum Cipher {
     Gcm {
-        key: LessSafeKey,
+        key: gcm::Key,
         salt: [u8; 12],
     },
     /// Apart, as it is large and seldom used.
@@ -41,28 +39,33 @@ impl Cipher {
     pub(super) fn new(profile: Profile, master: &Master, labels: Labels) -> Option<Cipher> {
         let mut key = vec![0; profile.key_bytes()];
         keys::derive(profile, master, labels.encryption, &mut key)?;
-        let algorithm = match profile {
-            Profile::Aes128Gcm => &AES_128_GCM,
-            Profile::Aes256Gcm => &AES_256_GCM,
-            Profile::Aes128CounterSha1 => {
-                let (mut salt, mut authentication) = ([0; 14], [0; 20]);
-                keys::derive(profile, master, labels.salt, &mut salt)?;
-                keys::derive(profile, master, labels.authentication, &mut authentication)?;
-                return Some(Cipher::Counter(Box::new(Counter {
-                    key: keys::counter_mode(profile, &key)?,
-                    salt,
-                    authentication: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &authentication),
-                })));
-            }
-        };
+        if profile == Profile::Aes128CounterSha1 {
+            let (mut salt, mut authentication) = ([0; 14], [0; 20]);
+            keys::derive(profile, master, labels.salt, &mut salt)?;
+            keys::derive(profile, master, labels.authentication, &mut authentication)?;
+            return Some(Cipher::Counter(Box::new(Counter {
+                key: keys::counter_mode(profile, &key)?,
+                salt,
+                authentication: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &authentication),
+            })));
+        }
         let mut salt = [0; 12];
         keys::derive(profile, master, labels.salt, &mut salt)?;
-        Some(Cipher::Gcm { key: LessSafeKey::new(UnboundKey::new(algorithm, &key).ok()?), salt })
+        Some(Cipher::Gcm { key: gcm::Key::new(&key)?, salt })
+    }
+
+    /// Has the processor fetch the key.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        match self {
+            Cipher::Gcm { key, .. } => key.prefetch(),
+            Cipher::Counter(counter) => prefetch(&**counter),
+        }
     }
 
     pub(super) fn tag_bytes(&self) -> usize {
         match self {
-            Cipher::Gcm { .. } => GCM_TAG_BYTES,
+            Cipher::Gcm { .. } => gcm::TAG_BYTES,
             Cipher::Counter(_) => SHA1_TAG_BYTES,
         }
     }
@@ -97,12 +100,11 @@ impl Cipher {
                 let (sealed, tag) = rest.split_at_mut_checked(payload.len())?;
                 let nonce = gcm_nonce(salt, source, sequence);
                 let Some(patch) = patch else {
-                    return key.seal_out_of_place_scatter(nonce, Aad::from(&*header), payload, sealed, &[], tag).ok();
+                    return key.seal(&nonce, header, payload, sealed, tag);
                 };
                 sealed.copy_from_slice(payload);
                 patch.apply(sealed);
-                let made = key.seal_in_place_separate_tag(nonce, Aad::from(&*header), sealed).ok()?;
-                copy_front(tag, made.as_ref())
+                key.seal_in_place(&nonce, header, sealed, tag)
             }
             Cipher::Counter(counter) => {
                 let Counter { key, salt, authentication } = &**counter;
@@ -132,7 +134,7 @@ impl Cipher {
             Cipher::Gcm { key, salt } => {
                 let (header, sealed) = datagram.split_at_mut_checked(header)?;
                 let nonce = gcm_nonce(salt, source, sequence);
-                key.open_in_place(nonce, Aad::from(&*header), sealed).ok()
+                key.open_in_place(&nonce, header, sealed)
             }
             Cipher::Counter(counter) => {
                 let Counter { key, salt, authentication } = &**counter;
@@ -161,11 +163,10 @@ impl Cipher {
             Cipher::Gcm { key, salt } => {
                 let (header, rest) = out.split_at_mut_checked(REPORT_HEADER_BYTES)?;
                 let (body, rest) = rest.split_at_mut_checked(plain.checked_sub(REPORT_HEADER_BYTES)?)?;
-                let (tag, last) = rest.split_at_mut_checked(GCM_TAG_BYTES)?;
+                let (tag, last) = rest.split_at_mut_checked(gcm::TAG_BYTES)?;
                 let aad = report_aad(header, word)?;
                 let nonce = gcm_nonce(salt, source, u64::from(index));
-                let made = key.seal_in_place_separate_tag(nonce, Aad::from(aad), body).ok()?;
-                copy_front(tag, made.as_ref())?;
+                key.seal_in_place(&nonce, &aad, body, tag)?;
                 copy_front(last, &word)
             }
             Cipher::Counter(counter) => {
@@ -194,7 +195,7 @@ impl Cipher {
                 into.extend_from_slice(body);
                 let nonce = gcm_nonce(salt, source, u64::from(index));
                 let body = into.get_mut(REPORT_HEADER_BYTES..)?;
-                let length = key.open_in_place(nonce, Aad::from(aad), body).ok()?.len();
+                let length = key.open_in_place(&nonce, &aad, body)?.len();
                 into.truncate(REPORT_HEADER_BYTES + length);
                 Some(index)
             }
@@ -221,7 +222,7 @@ fn gcm_nonce(salt: &[u8; 12], source: u32, number: u64) -> Nonce {
     for (to, from) in nonce.iter_mut().zip(mixed.to_be_bytes().into_iter().skip(4)) {
         *to ^= from;
     }
-    Nonce::assume_unique_for_key(nonce)
+    nonce
 }
 
 /// RFC 3711 §4.1.1: the salt, the source and the number, each in its place, before a counter of 16 bits.
