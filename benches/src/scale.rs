@@ -1,6 +1,8 @@
 //! Many WebRTC viewers: what each further one takes of the server's memory, what a join takes of a core, and what
 //! viewers take who are sent nothing.
 
+mod floor;
+
 use std::{
     thread,
     time::{Duration, Instant},
@@ -27,6 +29,8 @@ const JOINS_BAR: f64 = 500.0;
 const IDLE_BAR_US: f64 = 5.0;
 /// A publisher that pauses is not cut off.
 const PATIENCE: &str = "[limits]\nrtmp_silence_ms = 600000\n";
+/// How long the floor is measured.
+const FLOOR_LENGTH: Duration = Duration::from_secs(8);
 /// Memory is looked at after each so many viewers.
 const STEP: usize = 50;
 
@@ -86,16 +90,25 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     progress.say(format!("{} viewers are sent nothing", options.viewers));
     publisher.pause();
     crowd.run(Duration::from_secs(3))?;
+    let before = crowd.exchanged();
     let with = rest(options, &server, &mut crowd)?;
+    let exchanged = crowd.exchanged().since(before, options.seconds as f64);
     let connected = crowd.connected();
     ensure!(connected == options.viewers, "only {connected} viewers are still connected: {}", server.log());
     crowd.keep(1)?;
     crowd.run(Duration::from_secs(3))?;
     let without = rest(options, &server, &mut crowd)?;
     publisher.check()?;
+    drop((crowd, publisher, server));
+    let floor = floor::idle(options.viewers, exchanged, FLOOR_LENGTH)? * 1e6;
     let each = (with - without) * 1e6 / (options.viewers - 1) as f64;
     let mut section = report.section(PART, format!("{} viewers that are sent nothing", options.viewers));
     section.barred("CPU of the server for each, in a second", each, "µs", IDLE_BAR_US);
+    section.figure("a thread that only reads as many datagrams and answers as many, for each", floor, "µs");
+    section.figure("the server in that", each / floor, "times");
+    let of_each = |datagrams: f64| datagrams / options.viewers as f64;
+    section.figure("datagrams from each in a second", of_each(exchanged.from_viewers), "/s");
+    section.figure("datagrams to each in a second", of_each(exchanged.to_viewers), "/s");
     section.figure("server's share of a core", with * 100.0, "%").floor(without * 100.0);
     progress.step();
     Ok(())

@@ -90,6 +90,14 @@ impl UdpSinks {
         Ok(sinks)
     }
 
+    /// Sends a datagram from one of them, counted round and round.
+    pub(crate) fn send(&self, index: usize, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
+        match self.sockets.get(index % self.sockets.len().max(1)) {
+            Some(socket) => socket.send_to(datagram, to),
+            None => Ok(0),
+        }
+    }
+
     /// How many datagrams have been read so far.
     #[cfg(test)]
     fn read(&self) -> u64 {

@@ -26,7 +26,7 @@ use crate::{
 
 use floor::Floors;
 
-pub(crate) use crowd::Crowd;
+pub(crate) use crowd::{Crowd, Exchanged};
 pub(crate) use line::Quality;
 pub(crate) use seen::Timing;
 pub(crate) use viewer::Sight;

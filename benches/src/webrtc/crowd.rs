@@ -22,6 +22,23 @@ const JOIN_MAX: Duration = Duration::from_secs(10);
 /// The longest sleep: timers of the viewers are looked at this often.
 const SLEEP_MAX: Duration = Duration::from_millis(5);
 
+/// Datagrams of all viewers over UDP: how many, or how many in a second.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Exchanged {
+    pub(crate) from_viewers: f64,
+    pub(crate) to_viewers: f64,
+}
+
+impl Exchanged {
+    /// How many in a second there were in so many seconds since then.
+    pub(crate) fn since(self, then: Exchanged, seconds: f64) -> Exchanged {
+        Exchanged {
+            from_viewers: (self.from_viewers - then.from_viewers) / seconds,
+            to_viewers: (self.to_viewers - then.to_viewers) / seconds,
+        }
+    }
+}
+
 /// All viewers.
 pub(crate) struct Crowd {
     server: SocketAddr,
@@ -151,6 +168,14 @@ impl Crowd {
             .filter(|viewer| viewer.is_seeing())
             .map(|viewer| viewer.seen.counts())
             .fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1))
+    }
+
+    /// Datagrams so far of all that are here.
+    pub(crate) fn exchanged(&self) -> Exchanged {
+        self.viewers.iter().fold(Exchanged::default(), |sum, viewer| Exchanged {
+            from_viewers: sum.from_viewers + viewer.datagrams_sent as f64,
+            to_viewers: sum.to_viewers + viewer.datagrams_received as f64,
+        })
     }
 
     /// What the first viewer received since [`Crowd::begin`].

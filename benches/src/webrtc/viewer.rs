@@ -66,6 +66,8 @@ pub(super) struct Viewer {
     picture_time: Option<Duration>,
     pub(super) seen: Seen,
     line: Option<Line>,
+    pub(super) datagrams_sent: u64,
+    pub(super) datagrams_received: u64,
 }
 
 impl Viewer {
@@ -95,6 +97,8 @@ impl Viewer {
                 Sight::Through(quality) => Some(Line::new(quality, local.port().into())),
                 _ => None,
             },
+            datagrams_sent: 0,
+            datagrams_received: 0,
         };
         viewer.advance(Instant::now())?;
         Ok(viewer)
@@ -136,6 +140,7 @@ impl Viewer {
     }
 
     fn accept(&mut self, from: SocketAddr, bytes: &[u8]) -> Result<()> {
+        self.datagrams_received += 1;
         let Ok(datagram) = Receive::new(Protocol::Udp, from, self.local, bytes) else {
             return Ok(());
         };
@@ -163,11 +168,14 @@ impl Viewer {
                     self.next = at;
                     return Ok(());
                 }
-                Output::Transmit(datagram) => match &mut self.line {
-                    Some(line) => line.send(datagram.destination, datagram.contents.to_vec(), Instant::now()),
-                    // A datagram that the kernel refuses is a lost one.
-                    None => drop(self.socket.send_to(&datagram.contents, datagram.destination)),
-                },
+                Output::Transmit(datagram) => {
+                    self.datagrams_sent += 1;
+                    match &mut self.line {
+                        Some(line) => line.send(datagram.destination, datagram.contents.to_vec(), Instant::now()),
+                        // A datagram that the kernel refuses is a lost one.
+                        None => drop(self.socket.send_to(&datagram.contents, datagram.destination)),
+                    }
+                }
                 Output::Event(Event::Connected) => self.connected = true,
                 Output::Event(Event::Closed) => bail!("the server has closed a session"),
                 Output::Event(Event::RtpPacket(packet)) => self.take(&packet)?,
