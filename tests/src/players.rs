@@ -168,6 +168,8 @@ pub fn mpv(url: &str, frames: u32) -> Result<String> {
 /// When ffmpeg is missing or does not end.
 pub fn decode(ffmpeg: &Path, file: &Path) -> Result<String> {
     let mut command = quiet(ffmpeg);
-    command.arg("-i").arg(file).args(["-f", "null", "-"]);
+    // By the times of the file: ffmpeg would otherwise count pictures at the rate that it takes the file to have, and
+    // complain of two at one time where it has guessed too low.
+    command.arg("-i").arg(file).args(["-fps_mode", "passthrough", "-enc_time_base:v", "-1", "-f", "null", "-"]);
     Ok(Program::start("the decoding ffmpeg", &mut command)?.succeed(Duration::from_secs(60))?.messages)
 }

@@ -7,6 +7,7 @@ use is::stun::StunMessage;
 
 use crate::{
     egress::{Check, Remote},
+    prefetch::prefetch,
     publisher::Publisher,
     sdp::IceCredentials,
     session::Ended,
@@ -109,6 +110,14 @@ impl Participant {
     pub(crate) fn prefetch(&self) {
         if let Participant::Viewer(viewer) = self {
             viewer.prefetch();
+        }
+    }
+
+    /// Its count of what it was sent may be written with its turn.
+    #[inline]
+    pub(crate) fn prefetch_count(&self) {
+        if let Participant::Viewer(viewer) = self {
+            prefetch(&**viewer.subscription().viewer());
         }
     }
 

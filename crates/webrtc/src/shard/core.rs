@@ -193,6 +193,9 @@ impl Core {
             }
             if let Some(next) = turn.get(place + 1).and_then(|index| self.seats.get(*index)) {
                 next.participant.prefetch();
+                if next.unsaid > UNSAID_BYTES_MAX / 8 * 7 {
+                    next.participant.prefetch_count();
+                }
             }
             self.with(*index, now, Participant::deliver);
         }
