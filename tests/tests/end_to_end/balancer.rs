@@ -172,7 +172,8 @@ fn an_edge_that_tells_strangers_nothing_is_chosen_last_until_the_balancer_has_a_
 #[test]
 fn what_is_published_is_sent_to_each_edge_of_the_list_by_webrtc_or_rtmp_and_to_none_that_has_left_it() -> Result<()> {
     let _turn = shared_turn();
-    let (one, other) = (Origin::start()?, Origin::start()?);
+    // It waits for a publisher after the balancer has done so already: both times together are what the test waits for.
+    let (one, other) = (Origin::start()?, Origin::configured(&[("STREAMS__GRACE_MS", "500")])?);
     let by = |carrier: &str| format!("distribution = \"{carrier}\"\n[relay]\nallow = [\"127.0.0.0/8\"]");
     let balancer = Balancer::start(&[&one], &by("webrtc"))?;
     let source = Source::default().publish(&balancer.origin.rtmp("cam"))?;
