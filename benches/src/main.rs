@@ -116,7 +116,11 @@ enum Bench {
     Against(against::Options),
     /// Forwards by str0m until its standard input ends.
     #[command(hide = true)]
-    Forward,
+    Forward {
+        /// Packet by packet, and a call for each datagram.
+        #[arg(long)]
+        plain: bool,
+    },
     /// Publishes until its standard input ends.
     #[command(hide = true)]
     Broadcast { target: String, allowed: Vec<String> },
@@ -162,8 +166,8 @@ fn run() -> Result<Verdict> {
         agents::broadcast(&target, &allowed)?;
         return Ok(Verdict::Well);
     }
-    if let Bench::Forward = arguments.bench {
-        str0m::serve()?;
+    if let Bench::Forward { plain } = arguments.bench {
+        str0m::serve(plain)?;
         return Ok(Verdict::Well);
     }
     let other = arguments.outputs.other()?;
@@ -205,7 +209,7 @@ fn measure(bench: &Bench, server: &server::Options, report: &mut Report) -> Resu
         }
         Bench::Agents(options) => agents::run(options, server, report),
         Bench::Against(options) => against::run(options, server, report),
-        Bench::Count { .. } | Bench::Forward | Bench::Broadcast { .. } => Ok(()),
+        Bench::Count { .. } | Bench::Forward { .. } | Bench::Broadcast { .. } => Ok(()),
     }
 }
 

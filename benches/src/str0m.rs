@@ -55,6 +55,11 @@ pub(crate) struct Options {
     /// network card does that by itself.
     #[arg(long)]
     whole: bool,
+    /// Have the server on str0m work as str0m's documentation shows it, asking for output after each packet, and send
+    /// each datagram by a call of its own. Without this it does for a whole picture at once what can be done so, and
+    /// has segmentation offload, as Headwater does.
+    #[arg(long)]
+    plain: bool,
     /// How often both are measured, by turns.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=20))]
     turns: u8,
@@ -63,7 +68,8 @@ pub(crate) struct Options {
 impl Options {
     /// What groups of benches run.
     pub(crate) fn of(extent: Extent) -> Options {
-        Options { viewers: extent.people(200), seconds: extent.seconds(), silent: false, whole: false, turns: 1 }
+        let (viewers, seconds) = (extent.people(200), extent.seconds());
+        Options { viewers, seconds, silent: false, whole: false, plain: false, turns: 1 }
     }
 
     fn camera(&self) -> Camera {
@@ -110,7 +116,7 @@ pub(crate) fn run(options: &Options, server: &server::Options, report: &mut Repo
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for turn in 1..=options.turns {
         progress.say(format!("turn {turn}: str0m"));
-        let forwarder = process::Forwarder::start()?;
+        let forwarder = process::Forwarder::start(options.plain)?;
         theirs.push(watch(options, forwarder.http(), forwarder.pid()).context("the server on str0m")?);
         drop(forwarder);
         progress.step();
@@ -163,7 +169,8 @@ fn watch(options: &Options, http: std::net::SocketAddr, pid: u32) -> Result<Turn
 fn tell(options: &Options, report: &mut Report, ours: &mut [Turn], theirs: &mut [Turn]) {
     let sound = if options.silent { " without sound" } else { "" };
     let bursts = if options.whole { ", bursts dropped whole" } else { "" };
-    let label = format!("{} viewers{sound}{bursts}", options.viewers);
+    let plain = if options.plain { ", str0m packet by packet" } else { "" };
+    let label = format!("{} viewers{sound}{bursts}{plain}", options.viewers);
     tell_server(&mut report.section(PART, format!("Headwater, {label}")), ours);
     tell_server(&mut report.section(PART, format!("str0m, {label}")), theirs);
     let ratio = |of: fn(&Turn) -> f64| {

@@ -55,8 +55,9 @@ struct Ask {
     answer: oneshot::Sender<Result<String>>,
 }
 
-/// The process: says where it answers, and serves until its standard input ends.
-pub(crate) fn serve() -> Result<()> {
+/// The process: says where it answers, and serves until its standard input ends. A plain one asks a session for output
+/// after each packet, and sends each datagram by a call of its own.
+pub(crate) fn serve(is_plain: bool) -> Result<()> {
     let (end, ended) = oneshot::channel();
     thread::Builder::new().name("stdin".into()).spawn(move || {
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
@@ -67,7 +68,7 @@ pub(crate) fn serve() -> Result<()> {
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let (asks, asked) = mpsc::channel(ASKS_MAX);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let mut forwarder = Forwarder::new()?;
+        let mut forwarder = Forwarder::new(is_plain)?;
         writeln!(io::stdout(), "{}", listener.local_addr()?)?;
         let router = Router::new().route("/{stream}/{protocol}", post(ask)).with_state(asks);
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -109,10 +110,11 @@ struct Forwarder {
     gathered: Gathered,
     burst: Burst,
     key_frame_asked: Option<Instant>,
+    is_plain: bool,
 }
 
 impl Forwarder {
-    fn new() -> Result<Forwarder> {
+    fn new(is_plain: bool) -> Result<Forwarder> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0).into())?;
         let local = socket.local_address()?;
         Ok(Forwarder {
@@ -126,6 +128,7 @@ impl Forwarder {
             gathered: Gathered::default(),
             burst: Burst::new(local, None),
             key_frame_asked: None,
+            is_plain,
         })
     }
 
@@ -205,11 +208,14 @@ impl Forwarder {
     }
 
     fn forward(&mut self, pieces: &[Piece], now: Instant) {
+        let at_once = if self.is_plain { 1 } else { pieces.len().max(1) };
         for index in 0..self.sessions.len() {
-            match self.sessions[index].write(pieces, now) {
-                Ok(true) => self.poll(index, now),
-                Ok(false) => {}
-                Err(error) => self.end(index, &error),
+            for pieces in pieces.chunks(at_once) {
+                match self.sessions[index].write(pieces, now) {
+                    Ok(true) => self.poll(index, now),
+                    Ok(false) => {}
+                    Err(error) => self.end(index, &error),
+                }
             }
         }
     }
@@ -235,8 +241,13 @@ impl Forwarder {
     }
 
     fn poll(&mut self, index: usize, now: Instant) {
-        let Forwarder { sessions, socket, burst, gathered, .. } = self;
-        let send = |to, datagram: &[u8]| write(socket, burst, to, datagram);
+        let Forwarder { sessions, socket, burst, gathered, is_plain, .. } = self;
+        let send = |to, datagram: &[u8]| {
+            write(socket, burst, to, datagram);
+            if *is_plain {
+                flush(socket, burst);
+            }
+        };
         match sessions[index].poll(send, |piece| gathered.push(piece, now)) {
             Ok(at) => self.deadlines[index] = at,
             Err(error) => self.end(index, &error),

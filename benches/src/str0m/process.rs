@@ -17,9 +17,9 @@ pub(super) struct Forwarder {
 
 impl Forwarder {
     /// Starts it; it takes viewers and a publisher from then on.
-    pub(super) fn start() -> Result<Forwarder> {
+    pub(super) fn start(is_plain: bool) -> Result<Forwarder> {
         let mut command = Command::new(env::current_exe()?);
-        command.arg("forward").stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg("forward").args(is_plain.then_some("--plain")).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().context("no second process of the bench")?;
         let said = child.stdout.take().context("the server on str0m says nothing")?;
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
