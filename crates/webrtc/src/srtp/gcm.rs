@@ -8,7 +8,7 @@ use std::{fmt, mem::MaybeUninit, ptr};
 
 use aws_lc_sys::{
     EVP_AEAD, EVP_AEAD_CTX, EVP_AEAD_CTX_cleanup, EVP_AEAD_CTX_init, EVP_AEAD_CTX_open_gather,
-    EVP_AEAD_CTX_seal_scatter, EVP_aead_aes_128_gcm, EVP_aead_aes_256_gcm,
+    EVP_AEAD_CTX_seal_scatter, EVP_aead_aes_128_gcm, EVP_aead_aes_256_gcm, OPENSSL_cleanse,
 };
 
 use crate::prefetch::prefetch;
@@ -150,11 +150,17 @@ impl Key {
     }
 }
 
+/// Leaves nothing of the key in memory.
 impl Drop for Key {
     #[allow(unsafe_code, reason = "the library's safe interface does not say where a key is")]
     fn drop(&mut self) {
-        // SAFETY: the context is made, and nobody uses it afterwards.
-        unsafe { EVP_AEAD_CTX_cleanup(&mut *self.0) }
+        let context = &raw mut *self.0;
+        // SAFETY: the context is made, and nobody uses it afterwards; all of its bytes are writable, and zero is a value
+        // that it can have.
+        unsafe {
+            EVP_AEAD_CTX_cleanup(context);
+            OPENSSL_cleanse(context.cast(), size_of::<EVP_AEAD_CTX>());
+        }
     }
 }
 
