@@ -47,7 +47,9 @@ fn what_is_lost_comes_again_and_nothing_comes_twice() {
         let heard = scene.numbers(TrackKind::Audio);
         assert!(heard.windows(2).all(|pair| pair[0] < pair[1]));
         assert_eq!((sound.nacks, sound.recovered), (0, 0), "sound is not asked for again");
-        assert!((925 - heard.len() as u64..=930 - heard.len() as u64).contains(&sound.lost), "{}", sound.lost);
+        // As above, a few of the first may be lost unknown, where so many are lost at all.
+        let missing = 930 - heard.len() as u64;
+        assert!((missing.saturating_sub(5)..=missing).contains(&sound.lost), "{} of {missing}", sound.lost);
     }
 }
 
