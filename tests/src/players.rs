@@ -170,6 +170,6 @@ pub fn decode(ffmpeg: &Path, file: &Path) -> Result<String> {
     let mut command = quiet(ffmpeg);
     // By the times of the file: ffmpeg would otherwise count pictures at the rate that it takes the file to have, and
     // complain of two at one time where it has guessed too low.
-    command.arg("-i").arg(file).args(["-fps_mode", "passthrough", "-enc_time_base:v", "-1", "-f", "null", "-"]);
+    command.arg("-i").arg(file).args(["-fps_mode", "passthrough", "-enc_time_base:v", "1:90000", "-f", "null", "-"]);
     Ok(Program::start("the decoding ffmpeg", &mut command)?.succeed(Duration::from_secs(60))?.messages)
 }
