@@ -34,7 +34,14 @@ const THREADS: usize = 1_000;
 /// # Errors
 /// When a test failed, or they could not be run.
 pub(crate) fn run(program: &Program, arguments: &[String], long: bool, repeat: Repeat) -> Result<Vec<String>> {
-    let failed = once(program, arguments, &[], THREADS, long)?;
+    // Short, as browsers put sockets there; of its own, as those that a test ends leave their profiles behind.
+    let litter =
+        tempfile::Builder::new().prefix("headwater-").tempdir().context("no folder for what the tests leave")?;
+    let once = |names: &[String], options: &[&str], threads| {
+        let mut command = command(program, names, options, threads, long);
+        shown(command.env("TMPDIR", litter.path()))
+    };
+    let failed = once(arguments, &[], THREADS)?;
     if failed.is_empty() {
         return Ok(Vec::new());
     }
@@ -43,7 +50,7 @@ pub(crate) fn run(program: &Program, arguments: &[String], long: bool, repeat: R
     }
     println!("\nOnce more, alone: {}", listed(&failed));
     let unsteady: Vec<String> = failed.iter().cloned().collect();
-    let failed = once(program, &unsteady, &["--exact"], 1, long)?;
+    let failed = once(&unsteady, &["--exact"], 1)?;
     if failed.is_empty() {
         return Ok(unsteady);
     }
@@ -54,8 +61,8 @@ fn listed(names: &BTreeSet<String>) -> String {
     names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
-/// One run. Yields the names of the tests that failed.
-fn once(program: &Program, names: &[String], options: &[&str], threads: usize, long: bool) -> Result<BTreeSet<String>> {
+/// One run of the tests.
+fn command(program: &Program, names: &[String], options: &[&str], threads: usize, long: bool) -> Command {
     let mut command = program.command(names);
     command.arg(format!("--test-threads={threads}")).arg("--show-output").args(options);
     command.env("HEADWATER_TEST_TOOLS", tools::folder());
@@ -63,11 +70,11 @@ fn once(program: &Program, names: &[String], options: &[&str], threads: usize, l
     if long {
         command.env(LONG, "1");
     }
-    shown(&mut command)
+    command
 }
 
 /// Runs the command and shows what it says, but of the tests that passed only what they measured, and that last: what
-/// failed is to be found without a search.
+/// failed is to be found without a search. Yields the names of the tests that failed.
 fn shown(command: &mut Command) -> Result<BTreeSet<String>> {
     let words = shell::words(command);
     println!("  $ {words}");

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::shell;
 
@@ -159,6 +159,44 @@ fn is_root() -> bool {
     output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
+const GIB: u64 = 1 << 30;
+/// What all tests of an empty tree take: what is built, the clients that are fetched and what the tests record.
+const TESTS_BYTES: u64 = 6 * GIB;
+/// What cargo keeps beside it for building again, unless it is told not to.
+const INCREMENTAL_BYTES: u64 = 5 * GIB;
+
+/// Makes sure that an empty tree has the room that building and running the tests takes: a disk that fills up in the middle
+/// fails whatever runs just then, and seldom says why.
+///
+/// # Errors
+/// When there is less, or it cannot be found out.
+pub(crate) fn provide_room() -> Result<()> {
+    let target = shell::target();
+    if target.join("debug/origin").exists() {
+        return Ok(());
+    }
+    let is_incremental = std::env::var_os("CARGO_INCREMENTAL").is_none_or(|value| value != "0");
+    let needed = if is_incremental { TESTS_BYTES + INCREMENTAL_BYTES } else { TESTS_BYTES };
+    let disk =
+        rustix::fs::statvfs(&target).with_context(|| format!("how full is the disk of {}?", target.display()))?;
+    let free = disk.f_bavail * disk.f_frsize;
+    if free < needed {
+        bail!("{}", too_little(&target, free, needed));
+    }
+    Ok(())
+}
+
+fn too_little(target: &Path, free: u64, needed: u64) -> String {
+    let in_gib = |bytes: u64| bytes as f64 / GIB as f64;
+    format!(
+        "the disk of {} has {:.1} GiB left, and building and running the tests takes {:.0}: \
+         please make room, or name a folder on another disk in CARGO_TARGET_DIR",
+        target.display(),
+        in_gib(free),
+        in_gib(needed)
+    )
+}
+
 /// Makes sure that the toolchain has the parts that the checks need.
 ///
 /// # Errors
@@ -175,4 +213,16 @@ pub(crate) fn provide_rust_components() -> Result<()> {
         shell::run(&mut shell::program("rustup", ["component", "add", component]))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_with_what_is_needed_and_what_to_do() {
+        let said = too_little(Path::new("/srv/headwater/target"), GIB * 3 / 2, TESTS_BYTES);
+        assert!(said.contains("/srv/headwater/target has 1.5 GiB left"), "{said}");
+        assert!(said.contains("takes 6") && said.contains("CARGO_TARGET_DIR"), "{said}");
+    }
 }

@@ -146,6 +146,9 @@ fn wanted(group: Group, options: &Options) -> bool {
 /// Installs what the groups need. What only the end-to-end tests need, which are the last, comes while the others run.
 fn prepare(groups: &[Group], long: bool) -> Result<Option<Installing>> {
     println!("Checking what the tests need.");
+    if groups.iter().any(|group| matches!(group, Group::Unit | Group::E2e)) {
+        machine::provide_room()?;
+    }
     if groups.iter().any(|group| matches!(group, Group::Fmt | Group::Clippy)) {
         machine::provide_rust_components()?;
     }
