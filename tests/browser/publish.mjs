@@ -1,35 +1,19 @@
-// Publishes from headless Chromium by WHIP and tells what the sender says of it, one JSON object a line, until its
+// Publishes from a headless browser by WHIP and tells what the sender says of it, one JSON object a line, until its
 // input ends; then it ends the session.
 //
-// Argument: {"url": page to publish from, "whip": WHIP address, "media": "camera", "clock" or "busy clock",
+// Argument: {"browser": as drive.mjs has it, "url": page to publish from, "whip": WHIP address, "media": "camera", "clock" or "busy clock",
 // "codec": "video/H264", "rids": names of simulcast renditions, the largest last, "onlyTcp": as if
 // UDP were blocked, "via": host:port to reach the server's media at instead of its own}.
-import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { open, request, say, withoutIcon } from "./drive.mjs";
 
-const request = JSON.parse(process.argv[2]);
-const load = createRequire(join(process.env.HEADWATER_TEST_TOOLS, "node", "package.json"));
-const { chromium } = load("playwright-core");
-
-const say = (object) => process.stdout.write(JSON.stringify(object) + "\n");
-const flags = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--autoplay-policy=no-user-gesture-required",
+const context = await open({ permissions: ["camera", "microphone"] }, [
   "--use-fake-ui-for-media-stream",
   "--use-fake-device-for-media-stream=fps=30",
   "--disable-background-timer-throttling",
   "--disable-renderer-backgrounding",
-];
-
-const browser = await chromium.launch({ executablePath: request.chromium, args: flags, headless: true });
-const context = await browser.newContext({ bypassCSP: true, permissions: ["camera", "microphone"] });
-await context.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
+]);
+await withoutIcon(context);
 const page = await context.newPage();
 page.on("console", (message) => message.type() === "error" && say({ console: message.text() }));
 page.on("pageerror", (error) => say({ error: String(error) }));
@@ -66,6 +50,6 @@ process.stdin.on("end", async () => {
   } catch (error) {
     say({ error: String(error) });
   }
-  await browser.close();
+  await context.end();
   process.exit(0);
 });

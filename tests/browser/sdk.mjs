@@ -1,30 +1,12 @@
-// Pages in headless Chromium that a test tells what to do, line by line, and that answer line by line.
+// Pages in a headless browser that a test tells what to do, line by line, and that answer line by line.
 //
-// Argument: {"chromium": path, "base": address of the server, "width", "height", "dark"}.
+// Argument: {"browser": as drive.mjs has it, "base": address of the server, "width", "height", "dark"}.
 // Lines in: {"page": name, "open": path} | {"page", "before": script to run ahead of those of each page} | {"page", "run": body of an async function} | {"page", "click": selector}
 // | {"page", "fill": selector, "text"} | {"page", "script": file of this folder, or the npm package of the WCS Web SDK, of hls.js or of dash.js}
 // | {"page", "front": true} | {"page", "see": file} | {"page", "download": selector of what gives a file, "to": path}. Lines out: {"value"} or {"error"}, one for each, in order;
 // and between them {"complaint"} for what the console said.
-import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
-import { join } from "node:path";
-
-const request = JSON.parse(process.argv[2]);
-const load = createRequire(join(process.env.HEADWATER_TEST_TOOLS, "node", "package.json"));
-const { chromium } = load("playwright-core");
-const say = (object) => process.stdout.write(JSON.stringify(object) + "\n");
-// Of Chromium’s fake cameras the second is one for depth, which gives no picture; so three are asked for.
-const flags = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--autoplay-policy=no-user-gesture-required",
-  "--use-fake-device-for-media-stream=device-count=3,fps=30",
-  "--use-fake-ui-for-media-stream",
-];
+import { load, open, request, say, withoutIcon } from "./drive.mjs";
 
 // What a test needs in every page: to wait, and to see and hear what a viewer does.
 function instruments() {
@@ -71,15 +53,14 @@ function instruments() {
   };
 }
 
-const browser = await chromium.launch({ executablePath: request.chromium, args: flags, headless: true });
-const context = await browser.newContext({
+// Of Chromium’s fake cameras the second is one for depth, which gives no picture; so three are asked for.
+const context = await open({
   bypassCSP: request.bypassCSP ?? true,
-  ignoreHTTPSErrors: true, // the tests' own authorities
   viewport: { width: request.width ?? 1000, height: request.height ?? 800 },
   colorScheme: request.dark ? "dark" : "light",
-});
+}, ["--use-fake-device-for-media-stream=device-count=3,fps=30", "--use-fake-ui-for-media-stream"]);
 await context.addInitScript(instruments);
-await context.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
+await withoutIcon(context);
 const pages = new Map();
 
 async function pageOf(name) {
@@ -121,5 +102,5 @@ for await (const line of createInterface({ input: process.stdin })) {
     say({ error: String(error.message ?? error).slice(0, 2000) });
   }
 }
-await browser.close();
+await context.end();
 process.exit(0);

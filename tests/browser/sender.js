@@ -4,7 +4,7 @@
   const seen = { problem: null, state: null, answer: null };
   let peer, location_;
 
-  // A picture with the time in its top strip and a flash each second, and a steady tone with a beep at each flash.
+  // A picture with the time in its top strip and a flash each second.
   // A busy one is full of noise, so that its encoder spends all that the network is thought to carry.
   function clock(rids, busy) {
     const canvas = document.createElement("canvas");
@@ -33,6 +33,11 @@
     };
     draw();
     setInterval(draw, 1000 / 30);
+    return canvas.captureStream(30).getTracks();
+  }
+
+  // A steady tone with a beep at each flash.
+  function tones() {
     const context = new AudioContext({ sampleRate: 48000 });
     const out = context.createMediaStreamDestination();
     const tone = (hertz, gain) => {
@@ -50,10 +55,15 @@
       setTimeout(ahead, next - Date.now() + 100);
     };
     ahead();
-    return new MediaStream([...canvas.captureStream(30).getTracks(), ...out.stream.getTracks()]);
+    return out.stream.getTracks();
   }
 
-  const camera = () => navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 640, height: 360 } });
+  const user = async (constraints) => (await navigator.mediaDevices.getUserMedia(constraints)).getTracks();
+
+  async function tracks(media, rids) {
+    if (media === "camera") return user({ audio: true, video: { width: 640, height: 360 } });
+    return [...clock(rids, media === "busy clock"), ...tones()];
+  }
 
   function encodings(rids) {
     return rids.map((rid, index) => ({ rid, scaleResolutionDownBy: 2 ** (rids.length - 1 - index) }));
@@ -68,8 +78,7 @@
   }
 
   async function publish({ whip, media, codec, rids, onlyTcp, via }) {
-    const busy = media === "busy clock";
-    const stream = media === "camera" ? await camera() : clock(rids, busy);
+    const stream = new MediaStream(await tracks(media, rids));
     peer = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
     peer.onconnectionstatechange = () => { seen.state = peer.connectionState; };
     for (const track of stream.getTracks()) {
@@ -79,7 +88,7 @@
         const all = RTCRtpSender.getCapabilities("video").codecs;
         transceiver.setCodecPreferences(all.filter(({ mimeType }) => mimeType === codec || mimeType === "video/rtx"));
       }
-      if (track.kind === "video" && busy) {
+      if (track.kind === "video" && media === "busy clock") {
         // Chromium makes a picture that is too much for its network smaller, and gives small ones no more than
         // 600 kbit/s whatever the network carries.
         const parameters = transceiver.sender.getParameters();

@@ -1,35 +1,16 @@
-// Watches one page in headless Chromium and tells what it sees, one JSON object a line, until its input ends.
+// Watches one page in a headless browser and tells what it sees, one JSON object a line, until its input ends.
 //
-// Argument: {"url": page to open, "whep": WHEP address to play with our own client, or absent to watch the page's own
+// Argument: {"browser": as drive.mjs has it, "url": page to open, "whep": WHEP address to play with our own client, or absent to watch the page's own
 // video element, "onlyTcp": as if UDP were blocked, "via": host:port to reach the server's media at instead of its own, "screenshot": file to write at the end, "width", "height", "dark": how the window looks, "visitor": {"username", "password": what the visitor tells the browser when a server asks, "press": the button to press, "shows": what the page is to show then}}.
-import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { open, request, say, withoutIcon } from "./drive.mjs";
 
-const request = JSON.parse(process.argv[2]);
-const load = createRequire(join(process.env.HEADWATER_TEST_TOOLS, "node", "package.json"));
-const { chromium } = load("playwright-core");
-
-const say = (object) => process.stdout.write(JSON.stringify(object) + "\n");
-const flags = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--autoplay-policy=no-user-gesture-required",
-];
-
-const browser = await chromium.launch({ executablePath: request.chromium, args: flags, headless: true });
-const context = await browser.newContext({
-  bypassCSP: true,
+const context = await open({
   viewport: { width: request.width ?? 960, height: request.height ?? 640 },
   colorScheme: request.dark ? "dark" : "light",
   httpCredentials: request.visitor && { username: request.visitor.username, password: request.visitor.password },
 });
-// The page that our own client runs in is none of the server's, so it has no icon to fetch.
-if (request.whep) await context.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
+if (request.whep) await withoutIcon(context);
 const page = await context.newPage();
 page.on("console", (message) => message.type() === "error" && say({ console: `${message.text()} ${message.location().url}` }));
 page.on("pageerror", (error) => say({ error: String(error) }));
@@ -72,6 +53,6 @@ process.stdin.on("end", async () => {
   } catch (error) {
     say({ error: String(error) });
   }
-  await browser.close();
+  await context.end();
   process.exit(0);
 });

@@ -1,35 +1,21 @@
 // A page made with the WCS Web SDK, unmodified, in headless Chromium. Does what lines of its input say, one JSON
 // object each: {"call": a function of wcs.js or of `hands`, "args": […]}; answers {"result": …} or {"error": …}.
 //
-// Argument: {"chromium": program, "url": page to run in, "example": a page of the Web SDK's own, to open there instead}.
+// Argument: {"browser": as drive.mjs has it, "url": page to run in, "example": a page of the Web SDK's own, to open there instead}.
 import { createInterface } from "node:readline";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
+import { load, open, request, say } from "./drive.mjs";
 
-const request = JSON.parse(process.argv[2]);
-const load = createRequire(join(process.env.HEADWATER_TEST_TOOLS, "node", "package.json"));
-const { chromium } = load("playwright-core");
-
-const say = (object) => process.stdout.write(JSON.stringify(object) + "\n");
 const flags = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--autoplay-policy=no-user-gesture-required",
   "--use-fake-device-for-media-stream=device-count=3",
   // Answers what a visitor is asked: the camera by a permission, the screen by the page itself.
   "--auto-accept-this-tab-capture",
 ];
-
 if (request.url.startsWith("https:")) flags.push("--ignore-certificate-errors");
 
-const browser = await chromium.launch({ executablePath: request.chromium, args: flags, headless: true });
-const context = await browser.newContext({ bypassCSP: true, permissions: ["camera", "microphone"] });
+const context = await open({ permissions: ["camera", "microphone"] }, flags);
 const page = await context.newPage();
 page.on("pageerror", (error) => say({ pageError: String(error) }));
 page.on("console", (message) => process.stderr.write(`${message.text()}\n`));
@@ -95,5 +81,5 @@ for await (const line of createInterface({ input: process.stdin })) {
     say({ error: String(error) });
   }
 }
-await browser.close();
+await context.end();
 process.exit(0);

@@ -1,4 +1,4 @@
-//! A viewer in headless Chromium, and what it saw and heard.
+//! A viewer in a headless browser, and what it saw and heard.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,6 +9,32 @@ use serde_json::{Value, json};
 
 use crate::{network::Relay, program::Program, tools};
 
+/// Which browser it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Chromium, as Debian has it.
+    Chromium,
+    /// Firefox ESR, as Debian has it. It sends no media to a loopback address, and has no H.264 for WebRTC but by a plugin
+    /// that it fetches from elsewhere.
+    Firefox,
+}
+
+/// The command that has a script of `tests/browser` drive a browser.
+///
+/// # Errors
+/// When a tool is missing.
+pub fn drive(engine: Engine, script: &str, mut request: Value) -> Result<Command> {
+    let (name, program) = match engine {
+        Engine::Chromium => ("chromium", "chromium"),
+        Engine::Firefox => ("firefox", "firefox-esr"),
+    };
+    request["browser"] = json!({ "name": name, "path": tools::on_path(program)? });
+    let mut command = Command::new(tools::on_path("node")?);
+    command.arg(tools::package().join("browser").join(script)).arg(request.to_string());
+    command.env("HEADWATER_TEST_TOOLS", tools::folder());
+    Ok(command)
+}
+
 /// A browser that watches one stream. Dropping it closes it.
 #[derive(Debug)]
 pub struct Browser {
@@ -17,6 +43,12 @@ pub struct Browser {
     latencies: Vec<f64>,
     latest: Value,
     complaints: Vec<String>,
+}
+
+/// A page of the same server with nothing in it, for a script to be tried there.
+pub(crate) fn beside(endpoint: &str) -> String {
+    let origin = endpoint.split('/').take(3).collect::<Vec<_>>().join("/");
+    format!("{origin}/healthz")
 }
 
 /// How the page is to look.
@@ -36,8 +68,15 @@ impl Browser {
     /// # Errors
     /// When a tool is missing.
     pub fn play(whep: &str) -> Result<Browser> {
-        let origin = whep.split('/').take(3).collect::<Vec<_>>().join("/");
-        Browser::launch(json!({ "url": format!("{origin}/healthz"), "whep": whep }))
+        Browser::play_in(Engine::Chromium, whep)
+    }
+
+    /// The same in the browser of one's choice.
+    ///
+    /// # Errors
+    /// When a tool is missing.
+    pub fn play_in(engine: Engine, whep: &str) -> Result<Browser> {
+        Browser::launch(engine, json!({ "url": beside(whep), "whep": whep }))
     }
 
     /// The same as if the network let no UDP through.
@@ -45,8 +84,7 @@ impl Browser {
     /// # Errors
     /// When a tool is missing.
     pub fn play_without_udp(whep: &str) -> Result<Browser> {
-        let origin = whep.split('/').take(3).collect::<Vec<_>>().join("/");
-        Browser::launch(json!({ "url": format!("{origin}/healthz"), "whep": whep, "onlyTcp": true }))
+        Browser::launch(Engine::Chromium, json!({ "url": beside(whep), "whep": whep, "onlyTcp": true }))
     }
 
     /// The same with media that goes through a relay.
@@ -54,9 +92,8 @@ impl Browser {
     /// # Errors
     /// When a tool is missing.
     pub fn play_via(whep: &str, relay: &Relay) -> Result<Browser> {
-        let origin = whep.split('/').take(3).collect::<Vec<_>>().join("/");
         let via = relay.address().to_string();
-        Browser::launch(json!({ "url": format!("{origin}/healthz"), "whep": whep, "via": via }))
+        Browser::launch(Engine::Chromium, json!({ "url": beside(whep), "whep": whep, "via": via }))
     }
 
     /// Opens a page of the server and watches its own player.
@@ -64,10 +101,19 @@ impl Browser {
     /// # Errors
     /// When a tool is missing.
     pub fn open(url: &str, look: &Look) -> Result<Browser> {
+        Browser::open_in(Engine::Chromium, url, look)
+    }
+
+    /// The same in the browser of one's choice; only Chromium knows dark from light.
+    ///
+    /// # Errors
+    /// When a tool is missing.
+    pub fn open_in(engine: Engine, url: &str, look: &Look) -> Result<Browser> {
         let (width, height) = look.size.unzip();
-        Browser::launch(json!({
+        let request = json!({
             "url": url, "width": width, "height": height, "dark": look.dark, "screenshot": look.screenshot,
-        }))
+        });
+        Browser::launch(engine, request)
     }
 
     /// Opens a page, signs in by its button as somebody whose name and password the browser is told, and waits until the
@@ -77,15 +123,11 @@ impl Browser {
     /// When a tool is missing.
     pub fn sign_in(url: &str, (name, password): (&str, &str), shows: &str) -> Result<Browser> {
         let visitor = json!({ "username": name, "password": password, "press": "Sign in", "shows": shows });
-        Browser::launch(json!({ "url": url, "visitor": visitor }))
+        Browser::launch(Engine::Chromium, json!({ "url": url, "visitor": visitor }))
     }
 
-    fn launch(mut request: Value) -> Result<Browser> {
-        request["chromium"] = json!(tools::on_path("chromium")?);
-        let mut command = Command::new(tools::on_path("node")?);
-        command.arg(tools::package().join("browser/watch.mjs")).arg(request.to_string());
-        command.env("HEADWATER_TEST_TOOLS", tools::folder());
-        let program = Program::start("the browser", &mut command)?;
+    fn launch(engine: Engine, request: Value) -> Result<Browser> {
+        let program = Program::start("the browser", &mut drive(engine, "watch.mjs", request)?)?;
         Ok(Browser { program, read: 0, latencies: Vec::new(), latest: Value::Null, complaints: Vec::new() })
     }
 

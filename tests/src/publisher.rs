@@ -1,12 +1,12 @@
-//! A publisher in headless Chromium.
+//! A publisher in a headless browser.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::{network::Relay, program::Program, tools};
+use crate::browser::{Engine, beside, drive};
+use crate::{network::Relay, program::Program};
 
 /// A browser that publishes by WHIP. Dropping it kills it.
 #[derive(Debug)]
@@ -47,7 +47,15 @@ impl Publisher {
     /// # Errors
     /// When a tool is missing.
     pub fn start(whip: &str, kind: &Kind<'_>) -> Result<Publisher> {
-        Publisher::launch(whip, kind, json!({}))
+        Publisher::start_in(Engine::Chromium, whip, kind)
+    }
+
+    /// The same in the browser of one's choice.
+    ///
+    /// # Errors
+    /// When a tool is missing.
+    pub fn start_in(engine: Engine, whip: &str, kind: &Kind<'_>) -> Result<Publisher> {
+        Publisher::launch(engine, whip, kind, json!({}))
     }
 
     /// The same with media that goes through a relay.
@@ -55,7 +63,7 @@ impl Publisher {
     /// # Errors
     /// When a tool is missing.
     pub fn start_via(whip: &str, kind: &Kind<'_>, relay: &Relay) -> Result<Publisher> {
-        Publisher::launch(whip, kind, json!({ "via": relay.address().to_string() }))
+        Publisher::launch(Engine::Chromium, whip, kind, json!({ "via": relay.address().to_string() }))
     }
 
     /// The same as if the network let no UDP through.
@@ -63,24 +71,25 @@ impl Publisher {
     /// # Errors
     /// When a tool is missing.
     pub fn start_without_udp(whip: &str, kind: &Kind<'_>) -> Result<Publisher> {
-        Publisher::launch(whip, kind, json!({ "onlyTcp": true }))
+        Publisher::launch(Engine::Chromium, whip, kind, json!({ "onlyTcp": true }))
     }
 
-    fn launch(whip: &str, kind: &Kind<'_>, way: Value) -> Result<Publisher> {
-        let origin = whip.split('/').take(3).collect::<Vec<_>>().join("/");
+    fn launch(engine: Engine, whip: &str, kind: &Kind<'_>, mut request: Value) -> Result<Publisher> {
         let (media, codec, rids) = match kind {
             Kind::Camera { codec } => ("camera", codec, None),
             Kind::Clock { codec } => ("clock", codec, None),
             Kind::BusyClock { codec } => ("busy clock", codec, None),
             Kind::Simulcast { codec, rids } => ("clock", codec, Some(rids)),
         };
-        let request = json!({
-            "url": format!("{origin}/healthz"), "whip": whip, "media": media, "codec": codec, "rids": rids,
-            "chromium": tools::on_path("chromium")?, "via": way["via"], "onlyTcp": way["onlyTcp"],
-        });
-        let mut command = Command::new(tools::on_path("node")?);
-        command.arg(tools::package().join("browser/publish.mjs")).arg(request.to_string());
-        command.env("HEADWATER_TEST_TOOLS", tools::folder());
+        let common = [
+            ("url", json!(beside(whip))),
+            ("whip", json!(whip)),
+            ("media", json!(media)),
+            ("codec", json!(codec)),
+            ("rids", json!(rids)),
+        ];
+        common.into_iter().for_each(|(key, value)| request[key] = value);
+        let mut command = drive(engine, "publish.mjs", request)?;
         Ok(Publisher { program: Program::start("the publishing browser", &mut command)? })
     }
 

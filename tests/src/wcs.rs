@@ -1,12 +1,12 @@
 //! A page made with the WCS Web SDK, in headless Chromium with a camera of its own.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::{program::Program, tools};
+use crate::browser::{Engine, drive};
+use crate::program::Program;
 
 /// How long a page may take for one call.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -36,11 +36,8 @@ impl Page {
         Page::launch(json!({ "url": url, "example": file }))
     }
 
-    fn launch(mut request: Value) -> Result<Page> {
-        request["chromium"] = json!(tools::on_path("chromium")?);
-        let mut command = Command::new(tools::on_path("node")?);
-        command.arg(tools::package().join("browser/wcs.mjs")).arg(request.to_string());
-        command.env("HEADWATER_TEST_TOOLS", tools::folder());
+    fn launch(request: Value) -> Result<Page> {
+        let mut command = drive(Engine::Chromium, "wcs.mjs", request)?;
         let program = Program::start("a page with the WCS Web SDK", &mut command)?;
         let mut page = Page { program, read: 0, complaints: Vec::new() };
         page.answer().context("the Web SDK did not load")?;

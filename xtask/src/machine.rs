@@ -31,6 +31,8 @@ pub(crate) const UNIT: &[Need] = &[Need { name: "Node.js", package: "nodejs", pr
 pub(crate) const TESTS: &[Need] = &[
     Need { name: "ffmpeg", package: "ffmpeg", present: || shell::has("ffmpeg") && shell::has("ffprobe") },
     Need { name: "Chromium", package: "chromium", present: || shell::has("chromium") },
+    Need { name: "Firefox", package: "firefox-esr", present: || shell::has("firefox-esr") },
+    Need { name: "PulseAudio", package: "pulseaudio", present: || shell::has("pulseaudio") },
     Need { name: "the DejaVu fonts", package: "fonts-dejavu-core", present: has_fonts },
     Need { name: "rtmpdump", package: "rtmpdump", present: || shell::has("rtmpdump") },
     Need { name: "mpv", package: "mpv", present: || shell::has("mpv") },

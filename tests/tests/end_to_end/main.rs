@@ -17,6 +17,7 @@ mod deploy;
 mod drain;
 mod drain_crowd;
 mod enhanced_rtmp;
+mod firefox;
 mod foreign_pages;
 mod gstreamer;
 mod hls;

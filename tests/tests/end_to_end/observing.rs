@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use headwater_tests::browser::Browser;
+use headwater_tests::browser::{Browser, Engine, drive};
 use headwater_tests::origin::Origin;
 use headwater_tests::program::{Program, until};
 use headwater_tests::source::Source;
@@ -43,13 +43,10 @@ fn curl_and_a_browser_are_told_of_a_stream_from_its_beginning_to_its_end() -> Re
     let _turn = heavy_turn();
     let origin = Origin::configured(&[("STREAMS__GRACE_MS", "0")])?;
     let told = curl(&origin, "", None)?;
-    let mut node = Command::new(tools::on_path("node")?);
     let request = json!({
         "url": origin.page("/healthz"), "events": "/rest-api/events?types=published,unpublished",
-        "chromium": tools::on_path("chromium")?,
     });
-    node.arg(tools::package().join("browser/events.mjs")).arg(request.to_string());
-    node.env("HEADWATER_TEST_TOOLS", tools::folder());
+    let mut node = drive(Engine::Chromium, "events.mjs", request)?;
     let browser = Program::start("a browser that reads events", &mut node)?;
     let seen = || String::from_utf8_lossy(&browser.output()).into_owned();
     until("the browser listens", SOON, || seen().contains("open"))?;

@@ -90,7 +90,7 @@ fn a_configuration_changes_by_file_signal_and_call_while_a_stream_flows() -> Res
     ensure!(server.origin.log().len() == before, "the log tells what it is not to tell");
     let (status, said) = server.set(r#"{"section":"log","key":"level","value":"info"}"#)?;
     ensure!(status == 200, "{said}");
-    ensure!(server.origin.log().len() > before, "the log is silent still");
+    until("the log tells again", PATIENCE, || server.origin.log().len() > before)?;
     let (status, said) = server.set(r#"{"section":"streams","key":"grace_ms","value":700,"persist":true}"#)?;
     ensure!(status == 200, "{said}");
     let text = std::fs::read_to_string(&server.file)?;

@@ -1,11 +1,11 @@
 //! Pages of one browser, which a test tells what to do.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use headwater_tests::{program::Program, tools};
+use headwater_tests::browser::{Engine, drive};
+use headwater_tests::program::Program;
 use serde_json::{Value, json};
 
 /// The browser; dropping it closes it.
@@ -27,22 +27,24 @@ const PATIENCE: Duration = Duration::from_secs(40);
 impl Pages {
     /// A browser with a fake camera and microphone, for the pages of a server.
     pub(crate) fn of(server: &str) -> Result<Pages> {
-        Pages::with(json!({ "base": server }))
+        Pages::with(Engine::Chromium, json!({ "base": server }))
+    }
+
+    /// The same in Firefox, under the rules that the server gives its pages.
+    pub(crate) fn in_firefox(server: &str) -> Result<Pages> {
+        Pages::with(Engine::Firefox, json!({ "base": server }))
     }
 
     /// The same under the rules that the server gives its pages, in a window of that kind.
     pub(crate) fn strict(server: &str, window: Window) -> Result<Pages> {
         let (width, height) = window.size;
-        Pages::with(
-            json!({ "base": server, "bypassCSP": false, "width": width, "height": height, "dark": window.dark }),
-        )
+        let request =
+            json!({ "base": server, "bypassCSP": false, "width": width, "height": height, "dark": window.dark });
+        Pages::with(Engine::Chromium, request)
     }
 
-    fn with(mut request: Value) -> Result<Pages> {
-        request["chromium"] = json!(tools::on_path("chromium")?);
-        let mut command = Command::new(tools::on_path("node")?);
-        command.arg(tools::package().join("browser/sdk.mjs")).arg(request.to_string());
-        command.env("HEADWATER_TEST_TOOLS", tools::folder());
+    fn with(engine: Engine, request: Value) -> Result<Pages> {
+        let mut command = drive(engine, "sdk.mjs", request)?;
         Ok(Pages { program: Program::start("the browser", &mut command)?, read: 0, complaints: Vec::new() })
     }
 
