@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::{network::Relay, program::Program, tools};
@@ -251,6 +251,34 @@ impl Report {
     /// What was seen.
     pub fn seen(&self) -> Seen<'_> {
         Seen { latest: &self.latest, latencies: &self.latencies }
+    }
+}
+
+impl Report {
+    /// Reports what it saw and heard of a publisher's clock and beeps, and sees that all of it came, in order, soon, and the
+    /// sound no further from the picture than so many milliseconds.
+    ///
+    /// # Errors
+    /// What is not as it should be.
+    pub fn sees_clock(&self, what: &str, apart_max: f64) -> Result<()> {
+        let seen = self.seen();
+        let (latency, slowest) = seen.latency(50).zip(seen.latency(95)).context("no clock could be read")?;
+        let sync = seen.sync().context("no flash met a beep")?;
+        crate::report(&format!(
+            "{what}: latency p50 {latency:.0} ms, p95 {slowest:.0} ms, sound after picture {sync:.0} ms, {} frames, {} \
+             backwards, longest pause {:.0} ms, tone {:.2}, silent {:.1} %",
+            seen.frames(),
+            seen.backwards(),
+            seen.longest_pause(),
+            seen.tone(),
+            seen.silence(),
+        ));
+        ensure!(seen.changes() * 10 > seen.frames() * 8, "{} of {} frames differ", seen.changes(), seen.frames());
+        ensure!(seen.backwards() == 0, "{} frames were shown out of order", seen.backwards());
+        ensure!(seen.tone() > 0.7 && seen.silence() < 15.0, "tone {:.2}, silence {:.1} %", seen.tone(), seen.silence());
+        ensure!(sync.abs() < apart_max, "the sound comes {sync:.0} ms after the picture");
+        ensure!(slowest < 400.0, "latency p50 {latency:.0} ms, p95 {slowest:.0} ms");
+        Ok(())
     }
 }
 

@@ -150,17 +150,27 @@ impl Key {
     }
 }
 
-/// Leaves nothing of the key in memory.
-impl Drop for Key {
+impl Key {
+    /// Leaves nothing of the key in memory.
+    ///
+    /// # Safety
+    /// Nothing may be sealed or opened with it afterwards.
     #[allow(unsafe_code, reason = "the library's safe interface does not say where a key is")]
-    fn drop(&mut self) {
+    unsafe fn wipe(&mut self) {
         let context = &raw mut *self.0;
-        // SAFETY: the context is made, and nobody uses it afterwards; all of its bytes are writable, and zero is a value
-        // that it can have.
+        // SAFETY: the context is made or zero; all of its bytes are writable, and zero is a value that it can have.
         unsafe {
             EVP_AEAD_CTX_cleanup(context);
             OPENSSL_cleanse(context.cast(), size_of::<EVP_AEAD_CTX>());
         }
+    }
+}
+
+impl Drop for Key {
+    #[allow(unsafe_code, reason = "a key that is wiped is not to be used")]
+    fn drop(&mut self) {
+        // SAFETY: this is its end.
+        unsafe { self.wipe() };
     }
 }
 
@@ -217,5 +227,21 @@ mod tests {
         assert_eq!(key.seal(&[1; 12], b"", &[5; 19], &mut sealed, &mut tag), None);
         assert_eq!(key.seal(&[1; 12], b"", &[5; 20], &mut sealed, &mut tag[..15]), None);
         assert!([0, 15, 17, 24, 33].iter().all(|length| Key::new(&vec![0; *length]).is_none()));
+    }
+
+    #[test]
+    #[allow(unsafe_code, reason = "it looks at the memory that a key has")]
+    fn nothing_is_left_of_a_key_that_is_wiped() {
+        let mut key = Key::new(&[0xa5; 32]).unwrap();
+        let held = |key: &Key| {
+            // SAFETY: all bytes were written when the key was made, the first time as zero.
+            let bytes =
+                unsafe { std::slice::from_raw_parts((&raw const *key.0).cast::<u8>(), size_of::<EVP_AEAD_CTX>()) };
+            bytes.iter().filter(|byte| **byte != 0).count()
+        };
+        assert!(held(&key) > 32, "it is somewhere else");
+        // SAFETY: all that comes after is another look, and its end.
+        unsafe { key.wipe() };
+        assert_eq!(held(&key), 0);
     }
 }
