@@ -162,7 +162,8 @@ fn is_root() -> bool {
 }
 
 const GIB: u64 = 1 << 30;
-/// What all tests of an empty tree take: what is built, the clients that are fetched and what the tests record.
+/// What all tests of an empty tree take, and something to spare: what is built, the clients that are fetched and what the
+/// tests record.
 const TESTS_BYTES: u64 = 6 * GIB;
 /// What cargo keeps beside it for building again, unless it is told not to.
 const INCREMENTAL_BYTES: u64 = 5 * GIB;
